@@ -1,0 +1,230 @@
+"""Credentials (specs/credential.md): one key, one purpose, one subject, a clearance and a validity, and who says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from valiza.keys import labels
+from valiza.keys.encoding import pack, unpack
+from valiza.keys.errors import Malformed, NotAuthentic, Refused
+from valiza.keys.fields import Body, Names, array, blob, body_id, boolean, code, extensions, names, one_of, optional, party, time
+from valiza.keys.recipient import Recipient
+from valiza.keys.root import Root, signing_public_key, verify_by_root
+from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statement, sign_statement
+
+if TYPE_CHECKING:
+    from valiza.keys.encoding import Value
+    from valiza.keys.fields import Extensions
+    from valiza.keys.signing import SigningKey, VerifyKey
+
+__all__ = ["MAX_CHAIN", "PURPOSES", "ROLE_PURPOSE", "Credential", "CredentialDraft", "check_credential", "issue_credential", "verify_by_credential"]
+
+PURPOSES: Final = ("certify", "seal", "open", "acknowledge", "countersign", "transport", "register", "roster", "act")
+MAX_CHAIN: Final = 3  # root → competent body → authorised body → officer
+
+# The purpose that a signer's credential must have, by role (statement.md).
+ROLE_PURPOSE: Final = {"issuer": "certify", "roster": "roster", "sealer": "seal", "acknowledger": "acknowledge", "countersigner": "countersign"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialDraft:
+    """What a credential is to say."""
+
+    subject: bytes
+    body: Body
+    names: Names
+    purpose: str
+    public_key: bytes = field(repr=False)
+    clearance: str | None
+    certifies_bodies: bool = False
+    valid_from: int
+    valid_until: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """A credential that was checked up to a pinned root. Whether it is valid at a time is asked by `require_valid`."""
+
+    raw: bytes = field(repr=False)
+    digest: bytes
+    subject: bytes
+    body: Body
+    names: Names
+    purpose: str
+    key: VerifyKey | Recipient = field(repr=False)
+    clearance: str | None
+    certifies_bodies: bool
+    valid_from: int
+    valid_until: int
+    extensions: Extensions = field(repr=False)
+    issuer: Root | Credential = field(repr=False)
+
+    @property
+    def root(self) -> Root:
+        """The root at the beginning of the chain."""
+        return self.issuer if isinstance(self.issuer, Root) else self.issuer.root
+
+    @property
+    def depth(self) -> int:
+        """Links from the root: 1 for what the root issued."""
+        return 1 if isinstance(self.issuer, Root) else self.issuer.depth + 1
+
+    @property
+    def verify_key(self) -> VerifyKey:
+        """The signing key; only credentials with purpose `open` have none."""
+        if isinstance(self.key, Recipient):
+            message = "an encryption key signs nothing"
+            raise NotAuthentic(message)
+        return self.key
+
+    @property
+    def recipient(self) -> Recipient:
+        """The key of purpose `open` that something is sealed to."""
+        if not isinstance(self.key, Recipient):
+            message = "nothing is sealed to a signing key"
+            raise Refused(message)
+        return self.key
+
+    @property
+    def title(self) -> str:
+        """A name for display: English, else the first."""
+        return self.names.get("en", next(iter(self.names.values())))
+
+    def require_valid(self, at: int, what: str) -> None:
+        """Raise Refused unless the credential is valid at the time `at`."""
+        if not self.valid_from <= at < self.valid_until:
+            state = "not yet valid" if at < self.valid_from else "expired"
+            message = f"the {self.purpose} credential of {self.title!r} ({self.body}) is {state} at the time of {what}"
+            raise Refused(message)
+
+    def cleared_to(self, degree: str) -> bool:
+        """Whether the clearance reaches a degree of its own party (A4.2), by the order of the root's degrees."""
+        degrees = self.root.degrees
+        return self.clearance is not None and degree in degrees and degrees.index(self.clearance) <= degrees.index(degree)
+
+
+def issue_credential(draft: CredentialDraft, *, issuer: Root | Credential, key: SigningKey) -> Credential:
+    """Issue a credential; `key` is the issuer's.
+
+    Raises:
+        Refused: the issuer may not issue it.
+    """
+    kind = labels.KIND_ENCRYPTION if draft.purpose == "open" else labels.KIND_SIGNATURE
+    public: Value = [kind, draft.public_key]
+    body = pack(
+        [
+            draft.subject,
+            draft.body.party,
+            draft.body.id,
+            draft.names,
+            draft.purpose,
+            public,
+            draft.clearance,
+            draft.certifies_bodies,
+            draft.valid_from,
+            draft.valid_until,
+            {},
+        ]
+    )
+    header = SignerHeader(role="issuer", signer_digest=issuer.digest, key_digest=key.key_digest)
+    return check_credential(sign_statement(labels.CREDENTIAL, body, [(header, key)]), issuer)
+
+
+def check_credential(statement: Statement, issuer: Root | Credential) -> Credential:
+    """Check a credential against its issuer, itself checked (credential.md, Checking a credential).
+
+    Raises:
+        NotAuthentic: the issuer did not sign it.
+        Malformed: not a credential.
+        Refused: it claims more than the issuer may give.
+    """
+    if isinstance(issuer, Root):  # step 2
+        verify_by_root(statement, 0, issuer)
+    else:
+        verify_by_credential(statement, issuer)
+    items = array(unpack(statement.body, max_bytes=LIMITS[labels.CREDENTIAL], what="credential"), "credential", length=11)
+    purpose = one_of(items[4], "purpose", PURPOSES)
+    credential = Credential(
+        raw=statement.raw,
+        digest=statement.digest,
+        subject=blob(items[0], "subject", size=16),
+        body=Body(party(items[1], "party"), body_id(items[2], "body id")),
+        names=names(items[3], "names"),
+        purpose=purpose,
+        key=_encryption_public_key(items[5]) if purpose == "open" else signing_public_key(items[5]),
+        clearance=optional(items[6], "clearance", code),
+        certifies_bodies=boolean(items[7], "certifies bodies"),
+        valid_from=time(items[8], "valid from"),
+        valid_until=time(items[9], "valid until"),
+        extensions=extensions(items[10]),
+        issuer=issuer,
+    )
+    if credential.valid_from >= credential.valid_until:
+        message = "a credential is valid until before it is valid"
+        raise Malformed(message)
+    if credential.certifies_bodies and purpose != "certify":
+        message = "only a certify credential certifies bodies"
+        raise Malformed(message)
+    _require_within(credential, issuer)
+    return credential
+
+
+def verify_by_credential(statement: Statement, signer: Credential) -> None:
+    """Check that the only signature of `statement` is by `signer`, and that its purpose fits the role.
+
+    Raises:
+        NotAuthentic: it is not so.
+    """
+    header = statement.signer
+    if header.signer_digest != signer.digest or signer.purpose != ROLE_PURPOSE.get(header.role):
+        message = f"a {signer.purpose} credential cannot sign as {header.role}"
+        raise NotAuthentic(message)
+    if header.key_digest != signer.verify_key.key_digest:
+        message = "the signature names another key than the signer's credential"
+        raise NotAuthentic(message)
+    statement.verify(0, signer.verify_key)
+
+
+def _encryption_public_key(value: Value) -> Recipient:
+    kind, raw = array(value, "public key", length=2)
+    one_of(kind, "kind of public key", [labels.KIND_ENCRYPTION])
+    return Recipient(blob(raw, "public key"))
+
+
+def _require_within(credential: Credential, issuer: Root | Credential) -> None:
+    """Steps 1 and 3 to 6: nothing is wider than the issuer's."""
+    said = f"a credential of {credential.title!r} ({credential.body}, {credential.purpose})"
+    if credential.depth > MAX_CHAIN:
+        message = f"{said} is more than {MAX_CHAIN} links from the root"
+        raise Refused(message)
+    issuer_party = issuer.party if isinstance(issuer, Root) else issuer.body.party
+    if credential.body.party != issuer_party:  # step 3
+        message = f"{said} was issued by another party, {issuer_party}"
+        raise Refused(message)
+    if credential.purpose == "register":
+        message = f"{said}: keys of the register are not specified yet"
+        raise Refused(message)
+    if not _may_issue(credential, issuer):  # step 4
+        message = f"{said} was issued by one who may not issue it"
+        raise Refused(message)
+    degrees = credential.root.degrees
+    if credential.clearance is not None and credential.clearance not in degrees:  # step 5
+        message = f"{said} has the clearance {credential.clearance!r}, which is no degree of {issuer_party}"
+        raise Refused(message)
+    if isinstance(issuer, Credential) and credential.clearance is not None and not issuer.cleared_to(credential.clearance):
+        message = f"{said} has the clearance {credential.clearance!r}, above its issuer's (A1.8)"
+        raise Refused(message)
+    if credential.valid_from < issuer.valid_from or credential.valid_until > issuer.valid_until:  # step 6
+        message = f"{said} is valid outside its issuer's validity"
+        raise Refused(message)
+
+
+def _may_issue(credential: Credential, issuer: Root | Credential) -> bool:
+    if isinstance(issuer, Root):
+        return credential.purpose in {"certify", "roster"}
+    if credential.body == issuer.body:
+        return credential.purpose not in {"certify", "roster"}
+    return issuer.certifies_bodies and isinstance(issuer.issuer, Root) and credential.purpose == "certify" and not credential.certifies_bodies
+
+

@@ -1,0 +1,160 @@
+"""Files that appear whole or not at all: written unnamed or in a private folder, synced, then named without overwriting."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from valiza.keys.errors import Refused, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["new_file", "new_folder", "open_new_file", "read_file", "storage_errors", "sweep", "sync_folder"]
+
+PREFIX: Final = ".valiza-"  # of whatever is not finished yet
+_NO_UNNAMED: Final = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL}
+
+
+@contextmanager
+def storage_errors(path: Path | str) -> Iterator[None]:
+    """Turn what the operating system says of `path` into Unavailable, in one line."""
+    try:
+        yield
+    except FileExistsError as error:
+        message = f"{str(path)!r} exists already"
+        raise Refused(message, "choose another name: nothing is ever overwritten") from error
+    except OSError as error:
+        message = f"{str(error.filename or path)!r}: {(error.strerror or str(error)).lower()}"
+        raise Unavailable(message) from error
+
+
+def read_file(path: Path, max_bytes: int) -> bytes:
+    """The whole of a file, but never more than one byte above `max_bytes`, so that the reader's own limit answers.
+
+    Raises:
+        Unavailable: it cannot be read.
+    """
+    with storage_errors(path), path.open("rb") as file:
+        return file.read(max_bytes + 1)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def open_new_file(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """A file to write that gets its name `path` when the block ends well, after fsync, and leaves nothing when it does not.
+
+    Raises:
+        Refused: something of that name exists.
+        Unavailable: the disk.
+    """
+    with storage_errors(path):
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, "exists", str(path))
+        file, source, temporary = _unnamed(path.parent, mode)
+    try:
+        with file:
+            yield file
+            with storage_errors(path):
+                file.flush()
+                os.fsync(file.fileno())
+                _link(source or f"/proc/self/fd/{file.fileno()}", path)
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _unnamed(folder: Path, mode: int) -> tuple[BinaryIO, Path | None, Path | None]:
+    """A file without a name in `folder`, or where the file system has none such, one with a temporary name (returned twice: to link, to remove)."""
+    if os.path.isdir("/proc/self/fd"):  # noqa: PTH112 - a constant path
+        try:
+            return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, mode), "w+b", buffering=0), None, None
+        except OSError as error:
+            if error.errno not in _NO_UNNAMED or not folder.is_dir():
+                raise
+    temporary = folder / f"{PREFIX}{secrets.token_hex(8)}"
+    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    return os.fdopen(descriptor, "w+b", buffering=0), temporary, temporary
+
+
+def _link(source: Path | str, path: Path) -> None:
+    """Give the file a name that did not exist, durably."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # Only with a folder's descriptor does Python call linkat with AT_SYMLINK_FOLLOW, which an unnamed file needs.
+        os.link(source, path.name, dst_dir_fd=folder, follow_symlinks=True)
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def new_file(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Write a small file whole; see `open_new_file`."""
+    with open_new_file(path, mode) as file, storage_errors(path):
+        view = memoryview(data)
+        while view:
+            view = view[file.write(view) :]
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A private folder (0700) beside `path` that becomes `path` when the block ends well, and vanishes when it does not.
+
+    While it is being filled it is locked, so that `sweep` tells a living one from what a killed process left.
+
+    Raises:
+        Refused: something of that name exists.
+        Unavailable: the disk.
+    """
+    with storage_errors(path):
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, "exists", str(path))
+        work = path.parent / f"{PREFIX}{secrets.token_hex(8)}"
+        work.mkdir(mode=0o700)
+        lock = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield work
+        with storage_errors(path):
+            os.fsync(lock)
+            if os.path.lexists(path):  # a folder renamed on to an empty one would replace it
+                raise FileExistsError(errno.EEXIST, "exists", str(path))
+            work.rename(path)
+            sync_folder(path.parent)
+    finally:
+        os.close(lock)
+        if os.path.lexists(work):
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def sweep(folder: Path) -> list[Path]:
+    """Remove what killed processes left unfinished in `folder`; returns what was removed."""
+    removed = []
+    for left in sorted(folder.glob(f"{PREFIX}*")):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(left, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if left.is_dir():
+                    shutil.rmtree(left)
+                else:
+                    left.unlink()
+                removed.append(left)
+            finally:
+                os.close(descriptor)
+    return removed

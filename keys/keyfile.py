@@ -1,0 +1,111 @@
+"""Key files (specs/credential.md, Key files): one private key each, mode 0600, with or without a passphrase."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from valiza.keys import labels
+from valiza.keys.encoding import pack, unpack
+from valiza.keys.errors import Malformed, NoKey
+from valiza.keys.fields import array, blob, integer, one_of
+from valiza.keys.files import new_file, read_file
+from valiza.keys.recipient import ENCRYPTION_SEED_BYTES, Identity
+from valiza.keys.signing import SIGNING_SEED_BYTES, SigningKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["Argon2Cost", "PrivateKey", "load_key", "save_key"]
+
+PrivateKey = SigningKey | Identity
+
+_MAX_FILE: Final = 8192
+_ARGON2: Final = "argon2id13"
+_SEED_BYTES: Final = {labels.KIND_SIGNATURE: SIGNING_SEED_BYTES, labels.KIND_ENCRYPTION: ENCRYPTION_SEED_BYTES}
+
+
+@dataclass(frozen=True, slots=True)
+class Argon2Cost:
+    """Cost of deriving a key from a passphrase: passes over the memory, and memory in KiB."""
+
+    passes: int = 3
+    memory_kib: int = 65536
+
+
+def save_key(path: Path, key: PrivateKey, *, passphrase: str | None, random: Callable[[int], bytes], cost: Argon2Cost | None = None) -> None:
+    """Write a key to a new file, 0600.
+
+    Args:
+        path: the file; it must not exist.
+        key: a signing or encryption key.
+        passphrase: None writes the key unprotected.
+        random: source of the salt, 16 bytes.
+        cost: of Argon2id.
+
+    Raises:
+        Refused: the file exists. Unavailable: the disk.
+    """
+    kind = labels.KIND_SIGNATURE if isinstance(key, SigningKey) else labels.KIND_ENCRYPTION
+    if passphrase is None:
+        header = pack([labels.KEY_FILE, kind, key.public, None])
+        secret = key.seed
+    else:
+        cost = cost or Argon2Cost()
+        salt = random(16)
+        header = pack([labels.KEY_FILE, kind, key.public, [_ARGON2, cost.passes, cost.memory_kib, salt]])
+        from cryptography.cobblestone import Cobblestone256Encryptor  # noqa: PLC0415 - only with passphrases
+
+        encryptor = Cobblestone256Encryptor(_stretched(passphrase, salt, cost), header)
+        secret = encryptor.update(key.seed) + encryptor.finalize()
+    new_file(path, pack([labels.KEY_FILE, header, secret]), 0o600)
+
+
+def load_key(path: Path, passphrase: Callable[[], str]) -> PrivateKey:
+    """Read a key file, asking for the passphrase only if it has one.
+
+    Raises:
+        NoKey: the passphrase is wrong.
+        Malformed: not a key file, bounds of the derivation exceeded, or its public key is not that of its secret.
+        Unavailable: it cannot be read.
+    """
+    items = array(unpack(read_file(path, _MAX_FILE), max_bytes=_MAX_FILE, what="key file"), "key file", length=3)
+    one_of(items[0], "key file", [labels.KEY_FILE])
+    header_bytes = blob(items[1], "header of a key file")
+    header = array(unpack(header_bytes, max_bytes=_MAX_FILE, what="header of a key file"), "header of a key file", length=4)
+    one_of(header[0], "header of a key file", [labels.KEY_FILE])
+    kind = one_of(header[1], "kind of key", _SEED_BYTES)
+    secret = blob(items[2], "secret of a key file", most=256)
+    if header[3] is not None:
+        secret = _unsealed(secret, header_bytes, header[3], passphrase)
+    blob(secret, "secret of a key file", size=_SEED_BYTES[kind])
+    key: PrivateKey = SigningKey(secret) if kind == labels.KIND_SIGNATURE else Identity(secret)
+    if key.public != header[2]:
+        message = "the public key of a key file is not that of its secret"
+        raise Malformed(message)
+    return key
+
+
+def _unsealed(secret: bytes, header: bytes, kdf: object, passphrase: Callable[[], str]) -> bytes:
+    from cryptography.cobblestone import Cobblestone256Decryptor  # noqa: PLC0415 - only with passphrases
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415
+
+    items = array(kdf, "key derivation", length=4)
+    one_of(items[0], "key derivation", [_ARGON2])
+    # Bounds first: a hostile file must not make us spend its choice of memory and time.
+    cost = Argon2Cost(integer(items[1], "passes", least=1, most=16), integer(items[2], "memory in KiB", least=8192, most=1 << 20))
+    decryptor = Cobblestone256Decryptor(_stretched(passphrase(), blob(items[3], "salt", size=16), cost), header)
+    try:
+        return decryptor.update(secret) + decryptor.finalize()
+    except InvalidTag as error:
+        message = "wrong passphrase"
+        raise NoKey(message) from error
+
+
+def _stretched(passphrase: str, salt: bytes, cost: Argon2Cost) -> bytes:
+    from nacl.bindings import crypto_pwhash_alg  # noqa: PLC0415 - only with passphrases
+
+    text = unicodedata.normalize("NFC", passphrase).encode("utf-8")
+    return crypto_pwhash_alg(32, text, salt, cost.passes, cost.memory_kib * 1024, 2)  # 2: Argon2id 1.3

@@ -1,0 +1,52 @@
+"""Every label of specs/labels.md, in its order. None is used for anything else."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SUITE: Final = 1
+
+# Statement types; also the composite signature's ctx.
+ROOT: Final = "valiza/v1/root"
+CREDENTIAL: Final = "valiza/v1/credential"
+ROSTER: Final = "valiza/v1/roster"
+AGREEMENT: Final = "valiza/v1/agreement"
+TERMINATION: Final = "valiza/v1/termination"
+DISPATCH: Final = "valiza/v1/dispatch"
+REWRAP: Final = "valiza/v1/rewrap"
+ACKNOWLEDGEMENT: Final = "valiza/v1/acknowledgement"
+REFUSAL: Final = "valiza/v1/refusal"
+RECEIPT: Final = "valiza/v1/receipt"
+
+# Digest labels.
+DIGEST_ROOT: Final = "valiza/v1/digest/root"
+DIGEST_AGREEMENT: Final = "valiza/v1/digest/agreement"
+DIGEST_STATEMENT: Final = "valiza/v1/digest/statement"
+DIGEST_PUBLIC_KEY: Final = "valiza/v1/digest/public-key"
+DIGEST_CORE: Final = "valiza/v1/digest/core"
+DIGEST_HEADER: Final = "valiza/v1/digest/header"
+DIGEST_PAYLOAD: Final = "valiza/v1/digest/payload"
+DIGEST_MANIFEST: Final = "valiza/v1/digest/manifest"
+DIGEST_COMMITMENT: Final = "valiza/v1/digest/commitment"
+
+# Key labels, for `derive`.
+KEY_CARRIER: Final = "valiza/v1/key/carrier"
+KEY_ACKNOWLEDGEMENT: Final = "valiza/v1/key/acknowledgement"
+KEY_MARKS: Final = "valiza/v1/key/marks"
+KEY_STAMP: Final = "valiza/v1/key/stamp"
+
+# `info` and `context`.
+WRAP_PAYLOAD_KEY: Final = "valiza/v1/wrap/payload-key"
+WRAP_MANIFEST_COPY: Final = "valiza/v1/wrap/manifest-copy"
+STREAM_KEY: Final = "valiza/v1/stream-key"
+STREAM: Final = "valiza/v1/stream"
+MANIFEST_COPY: Final = "valiza/v1/manifest-copy"
+KEY_FILE: Final = "valiza/v1/key-file"
+
+# Other constants.
+MAGIC: Final = bytes.fromhex("89564C5A0D0A1A0A")
+PAE_PREFIX: Final = b"VALIZAv1"
+KIND_SIGNATURE: Final = "MLDSA65-Ed25519"
+KIND_ENCRYPTION: Final = "X-Wing"
+COMPOSITE_PREFIX: Final = b"CompositeAlgorithmSignatures2025"
+COMPOSITE_LABEL: Final = b"COMPSIG-MLDSA65-Ed25519-SHA512"

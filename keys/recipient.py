@@ -1,0 +1,124 @@
+"""Keys that open: X-Wing in HPKE base mode (specs/labels.md, specs/credential.md). `Recipient.wrap`, `Identity.unwrap`."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PrivateKey, MLKEM768X25519PublicKey, Suite
+
+from valiza.keys import labels
+from valiza.keys.digests import digest
+from valiza.keys.encoding import pack
+from valiza.keys.errors import Malformed, NotAuthentic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["ENCRYPTION_PUBLIC_BYTES", "ENCRYPTION_SEED_BYTES", "WRAPPED_BYTES", "Identity", "Recipient", "check_wrapped"]
+
+ENCRYPTION_PUBLIC_BYTES: Final = 1216
+ENCRYPTION_SEED_BYTES: Final = 32
+WRAPPED_BYTES: Final = 1168
+_ENCAPSULATION: Final = 1120
+_MLKEM_PUBLIC: Final = 1184
+_FIELD: Final = 2**255 - 19
+_SUITE: Final = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+_PROBE: Final = X25519PrivateKey.from_private_bytes(bytes(range(32)))  # any scalar: it only tells points of low order
+
+
+def _x25519(raw: bytes, what: str) -> X25519PublicKey:
+    """An X25519 public key, refused in non-canonical form or of low order, in every place where one is read."""
+    message = f"the X25519 half of {what} is of low order or not in canonical form"
+    if int.from_bytes(raw, "little") >= _FIELD:
+        raise Malformed(message)
+    key = X25519PublicKey.from_public_bytes(raw)
+    try:
+        _PROBE.exchange(key)
+    except ValueError as error:
+        raise Malformed(message) from error
+    return key
+
+
+def check_wrapped(wrapped: bytes) -> None:
+    """Refuse a wrapped key of another length than 1168 bytes, or whose encapsulation holds a bad X25519 key (P13).
+
+    Raises:
+        Malformed: it is so.
+    """
+    if len(wrapped) != WRAPPED_BYTES:
+        message = f"a wrapped key has {WRAPPED_BYTES} bytes, not {len(wrapped)}"
+        raise Malformed(message)
+    _x25519(wrapped[_ENCAPSULATION - 32 : _ENCAPSULATION], "an encapsulation")
+
+
+class Recipient:
+    """A public key that something is sealed to, 1216 bytes: ML-KEM-768 and X25519.
+
+    Raises:
+        Malformed: another length, or a half that is not a valid key.
+    """
+
+    __slots__ = ("_key", "key_digest", "raw")
+
+    def __init__(self, raw: bytes) -> None:
+        if len(raw) != ENCRYPTION_PUBLIC_BYTES:
+            message = f"a public encryption key has {ENCRYPTION_PUBLIC_BYTES} bytes, not {len(raw)}"
+            raise Malformed(message)
+        try:
+            mlkem = MLKEM768PublicKey.from_public_bytes(raw[:_MLKEM_PUBLIC])
+        except ValueError as error:
+            message = "the ML-KEM half of a public encryption key is not one"
+            raise Malformed(message) from error
+        self.raw = raw
+        self._key = MLKEM768X25519PublicKey(mlkem, _x25519(raw[_MLKEM_PUBLIC:], "a public encryption key"))
+        self.key_digest = digest(labels.DIGEST_PUBLIC_KEY, pack([labels.KIND_ENCRYPTION, raw]))
+
+    def wrap(self, key: bytes, info: bytes) -> bytes:
+        """Wrap a 32-byte key for this recipient, bound to `info`; 1168 bytes."""
+        return _SUITE.encrypt(key, self._key, info)
+
+
+class Identity:
+    """The private half of a Recipient, from its 32-byte X-Wing seed."""
+
+    def __init__(self, seed: bytes) -> None:
+        if len(seed) != ENCRYPTION_SEED_BYTES:
+            message = f"the seed of an encryption key has {ENCRYPTION_SEED_BYTES} bytes"
+            raise Malformed(message)
+        self.seed = seed
+        expanded = hashlib.shake_256(seed).digest(96)  # draft-connolly-cfrg-xwing-kem: d || z || X25519 scalar
+        self._mlkem = MLKEM768PrivateKey.from_seed_bytes(expanded[:64])
+        self._x25519 = X25519PrivateKey.from_private_bytes(expanded[64:])
+
+    @classmethod
+    def generate(cls, random: Callable[[int], bytes]) -> Identity:
+        """A new key from `random`, a source of that many secret random bytes."""
+        return cls(random(ENCRYPTION_SEED_BYTES))
+
+    @cached_property
+    def public(self) -> bytes:
+        """The public key, 1216 bytes."""
+        return self._mlkem.public_key().public_bytes_raw() + self._x25519.public_key().public_bytes_raw()
+
+    def unwrap(self, wrapped: bytes, info: bytes) -> bytes:
+        """The 32-byte key that was wrapped for this identity with the same `info`.
+
+        Raises:
+            Malformed: not a wrapped key.
+            NotAuthentic: it was wrapped for another key or with another `info`, or altered.
+        """
+        check_wrapped(wrapped)
+        try:
+            key = _SUITE.decrypt(wrapped, MLKEM768X25519PrivateKey(self._mlkem, self._x25519), info)
+        except (InvalidTag, ValueError) as error:
+            message = "a wrapped key does not open with the key it is addressed to"
+            raise NotAuthentic(message) from error
+        if len(key) != 32:  # noqa: PLR2004 - the only length there is
+            message = "a wrapped key is not of 32 bytes"
+            raise NotAuthentic(message)
+        return key

@@ -1,0 +1,209 @@
+"""Rosters (specs/credential.md, Roster) and Trust: the credentials that a reader believes, up to roots pinned by fingerprint."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from valiza.keys import labels
+from valiza.keys.encoding import pack, unpack
+from valiza.keys.errors import Malformed, NotAuthentic, Refused
+from valiza.keys.fields import array, ascending, blob, extensions, integer, party, time
+from valiza.keys.credential import Credential, check_credential, verify_by_credential
+from valiza.keys.root import Root, read_root, require_fingerprint
+from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statement, sign_statement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from valiza.keys.fields import Body, Extensions
+    from valiza.keys.signing import SigningKey
+
+__all__ = ["Roster", "Trust", "check_successor", "make_roster", "peek_roster_party", "read_roster"]
+
+MAX_CREDENTIALS = 16384
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roster:
+    """A party's credentials, each checked, as of a time."""
+
+    raw: bytes = field(repr=False)
+    party: str
+    version: int
+    issued_at: int
+    expires_at: int
+    root: Root = field(repr=False)
+    credentials: Mapping[bytes, Credential] = field(repr=False)
+    extensions: Extensions = field(repr=False)
+
+
+def make_roster(
+    *, version: int, issued_at: int, expires_at: int, root: Root, credentials: Iterable[Credential], signer: Credential, key: SigningKey
+) -> Roster:
+    """Make and sign a roster; `signer` is the roster credential that `key` belongs to, and is included."""
+    whole = sorted({c.digest: c.raw for c in (*credentials, signer)}.items())
+    body = pack([root.party, version, issued_at, expires_at, root.raw, [raw for _, raw in whole], [], {}])
+    header = SignerHeader(role="roster", signer_digest=signer.digest, key_digest=key.key_digest)
+    return read_roster(sign_statement(labels.ROSTER, body, [(header, key)]).raw, root.digest)
+
+
+def peek_roster_party(raw: bytes) -> tuple[str, str]:
+    """The party and the root fingerprint that a roster claims: nothing of it is checked."""
+    items = _items(read_statement(raw, labels.ROSTER))
+    return party(items[0], "party"), read_root(blob(items[4], "root")).fingerprint
+
+
+def _items(statement: Statement) -> list[object]:
+    return array(unpack(statement.body, max_bytes=LIMITS[labels.ROSTER], what="roster"), "roster", length=8)
+
+
+@lru_cache(maxsize=16)  # a chain already checked in this process is not checked again
+def read_roster(raw: bytes, fingerprint: bytes) -> Roster:
+    """Read and check a roster whose root has the pinned `fingerprint` (credential.md, Roster, Reading 1 to 3).
+
+    Raises:
+        Malformed, NotAuthentic, Refused: as the steps say.
+    """
+    statement = read_statement(raw, labels.ROSTER)
+    items = _items(statement)
+    root = read_root(blob(items[4], "root"))  # step 1
+    require_fingerprint(root, fingerprint)
+    name = party(items[0], "party")
+    if name != root.party:
+        message = f"a roster of {name} has the root of {root.party}"
+        raise NotAuthentic(message)
+    statements = [read_statement(blob(item, "credential"), labels.CREDENTIAL) for item in array(items[5], "credentials", most=MAX_CREDENTIALS)]
+    ascending([s.digest for s in statements], "credentials")
+    if array(items[6], "revocations"):
+        message = "revocations are not specified yet: a roster with some cannot be used"
+        raise Malformed(message)
+    chain = _Chain(root, {s.digest: s for s in statements})
+    signer = chain.credential(statement.signer.signer_digest)  # step 2
+    if not isinstance(signer.issuer, Root):
+        message = "a roster is signed by a credential that the root issued"
+        raise NotAuthentic(message)
+    verify_by_credential(statement, signer)
+    roster = Roster(
+        raw=raw,
+        party=name,
+        version=integer(items[1], "version", least=1),
+        issued_at=time(items[2], "issued at"),
+        expires_at=time(items[3], "expires at"),
+        root=root,
+        credentials={d: chain.credential(d) for d in chain.statements},  # step 3
+        extensions=extensions(items[7]),
+    )
+    if roster.issued_at >= roster.expires_at:
+        message = "a roster expires before it is issued"
+        raise Malformed(message)
+    signer.require_valid(roster.issued_at, "issuing the roster")
+    _require_one_credential_per_key(roster.credentials.values())
+    return roster
+
+
+class _Chain:
+    """Checks the credentials of one roster, each once."""
+
+    def __init__(self, root: Root, statements: Mapping[bytes, Statement]) -> None:
+        self.root = root
+        self.statements = statements
+        self._checked: dict[bytes, Credential] = {}
+
+    def credential(self, wanted: bytes, links: int = 1) -> Credential:
+        found = self._checked.get(wanted)
+        if found is None:
+            statement = self.statements.get(wanted)
+            if statement is None:
+                message = "a signer's credential is not in the roster"
+                raise NotAuthentic(message)
+            if links > 4:  # noqa: PLR2004 - one more than a chain may have, whose length the check then tells
+                message = "a chain of credentials is too long"
+                raise Refused(message)
+            issuer_digest = statement.signer.signer_digest
+            issuer = self.root if issuer_digest == self.root.digest else self.credential(issuer_digest, links + 1)
+            found = self._checked[wanted] = check_credential(statement, issuer)
+        return found
+
+
+def _require_one_credential_per_key(credentials: Iterable[Credential]) -> None:
+    by_key: dict[bytes, list[Credential]] = defaultdict(list)
+    for credential in credentials:
+        by_key[credential.key.key_digest].append(credential)
+    for sharing in by_key.values():
+        sharing.sort(key=lambda c: c.valid_from)
+        for one, other in zip(sharing, sharing[1:], strict=False):
+            if other.valid_from < one.valid_until:
+                message = f"one public key is in two live credentials: of {one.title!r} ({one.purpose}) and of {other.title!r} ({other.purpose})"
+                raise Refused(message)
+
+
+def check_successor(new: Roster, old: Roster) -> None:
+    """Whether a roster may take the place of an older one (credential.md, Roster, Reading 4).
+
+    Raises:
+        Refused: it goes back, changes without a new version, or drops a credential.
+    """
+    if new.raw == old.raw:
+        return
+    if new.version <= old.version:
+        message = f"the roster of {new.party} has version {new.version}, and version {old.version} is already known"
+        raise Refused(message, "a roster never goes back: ask the other party for its latest")
+    missing = set(old.credentials) - set(new.credentials)
+    if missing:
+        message = f"the roster of {new.party} drops {len(missing)} credentials of version {old.version}"
+        raise Refused(message, "old credentials stay in a roster, so that old envelopes can be verified")
+
+
+class Trust:
+    """Whom a reader believes: one roster of each party, each checked up to a pinned root."""
+
+    def __init__(self, rosters: Iterable[Roster]) -> None:
+        self.rosters: dict[str, Roster] = {}
+        self._credentials: dict[bytes, Credential] = {}
+        for roster in rosters:
+            if roster.party in self.rosters:
+                message = f"two rosters of {roster.party}"
+                raise Refused(message, "give the latest only")
+            self.rosters[roster.party] = roster
+            self._credentials.update(roster.credentials)
+
+    def credential(self, wanted: bytes) -> Credential | None:
+        """The credential with this digest, or None if no roster has it."""
+        return self._credentials.get(wanted)
+
+    def root(self, wanted: bytes) -> Root | None:
+        """The root with this digest, or None."""
+        return next((r.root for r in self.rosters.values() if r.root.digest == wanted), None)
+
+    def signer(self, statement: Statement) -> Credential:
+        """The credential that signed a statement with one signature, after its signature was verified (statement.md, Reading 4, 5).
+
+        Raises:
+            NotAuthentic: the signer is unknown, or the signature does not hold.
+        """
+        signer = self.credential(statement.signer.signer_digest)
+        if signer is None:
+            message = f"the {statement.signer.role} of this {statement.type.rpartition('/')[2]} is in no roster that is trusted here"
+            raise NotAuthentic(message, "import the latest roster of that party")
+        verify_by_credential(statement, signer)
+        return signer
+
+    def of_body(self, body: Body, purpose: str) -> list[Credential]:
+        """Credentials of a body for a purpose, in the order of their digests."""
+        return [c for d, c in sorted(self._credentials.items()) if c.body == body and c.purpose == purpose]
+
+    def require_fresh(self, parties: Iterable[str], at: int, act: str) -> None:
+        """Raise Refused unless the roster of each party is there and not expired (credential.md, Roster)."""
+        for name in parties:
+            roster = self.rosters.get(name)
+            if roster is None:
+                message = f"no roster of {name} is known here"
+                raise Refused(message, "import it with: valiza roster import FILE --root FINGERPRINT")
+            if at >= roster.expires_at:
+                message = f"the roster of {name} expired, and {act} needs one in force"
+                raise Refused(message, "import the latest with: valiza roster import FILE")
+
+

@@ -1,0 +1,109 @@
+"""The composite signature MLDSA65-Ed25519-SHA512 (specs/statement.md, What is signed): both halves must hold."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import nacl.bindings
+import nacl.exceptions
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey, MLDSA65PublicKey
+
+from valiza.keys import labels
+from valiza.keys.digests import digest
+from valiza.keys.encoding import pack
+from valiza.keys.errors import Malformed, NotAuthentic
+from valiza.keys.statement import SIGNATURE_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["SIGNING_PUBLIC_BYTES", "SIGNING_SEED_BYTES", "SigningKey", "VerifyKey"]
+
+SIGNING_PUBLIC_BYTES: Final = 1984
+SIGNING_SEED_BYTES: Final = 64
+_MLDSA_PUBLIC: Final = 1952
+_MLDSA_SIGNATURE: Final = 3309
+
+
+def _message(message: bytes, context: bytes) -> bytes:
+    """M' of the composite draft. ctx is a statement type, far below its 255 bytes."""
+    return labels.COMPOSITE_PREFIX + labels.COMPOSITE_LABEL + bytes([len(context)]) + context + hashlib.sha512(message).digest()
+
+
+def _key_digest(public: bytes) -> bytes:
+    return digest(labels.DIGEST_PUBLIC_KEY, pack([labels.KIND_SIGNATURE, public]))
+
+
+class VerifyKey:
+    """A public signing key, 1984 bytes: ML-DSA-65 and Ed25519.
+
+    Raises:
+        Malformed: another length, or an Ed25519 half that is not the canonical encoding of a point of prime order (P6).
+    """
+
+    __slots__ = ("_ed25519", "_mldsa", "key_digest", "raw")
+
+    def __init__(self, raw: bytes) -> None:
+        if len(raw) != SIGNING_PUBLIC_BYTES:
+            message = f"a public signing key has {SIGNING_PUBLIC_BYTES} bytes, not {len(raw)}"
+            raise Malformed(message)
+        self.raw = raw
+        self._mldsa = MLDSA65PublicKey.from_public_bytes(raw[:_MLDSA_PUBLIC])
+        self._ed25519 = raw[_MLDSA_PUBLIC:]
+        # A signature under a point of low order verifies for any message: such a half would be no half at all.
+        if not nacl.bindings.crypto_core_ed25519_is_valid_point(self._ed25519):
+            message = "the Ed25519 half of a public signing key is not a point of prime order in canonical form"
+            raise Malformed(message)
+        self.key_digest = _key_digest(raw)
+
+    def verify(self, signature: bytes, message: bytes, context: bytes) -> None:
+        """Return if both halves hold.
+
+        Raises:
+            NotAuthentic: one of them does not, or the signature has another length than 3373 bytes.
+        """
+        failure = NotAuthentic("a signature does not verify")
+        if len(signature) != SIGNATURE_BYTES:
+            raise failure
+        composed = _message(message, context)
+        try:
+            nacl.bindings.crypto_sign_open(signature[_MLDSA_SIGNATURE:] + composed, self._ed25519)
+            self._mldsa.verify(signature[:_MLDSA_SIGNATURE], composed, labels.COMPOSITE_LABEL)
+        except (InvalidSignature, nacl.exceptions.BadSignatureError) as error:
+            raise failure from error
+
+
+class SigningKey:
+    """A private signing key, from its 64-byte seed: 32 bytes for ML-DSA-65, then 32 for Ed25519."""
+
+    def __init__(self, seed: bytes) -> None:
+        if len(seed) != SIGNING_SEED_BYTES:
+            message = f"the seed of a signing key has {SIGNING_SEED_BYTES} bytes"
+            raise Malformed(message)
+        self.seed = seed
+        self._mldsa = MLDSA65PrivateKey.from_seed_bytes(seed[:32])
+        self._ed25519_public, self._ed25519 = nacl.bindings.crypto_sign_seed_keypair(seed[32:])
+
+    @classmethod
+    def generate(cls, random: Callable[[int], bytes]) -> SigningKey:
+        """A new key from `random`, a source of that many secret random bytes."""
+        return cls(random(SIGNING_SEED_BYTES))
+
+    @cached_property
+    def public(self) -> bytes:
+        """The public key, 1984 bytes."""
+        return self._mldsa.public_key().public_bytes_raw() + self._ed25519_public
+
+    @cached_property
+    def key_digest(self) -> bytes:
+        """Digest of the public key."""
+        return _key_digest(self.public)
+
+    def sign(self, message: bytes, context: bytes) -> bytes:
+        """A composite signature, 3373 bytes. The ML-DSA half is randomised: two calls give two signatures."""
+        composed = _message(message, context)
+        half = nacl.bindings.crypto_sign(composed, self._ed25519)[:64]
+        return self._mldsa.sign(composed, labels.COMPOSITE_LABEL) + half

@@ -1,0 +1,181 @@
+"""Signed statements (specs/statement.md): typed bytes with signatures, and what exactly a signature covers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol
+
+from valiza.keys import labels
+from valiza.keys.digests import digest
+from valiza.keys.encoding import pack, unpack
+from valiza.keys.errors import Malformed
+from valiza.keys.fields import array, ascending, blob, digest_field, word
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["LIMITS", "ROLES", "SIGNATURE_BYTES", "Signature", "Signer", "SignerHeader", "Statement", "Verifier", "pae", "read_statement", "sign_statement"]
+
+SIGNATURE_BYTES: Final = 3373
+_KIB: Final = 1024
+_MIB: Final = 1024 * _KIB
+
+# Greatest length of a whole statement, in bytes (statement.md, Reading, step 1).
+LIMITS: Final = {
+    labels.ROOT: 64 * _KIB,
+    labels.CREDENTIAL: 64 * _KIB,
+    labels.ROSTER: 64 * _MIB,
+    labels.AGREEMENT: _MIB,
+    labels.TERMINATION: 64 * _KIB,
+    labels.DISPATCH: _MIB,
+    labels.REWRAP: 64 * _KIB,
+    labels.ACKNOWLEDGEMENT: 4 * _MIB,
+    labels.REFUSAL: 4 * _MIB,
+    labels.RECEIPT: 8 * _MIB,
+}
+
+# Roles that sign each type, sorted (labels.md).
+ROLES: Final = {
+    labels.ROOT: ("root",),
+    labels.CREDENTIAL: ("issuer",),
+    labels.ROSTER: ("roster",),
+    labels.AGREEMENT: ("root", "root"),
+    labels.TERMINATION: ("root",),
+    labels.DISPATCH: ("sealer",),
+    labels.REWRAP: ("acknowledger",),
+    labels.ACKNOWLEDGEMENT: ("acknowledger",),
+    labels.REFUSAL: ("acknowledger",),
+    labels.RECEIPT: ("countersigner",),
+}
+
+
+class Signer(Protocol):
+    """The private half of a signing key, wherever it is kept."""
+
+    @property
+    def key_digest(self) -> bytes:
+        """Digest of its public key, 32 bytes."""
+
+    def sign(self, message: bytes, context: bytes) -> bytes:
+        """A composite signature over `message` with `context` as ctx, 3373 bytes."""
+
+
+class Verifier(Protocol):
+    """The public half."""
+
+    @property
+    def key_digest(self) -> bytes:
+        """Digest of this public key, 32 bytes."""
+
+    def verify(self, signature: bytes, message: bytes, context: bytes) -> None:
+        """Return if both halves of the signature hold; raise NotAuthentic otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignerHeader:
+    """Who signs in what role: signed together with the body, so that no other key or role can be put in its place (P4)."""
+
+    role: str
+    signer_digest: bytes
+    key_digest: bytes
+
+    def packed(self) -> bytes:
+        """The wire form."""
+        return pack([self.role, self.signer_digest, self.key_digest])
+
+    @classmethod
+    def read(cls, data: bytes) -> SignerHeader:
+        """Decode a signer header."""
+        role, signer, key = array(unpack(data, max_bytes=256, what="signer header"), "signer header", length=3)
+        return cls(role=word(role, "role"), signer_digest=digest_field(signer, "signer digest"), key_digest=digest_field(key, "key digest"))
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One signature as read: the header's own bytes, what they say, and the signature over them."""
+
+    header_bytes: bytes
+    header: SignerHeader
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A well-formed statement. That it was decoded says nothing of its truth: call `verify` with the signer's key."""
+
+    raw: bytes = field(repr=False)
+    type: str
+    body: bytes = field(repr=False)
+    signatures: tuple[Signature, ...] = field(repr=False)
+
+    @property
+    def digest(self) -> bytes:
+        """The name of this statement: digest of its whole bytes (not for roots and agreements)."""
+        return digest(labels.DIGEST_STATEMENT, self.raw)
+
+    @property
+    def signer(self) -> SignerHeader:
+        """The only signer of a statement with one signature."""
+        (only,) = self.signatures
+        return only.header
+
+    def verify(self, index: int, verifier: Verifier) -> None:
+        """Check one signature over the very bytes read.
+
+        Raises:
+            NotAuthentic: the signature does not hold.
+        """
+        entry = self.signatures[index]
+        verifier.verify(entry.signature, pae(self.type, entry.header_bytes, self.body), self.type.encode("ascii"))
+
+
+def pae(type_: str, header: bytes, body: bytes) -> bytes:
+    """The pre-authentication encoding: what a signature covers (statement.md, What is signed)."""
+    parts = [labels.PAE_PREFIX]
+    for item in (type_.encode("ascii"), header, body):
+        parts += [str(len(item)).encode("ascii"), item]
+    return b" ".join(parts)
+
+
+def sign_statement(type_: str, body: bytes, signers: Sequence[tuple[SignerHeader, Signer]]) -> Statement:
+    """Sign `body` as a statement of `type_` (statement.md, Producing).
+
+    Args:
+        type_: one of the statement types.
+        body: canonical body, as it will stand in the statement.
+        signers: a header and a signer each; the header's key digest is the signer's.
+    """
+    entries = []
+    for header, signer in signers:
+        header_bytes = header.packed()
+        entries.append([header_bytes, signer.sign(pae(type_, header_bytes, body), type_.encode("ascii"))])
+    entries.sort()
+    return read_statement(pack([type_, body, entries]), type_)
+
+
+def read_statement(raw: bytes, *types: str) -> Statement:
+    """Decode a statement of one of `types`; steps 1 to 3 of statement.md, Reading.
+
+    Raises:
+        Malformed: not a statement, of another type, or with other signatures than its type has.
+    """
+    what = " or ".join(t.rpartition("/")[2] for t in types)
+    value = unpack(raw, max_bytes=max(LIMITS[t] for t in types), what=what)  # steps 1, 2
+    items = array(value, what, length=3)
+    type_ = items[0]
+    if type_ not in types:
+        message = f"statement type {type_!r} is not {' or '.join(map(repr, types))}" if isinstance(type_, str) else f"not a {what}"
+        raise Malformed(message)
+    if len(raw) > LIMITS[type_]:
+        message = f"{what} has {len(raw)} bytes, more than the limit of {LIMITS[type_]}"
+        raise Malformed(message)
+    signatures = []
+    for entry in array(items[2], "signatures", length=len(ROLES[type_])):  # step 3
+        header, signature = array(entry, "signature", length=2)
+        header_bytes = blob(header, "signer header")
+        signatures.append(Signature(header_bytes, SignerHeader.read(header_bytes), blob(signature, "signature", size=SIGNATURE_BYTES)))
+    ascending([entry.header_bytes for entry in signatures], "signatures")
+    if tuple(sorted(entry.header.role for entry in signatures)) != ROLES[type_]:
+        message = f"a {what} is signed in the role {' and '.join(ROLES[type_])}"
+        raise Malformed(message)
+    return Statement(raw=raw, type=type_, body=blob(items[1], "body"), signatures=tuple(signatures))
