@@ -13,6 +13,7 @@ __all__ = ["MAX_DEPTH", "MAX_INTEGER", "Value", "pack", "unpack"]
 
 MAX_DEPTH: Final = 16
 MAX_INTEGER: Final = 2**63 - 1
+_NOT_TEXT: Final = {"Cn", "Cs"}
 
 # What a decoded object is made of: None, bool, int, bytes, str, list and dict with str keys. Fields are narrowed in `fields`.
 Value = Any
@@ -91,7 +92,7 @@ def _checked(value: Value, depth: int, *, sort: bool) -> Value:  # noqa: C901, P
         return value
     if isinstance(value, str):
         if not _is_text(value):
-            message = "a string is not in normalization form NFC"
+            message = "a string is not in normalization form NFC, or has unassigned characters"
             raise Malformed(message)
         return value
     if depth == 0:
@@ -113,7 +114,8 @@ def _checked(value: Value, depth: int, *, sort: bool) -> Value:  # noqa: C901, P
 
 
 def _is_text(value: str) -> bool:
-    return value.isascii() or (unicodedata.is_normalized("NFC", value) and not any("\ud800" <= c <= "\udfff" for c in value))
+    # Unassigned code points may be decomposed by a later Unicode version: what has none keeps its form for ever.
+    return value.isascii() or (unicodedata.is_normalized("NFC", value) and not any(unicodedata.category(c) in _NOT_TEXT for c in value))
 
 
 def _utf8(key: str) -> bytes:

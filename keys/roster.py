@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from valiza.keys import labels
 from valiza.keys.encoding import pack, unpack
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from valiza.keys.fields import Body, Extensions
     from valiza.keys.signing import SigningKey
 
-__all__ = ["Roster", "Trust", "check_successor", "make_roster", "peek_roster_party", "read_roster"]
+__all__ = ["Roster", "Trust", "check_import", "make_roster", "peek_roster_party", "read_roster"]
 
-MAX_CREDENTIALS = 16384
+MAX_CREDENTIALS: Final = 16384
+_DAY: Final = 86400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +75,12 @@ def read_roster(raw: bytes, fingerprint: bytes) -> Roster:
     name = party(items[0], "party")
     if name != root.party:
         message = f"a roster of {name} has the root of {root.party}"
-        raise NotAuthentic(message)
+        raise Refused(message)
     statements = [read_statement(blob(item, "credential"), labels.CREDENTIAL) for item in array(items[5], "credentials", most=MAX_CREDENTIALS)]
     ascending([s.digest for s in statements], "credentials")
     if array(items[6], "revocations"):
         message = "revocations are not specified yet: a roster with some cannot be used"
-        raise Malformed(message)
+        raise Refused(message)
     chain = _Chain(root, {s.digest: s for s in statements})
     signer = chain.credential(statement.signer.signer_digest)  # step 2
     if not isinstance(signer.issuer, Root):
@@ -100,7 +101,7 @@ def read_roster(raw: bytes, fingerprint: bytes) -> Roster:
         message = "a roster expires before it is issued"
         raise Malformed(message)
     signer.require_valid(roster.issued_at, "issuing the roster")
-    _require_one_credential_per_key(roster.credentials.values())
+    _require_one_credential_per_key(root, roster.credentials.values())
     return roster
 
 
@@ -128,9 +129,12 @@ class _Chain:
         return found
 
 
-def _require_one_credential_per_key(credentials: Iterable[Credential]) -> None:
+def _require_one_credential_per_key(root: Root, credentials: Iterable[Credential]) -> None:
     by_key: dict[bytes, list[Credential]] = defaultdict(list)
     for credential in credentials:
+        if credential.key.key_digest == root.key.key_digest:
+            message = f"the root's own key is in a credential of {credential.title!r}"
+            raise Refused(message)
         by_key[credential.key.key_digest].append(credential)
     for sharing in by_key.values():
         sharing.sort(key=lambda c: c.valid_from)
@@ -140,13 +144,16 @@ def _require_one_credential_per_key(credentials: Iterable[Credential]) -> None:
                 raise Refused(message)
 
 
-def check_successor(new: Roster, old: Roster) -> None:
-    """Whether a roster may take the place of an older one (credential.md, Roster, Reading 4).
+def check_import(new: Roster, old: Roster | None, at: int) -> None:
+    """Whether a roster may be imported at the time `at`, in the place of an older one (credential.md, Roster, Reading 4).
 
     Raises:
         Refused: it goes back, changes without a new version, or drops a credential.
     """
-    if new.raw == old.raw:
+    if new.issued_at > at + _DAY:
+        message = f"the roster of {new.party} is issued in the future"
+        raise Refused(message, "compare the clocks of both offices")
+    if old is None or new.raw == old.raw:
         return
     if new.version <= old.version:
         message = f"the roster of {new.party} has version {new.version}, and version {old.version} is already known"

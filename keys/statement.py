@@ -137,24 +137,27 @@ def pae(type_: str, header: bytes, body: bytes) -> bytes:
     return b" ".join(parts)
 
 
-def sign_statement(type_: str, body: bytes, signers: Sequence[tuple[SignerHeader, Signer]]) -> Statement:
+def sign_statement(type_: str, body: bytes, signers: Sequence[tuple[SignerHeader, Signer]], half: Statement | None = None) -> Statement:
     """Sign `body` as a statement of `type_` (statement.md, Producing).
 
     Args:
         type_: one of the statement types.
         body: canonical body, as it will stand in the statement.
         signers: a header and a signer each; the header's key digest is the signer's.
+        half: the same statement as others signed it before, when its type takes more than one signature.
     """
-    entries = []
+    entries = [[entry.header_bytes, entry.signature] for entry in half.signatures] if half else []
     for header, signer in signers:
         header_bytes = header.packed()
         entries.append([header_bytes, signer.sign(pae(type_, header_bytes, body), type_.encode("ascii"))])
     entries.sort()
-    return read_statement(pack([type_, body, entries]), type_)
+    return read_statement(pack([type_, body, entries]), type_, half=len(entries) < len(ROLES[type_]))
 
 
-def read_statement(raw: bytes, *types: str) -> Statement:
+def read_statement(raw: bytes, *types: str, half: bool = False) -> Statement:
     """Decode a statement of one of `types`; steps 1 to 3 of statement.md, Reading.
+
+    With `half`, exactly one signature may be missing: the form in which a statement goes from its first signer to its second.
 
     Raises:
         Malformed: not a statement, of another type, or with other signatures than its type has.
@@ -170,12 +173,13 @@ def read_statement(raw: bytes, *types: str) -> Statement:
         message = f"{what} has {len(raw)} bytes, more than the limit of {LIMITS[type_]}"
         raise Malformed(message)
     signatures = []
-    for entry in array(items[2], "signatures", length=len(ROLES[type_])):  # step 3
+    roles = ROLES[type_][1:] if half else ROLES[type_]
+    for entry in array(items[2], "signatures", length=len(roles)):  # step 3
         header, signature = array(entry, "signature", length=2)
         header_bytes = blob(header, "signer header")
         signatures.append(Signature(header_bytes, SignerHeader.read(header_bytes), blob(signature, "signature", size=SIGNATURE_BYTES)))
     ascending([entry.header_bytes for entry in signatures], "signatures")
-    if tuple(sorted(entry.header.role for entry in signatures)) != ROLES[type_]:
+    if tuple(sorted(entry.header.role for entry in signatures)) != roles:
         message = f"a {what} is signed in the role {' and '.join(ROLES[type_])}"
         raise Malformed(message)
     return Statement(raw=raw, type=type_, body=blob(items[1], "body"), signatures=tuple(signatures))

@@ -1,0 +1,73 @@
+# The only things assumed: make, and Python 3.11 or newer with venv and pip. Everything else goes into $(VENV), exactly as requirements.lock says.
+PYTHON ?= python3
+VENV ?= .venv
+
+BIN := $(VENV)/bin
+LOCKED := $(VENV)/.locked
+READY := $(VENV)/.ready
+PACKAGES := keys envelope register office cli
+GENERATE := specs/vectors/generate
+PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test quick lint format types layers vectors bench lock wheel clean
+
+help:  ## list what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "PYTHON=python3.12 picks the interpreter of a new $(VENV); VENV=DIR another folder for it; make clean to begin again."
+
+demo: $(READY)  ## a whole exchange between two offices, in a new folder
+	@dir=$$(mktemp -d "$${TMPDIR:-/tmp}/valiza-demo.XXXXXX") && echo "folder: $$dir" && $(BIN)/valiza demo --dir "$$dir/exchange"
+
+test: $(READY)  ## all tests, the fast ones first; ends with what was skipped and why
+	$(BIN)/pytest -n auto
+
+quick: $(READY)  ## the fast tests only
+	$(BIN)/pytest -n auto -m "not slow"
+
+lint: $(READY)  ## ruff, mypy and the layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(MAKE) --no-print-directory types layers
+
+types: $(READY)  ## mypy --strict on the product, then on tests and scripts
+	$(BIN)/mypy $(PACKAGES:%=-p valiza.%)
+	$(BIN)/mypy tests $(wildcard bench/*.py $(GENERATE)/*.py)
+
+layers: $(READY)  ## who may import whom
+	$(BIN)/lint-imports --no-cache --no-logo
+
+format: $(READY)  ## rewrite the sources in the agreed form
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+vectors: $(READY)  ## generate specs/vectors again
+	$(BIN)/python $(GENERATE)/generate.py
+
+bench: $(READY)  ## compare with age, minisign and others on this machine
+	$(BIN)/python bench/run.py
+
+lock:  ## find new versions for requirements.lock (needs uv)
+	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header --upgrade \
+		--group dev pyproject.toml --output-file requirements.lock
+
+wheel: $(READY)  ## wheel and source distribution in dist/
+	rm -rf build dist
+	$(BIN)/python -m build --no-isolation
+
+clean:  ## remove everything that make made
+	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A changed lock means a new environment: it then holds what the lock says and nothing else.
+$(LOCKED): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is not Python 3.11 or newer; say: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) has no venv; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PIP) install --quiet --require-hashes -r requirements.lock
+	@touch $@
+
+$(READY): $(LOCKED) pyproject.toml
+	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,120 @@
+"""Carriers (A1.3): one thing handed over to be carried. One file carrier is one regular file with one safe leaf name (P17, P18)."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import re
+import stat
+import unicodedata
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from valiza.keys.errors import Malformed, Refused
+from valiza.keys.files import storage_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Carrier", "check_media_type", "check_name", "check_twins", "guess_media_type", "open_carrier"]
+
+MAX_NAME_BYTES: Final = 255
+_FORBIDDEN_CATEGORIES: Final = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+_FORBIDDEN: Final = set('/\\:*?"<>|')
+_RESERVED: Final = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{port}{n}" for port in ("COM", "LPT") for n in "0123456789¹²³")}
+_MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carrier:
+    """What the origin knows of a carrier before sealing. A physical carrier has no path: it travels beside the envelope, and is in its inventory."""
+
+    name: str
+    path: Path | None
+    code: str
+    media_type: str = ""
+    registration: str = ""
+    copy: int | None = None
+    sheets: int | None = None
+    classified_by: str = field(default="", repr=False)
+    ground: str = field(default="", repr=False)
+
+
+def check_name(name: object) -> str:
+    """The name, if it is safe as a file's leaf name anywhere (envelope.md, Names of file carriers 1 to 3).
+
+    Raises:
+        Malformed: it is not; the message says why.
+    """
+    if not isinstance(name, str) or not 1 <= len(name.encode("utf-8", "surrogatepass")) <= MAX_NAME_BYTES:
+        message = f"the carrier name {name!r} is not 1 to {MAX_NAME_BYTES} bytes long"
+        raise Malformed(message)
+    reason = _why_not(name)
+    if reason:
+        message = f"the carrier name {name!r} {reason}"
+        raise Malformed(message)
+    return name
+
+
+def _why_not(name: str) -> str:
+    if not unicodedata.is_normalized("NFC", name):
+        return "is not in normalization form NFC"
+    for character in name:
+        if unicodedata.category(character) in _FORBIDDEN_CATEGORIES:
+            return "has a control, format or private character in it"
+        if character in _FORBIDDEN:
+            return f"has {character!r} in it"
+    if name in {".", ".."} or name.startswith(" ") or name.endswith((" ", ".")):
+        return "is a path, or begins or ends with a space or dot"
+    if name.partition(".")[0].rstrip(" ").upper() in _RESERVED:
+        return "is reserved by some systems"
+    return ""
+
+
+def check_twins(names: Iterable[str]) -> None:
+    """Raise Malformed if two names are the same to a file system that ignores case (envelope.md, Names of file carriers 4)."""
+    seen: dict[str, str] = {}
+    for name in names:
+        folded = unicodedata.normalize("NFC", name.casefold())
+        if folded in seen:
+            message = f"the carrier names {seen[folded]!r} and {name!r} are the same to some systems"
+            raise Malformed(message)
+        seen[folded] = name
+
+
+def check_media_type(value: object) -> str:
+    """The media type, if it is well-formed.
+
+    Raises:
+        Malformed: it is not.
+    """
+    if not isinstance(value, str) or len(value) > 127 or not _MEDIA_TYPE.fullmatch(value):  # noqa: PLR2004 - the limit of the spec
+        message = f"{value!r} is not a media type like text/plain, in small letters"
+        raise Malformed(message)
+    return value
+
+
+def guess_media_type(name: str) -> str:
+    """A media type by the name's ending alone."""
+    return (mimetypes.guess_type(name)[0] or "application/octet-stream").lower()
+
+
+def open_carrier(path: Path) -> BinaryIO:
+    """Open a regular file for reading, unbuffered.
+
+    Raises:
+        Refused: a link, folder, device or anything else that is not a regular file (P17).
+        Unavailable: it cannot be read.
+    """
+    with storage_errors(path):
+        if path.is_symlink():
+            message = f"{str(path)!r} is a symbolic link; a carrier is a regular file"
+            raise Refused(message, "name the file that it points to")
+        # O_NONBLOCK: opening a named pipe must not wait for a writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            message = f"{str(path)!r} is not a regular file"
+            raise Refused(message)
+        return os.fdopen(descriptor, "rb", buffering=0)

@@ -1,0 +1,63 @@
+"""The origin's own copy of a manifest, wrapped to officers of its own body (design: never on the wire; specs/labels.md, manifest copy)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
+from cryptography.exceptions import InvalidTag
+
+from valiza.envelope.header import read_stanza
+from valiza.envelope.manifest import MAX_MANIFEST, unpack_manifest
+from valiza.keys import labels
+from valiza.keys.encoding import pack, unpack
+from valiza.keys.errors import NoKey, NotAuthentic
+from valiza.keys.fields import array, blob
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from valiza.envelope.manifest import Manifest
+    from valiza.keys.credential import Credential
+    from valiza.keys.recipient import Identity
+
+__all__ = ["make_manifest_copy", "open_manifest_copy"]
+
+
+def make_manifest_copy(plain: bytes, dispatch_digest: bytes, officers: Sequence[Credential], random: Callable[[int], bytes]) -> bytes | None:
+    """Encrypt the plaintext of a manifest stream to some officers; None when there are none."""
+    if not officers:
+        return None
+    key = random(32)
+    stanzas = [[c.digest, c.recipient.wrap(key, _info(dispatch_digest, c.digest))] for c in officers]
+    encryptor = Cobblestone256Encryptor(key, _context(dispatch_digest))
+    return pack([stanzas, encryptor.update(plain) + encryptor.finalize()])
+
+
+def open_manifest_copy(copy: bytes, dispatch_digest: bytes, credential_digest: bytes, identity: Identity) -> Manifest:
+    """Open a copy with one of the keys that it was wrapped for.
+
+    Raises:
+        NoKey: it was not wrapped for this credential.
+        NotAuthentic: it is altered.
+    """
+    items = array(unpack(copy, max_bytes=MAX_MANIFEST + (1 << 20), what="manifest copy"), "manifest copy", length=2)
+    stanzas = {s.credential: s for s in map(read_stanza, array(items[0], "stanzas", least=1, most=64))}
+    if credential_digest not in stanzas:
+        message = "the manifest copy is not kept for this officer"
+        raise NoKey(message)
+    key = identity.unwrap(stanzas[credential_digest].wrapped, _info(dispatch_digest, credential_digest))
+    decryptor = Cobblestone256Decryptor(key, _context(dispatch_digest))
+    try:
+        return unpack_manifest(decryptor.update(blob(items[1], "manifest copy")) + decryptor.finalize())
+    except InvalidTag as error:
+        message = "the manifest copy is altered"
+        raise NotAuthentic(message) from error
+
+
+def _info(dispatch_digest: bytes, credential_digest: bytes) -> bytes:
+    return pack([labels.WRAP_MANIFEST_COPY, dispatch_digest, credential_digest])
+
+
+def _context(dispatch_digest: bytes) -> bytes:
+    return pack([labels.MANIFEST_COPY, dispatch_digest])

@@ -1,0 +1,289 @@
+"""The encrypted streams of the payload (specs/envelope.md, Payload), in constant memory.
+
+A second thread digests while this one encrypts or decrypts: BLAKE3 lets other threads run, Cobblestone does not.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from valiza.keys import labels
+from valiza.keys.digests import hasher
+from valiza.keys.encoding import pack
+from valiza.keys.errors import NotAuthentic, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from blake3 import blake3
+
+__all__ = ["MANIFEST_STREAM", "PAD_STREAM", "PayloadReader", "PayloadWriter", "Streams", "carrier_stream", "stream_length"]
+
+MANIFEST_STREAM: Final = 0
+PAD_STREAM: Final = 1
+BLOCK: Final = 1 << 20  # bytes of plaintext or ciphertext handled at a time
+_SLACK: Final = 65536  # the most by which a block grows: salt, commitment, and a tag for each chunk
+_SMALL: Final = 1 << 16  # below this a second thread costs more than it saves
+
+
+
+def carrier_stream(index: int) -> int:
+    """Stream number of the file carrier with an index."""
+    return index + 2
+
+
+def stream_length(plain: int) -> int:
+    """Bytes of the stream of `plain` bytes."""
+    return plain + 72 + 16 * (plain // 16384)
+
+
+class Streams:
+    """Keys and contexts of one envelope's streams."""
+
+    def __init__(self, payload_key: bytes, *, core_digest: bytes, header_digest: bytes) -> None:
+        self._payload_key = payload_key
+        self._core_digest = core_digest
+        self._header_digest = header_digest
+
+    def _key(self, number: int) -> bytes:
+        info = pack([labels.STREAM_KEY, number, self._core_digest])
+        return HKDF(SHA256(), 32, salt=None, info=info).derive(self._payload_key)
+
+    def _context(self, number: int) -> bytes:
+        return pack([labels.STREAM, self._header_digest, number])
+
+    def encryptor(self, number: int) -> Cobblestone256Encryptor:
+        """What encrypts a stream."""
+        return Cobblestone256Encryptor(self._key(number), self._context(number))
+
+    def decryptor(self, number: int) -> Cobblestone256Decryptor:
+        """What decrypts a stream."""
+        return Cobblestone256Decryptor(self._key(number), self._context(number))
+
+
+class _Digesting:
+    """Feeds hashers from another thread, in order; each buffer comes back by its `done` when it has been read."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[tuple[blake3, memoryview, Callable[[], None]] | threading.Event | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def update(self, target: blake3, data: memoryview, done: Callable[[], None]) -> None:
+        if self._thread is None:
+            if len(data) < _SMALL:
+                target.update(data)
+                done()
+                return
+            self._thread = threading.Thread(target=self._run, daemon=True)
+            self._thread.start()
+        self._jobs.put((target, data, done))
+
+    def settle(self) -> None:
+        """Wait until everything given so far has been digested."""
+        if self._thread is not None:
+            reached = threading.Event()
+            self._jobs.put(reached)
+            reached.wait()
+
+    def rest(self) -> None:
+        """Settle, and end the thread; the next large block starts another."""
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            if isinstance(job, threading.Event):
+                job.set()
+            else:
+                target, data, done = job
+                target.update(data)
+                done()
+
+
+class _Buffers:
+    """Two buffers in turn: one is digested while the other is filled."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._free: queue.SimpleQueue[memoryview] = queue.SimpleQueue()
+        self._made = 0
+
+    def take(self) -> memoryview:
+        if self._made < 2 and self._free.empty():  # noqa: PLR2004 - two in turn
+            self._made += 1
+            return memoryview(bytearray(self._size))
+        return self._free.get()
+
+    def give_back(self, buffer: memoryview) -> Callable[[], None]:
+        return lambda: self._free.put(buffer)
+
+
+class _Pass:
+    """What both directions share: buffers, the digest of all ciphertext, and the thread that digests."""
+
+    def __init__(self) -> None:
+        self._digesting = _Digesting()
+        self._sources = _Buffers(BLOCK)
+        self._results = _Buffers(BLOCK + _SLACK)
+        self._payload = hasher(labels.DIGEST_PAYLOAD)
+
+    def digest(self) -> bytes:
+        """Digest of all ciphertext so far."""
+        self._digesting.settle()
+        return self._payload.digest()
+
+    def __enter__(self) -> _Pass:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._digesting.rest()
+
+
+class PayloadWriter(_Pass):
+    """Encrypts streams one after another into `out`, digesting the ciphertext."""
+
+    def __init__(self, streams: Streams, out: BinaryIO, progress: Callable[[int], None] = lambda _: None) -> None:
+        super().__init__()
+        self._streams = streams
+        self._out = out
+        self._progress = progress
+        self.length = 0
+
+    def write_stream(self, number: int, source: BinaryIO, plain: blake3 | None = None) -> int:
+        """Encrypt all of `source` as the stream `number`, digesting the plaintext with `plain`; returns its bytes."""
+        encryptor = self._streams.encryptor(number)
+        total = 0
+        while True:
+            buffer = self._sources.take()
+            count = source.readinto(buffer) or 0  # type: ignore[attr-defined] # raw files have it
+            total += count
+            result = self._results.take()
+            written = encryptor.update_into(buffer[:count], result)
+            if plain is not None and count:
+                self._digesting.update(plain, buffer[:count], self._sources.give_back(buffer))
+            else:
+                self._sources.give_back(buffer)()
+            self._write(result[:written], self._results.give_back(result))
+            self._progress(count)
+            if count == 0:
+                break
+        self._write(memoryview(encryptor.finalize()), lambda: None)
+        self._digesting.settle()
+        return total
+
+    def write_zeros(self, number: int, length: int) -> None:
+        """Encrypt `length` zero bytes as the stream `number`."""
+        self.write_stream(number, _Zeros(length))  # type: ignore[arg-type] # all of BinaryIO that is used
+
+    def write_bytes(self, number: int, plain: bytes) -> int:
+        """Encrypt a stream that is in memory; returns the length of its ciphertext."""
+        before = self.length
+        encryptor = self._streams.encryptor(number)
+        self._write(memoryview(encryptor.update(plain)), lambda: None)
+        self._write(memoryview(encryptor.finalize()), lambda: None)
+        self._digesting.settle()
+        return self.length - before
+
+    def _write(self, data: memoryview, done: Callable[[], None]) -> None:
+        self.length += len(data)
+        self._digesting.update(self._payload, data, done)
+        write_all(self._out, data)
+
+
+class _Zeros:
+    """A source of zero bytes."""
+
+    def __init__(self, length: int) -> None:
+        self._left = length
+
+    def readinto(self, buffer: memoryview) -> int:
+        count = min(self._left, len(buffer))
+        buffer[:count] = bytes(count)
+        self._left -= count
+        return count
+
+
+class PayloadReader(_Pass):
+    """Reads streams one after another from `source`, digesting the ciphertext whether it decrypts or not."""
+
+    def __init__(self, source: BinaryIO, progress: Callable[[int], None] = lambda _: None) -> None:
+        super().__init__()
+        self._source = source
+        self._progress = progress
+
+    def skip(self, length: int) -> None:
+        """Digest `length` bytes of ciphertext without decrypting them.
+
+        Raises:
+            NotAuthentic: there are fewer.
+        """
+        while length:
+            buffer = self._sources.take()
+            count = self._fill(buffer[: min(length, len(buffer))])
+            self._digesting.update(self._payload, buffer[:count], self._sources.give_back(buffer))
+            self._progress(count)
+            length -= count
+
+    def read_stream(self, decryptor: Cobblestone256Decryptor, plain_length: int, out: BinaryIO | None, plain: blake3 | None) -> None:
+        """Decrypt the next stream, of `plain_length` bytes of plaintext, into `out`; without `out` they have to be zeros.
+
+        Raises:
+            NotAuthentic: the ciphertext is altered or cut, or a byte of the pad is not zero.
+        """
+        left = stream_length(plain_length)
+        try:
+            while left:
+                buffer = self._sources.take()
+                count = self._fill(buffer[: min(left, len(buffer))])
+                left -= count
+                result = self._results.take()
+                written = decryptor.update_into(buffer[:count], result)
+                self._digesting.update(self._payload, buffer[:count], self._sources.give_back(buffer))
+                self._release(result[:written], out, plain, self._results.give_back(result))
+                self._progress(count)
+            self._release(memoryview(decryptor.finalize()), out, plain, lambda: None)
+        except InvalidTag as error:
+            message = "the payload is altered: a stream does not decrypt"
+            raise NotAuthentic(message) from error
+        self._digesting.settle()
+
+    def _release(self, data: memoryview, out: BinaryIO | None, plain: blake3 | None, done: Callable[[], None]) -> None:
+        if out is None or plain is None:
+            if any(data):
+                message = "the pad has a byte that is not zero"
+                raise NotAuthentic(message)
+            done()
+            return
+        self._digesting.update(plain, data, done)
+        write_all(out, data)
+
+    def _fill(self, buffer: memoryview) -> int:
+        count = self._source.readinto(buffer) or 0  # type: ignore[attr-defined] # raw files have it
+        if count == 0:
+            message = "the envelope became shorter while it was read"
+            raise NotAuthentic(message)
+        return count
+
+
+def write_all(out: BinaryIO, data: memoryview) -> None:
+    """Write all of `data` to an unbuffered file.
+
+    Raises:
+        Unavailable: the disk.
+    """
+    try:
+        while data:
+            data = data[out.write(data) :]
+    except OSError as error:
+        message = f"writing failed: {(error.strerror or str(error)).lower()}"
+        raise Unavailable(message) from error

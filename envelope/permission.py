@@ -1,0 +1,134 @@
+"""What an agreement permits: the same checks when sealing, verifying and opening (specs/envelope.md, Reading 7, 8 and 13).
+
+Each failure is Refused, and its message names the clause.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from valiza.envelope.profile import DESTINATION
+from valiza.envelope.route import Marks
+from valiza.keys.errors import Malformed, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from valiza.envelope.manifest import Basis, Entry
+    from valiza.envelope.profile import Profile
+    from valiza.envelope.route import Route
+    from valiza.keys.credential import Credential
+    from valiza.keys.fields import Body, Mark
+
+__all__ = [
+    "require_addressee",
+    "require_basis",
+    "require_bodies",
+    "require_carrier_marks",
+    "require_channel",
+    "require_padding",
+    "require_route",
+    "require_sealer_cleared",
+]
+
+
+def require_bodies(profile: Profile, *, origin: Body, destination: Body, confirming: Body) -> None:
+    """Origin and destination are of the two parties, and the confirming body may confirm (R2, R12, A5.4)."""
+    terms = profile.party(destination.party)
+    if profile.other(origin.party) is not terms:
+        message = f"{origin} and {destination} are of one party: an envelope goes from one party to the other (R2)"
+        raise Refused(message)
+    allowed = [destination.id if name == DESTINATION else name for name in terms.confirming]
+    if confirming.party != destination.party or confirming.id not in allowed:
+        message = f"{confirming} does not confirm receipt for {destination} under the agreement {profile.id} (R12, A5.4)"
+        raise Refused(message, f"confirming bodies: {', '.join(allowed)}")
+
+
+def require_channel(profile: Profile, channel: str) -> None:
+    """The channel is one of the agreement's (R12, A5.4)."""
+    if channel not in profile.channels:
+        message = f"{channel!r} is no channel of the agreement {profile.id} (R12, A5.4)"
+        raise Refused(message, f"its channels are {', '.join(profile.channels)}")
+
+
+def require_route(profile: Profile, *, origin_party: str, channel: str, route: Route) -> None:
+    """The pair of marks is a row, and channel, transport method and escort form are allowed for it (A2, R12, R13, A5.4, A5.5)."""
+    require_channel(profile, channel)
+    _require_row(profile, origin_party, route.marks)
+    handling = profile.handling[route.marks.origin]
+    for what, value, allowed, clause in (
+        ("channel", channel, handling.channels, "R12, A5.4"),
+        ("transport method", route.transport, handling.transports, "R13"),
+        ("escort form", route.escort, handling.escorts, "R13"),
+    ):
+        if value not in allowed:
+            message = f"the {what} {value!r} is not allowed for the mark {route.marks.origin} ({clause})"
+            raise Refused(message, f"allowed: {', '.join(allowed)}")
+    needs_reference, _ = profile.channels[channel]
+    if needs_reference and not route.reference:
+        message = f"the channel {channel!r} needs a reference to what was agreed in writing (A5.5)"
+        raise Refused(message, "give it in the route: reference = \"…\"")
+
+
+def _require_row(profile: Profile, origin_party: str, marks: Marks) -> None:
+    if marks.origin.party != origin_party or profile.counterpart(marks.origin) != marks.destination:
+        message = f"the marks {marks.origin} and {marks.destination} do not compare under the agreement {profile.id} (A2)"
+        raise Refused(message)
+
+
+def envelope_marks(profile: Profile, origin_marks: Iterable[Mark]) -> Marks:
+    """The pair of an envelope: that of its most secret carrier (envelope.md)."""
+    highest = profile.most_secret(origin_marks)
+    return Marks(highest, profile.counterpart(highest))
+
+
+def require_sealer_cleared(sealer: Credential, marks: Marks) -> None:
+    """The sealer is cleared to the origin's degree (A4.2)."""
+    if not sealer.cleared_to(marks.origin.code):
+        message = f"the sealer {sealer.title!r} is not cleared to {marks.origin} (A4.2)"
+        raise Refused(message)
+
+
+def require_addressee(credential: Credential | None, *, destination: Body, degree: str | None, at: int) -> Credential:
+    """An addressee: known, certified to open for the destination, valid at `at`, cleared to `degree` (A1.8, A4.2); returns it.
+
+    `degree` is the destination's code, or None where a closed stamp hides it still.
+    """
+    if credential is None:
+        message = "an addressee's credential is in no roster that is trusted here"
+        raise Refused(message, "import the latest roster of that party")
+    if credential.purpose != "open" or credential.body != destination:
+        message = f"{credential.title!r} ({credential.body}, {credential.purpose}) is not certified to open for {destination} (A5.4)"
+        raise Refused(message)
+    credential.require_valid(at, "sealing")
+    if degree is not None and not credential.cleared_to(degree):
+        message = f"the addressee {credential.title!r} is not cleared to {destination.party}:{degree} (A4.2, A5.1)"
+        raise Refused(message)
+    return credential
+
+
+def require_basis(profile: Profile, origin_party: str, basis: Iterable[Basis]) -> None:
+    """Every kind of basis that the origin's party requires is there (R3, R11, A5.2)."""
+    kinds = {b.kind for b in basis}
+    missing = [kind for kind in profile.party(origin_party).basis if kind not in kinds]
+    if missing:
+        message = f"the basis lacks a {' and a '.join(missing)}: {origin_party} transfers nothing without (R3, R11, A5.2)"
+        raise Refused(message)
+
+
+def require_carrier_marks(profile: Profile, entries: Iterable[Entry], marks: Marks) -> None:
+    """Each carrier's pair is a row, and the envelope's pair is that of its most secret carrier (A2, A6.1)."""
+    found = []
+    for entry in entries:
+        _require_row(profile, marks.origin.party, entry.marks)
+        found.append(entry.marks.origin)
+    if envelope_marks(profile, found) != marks:
+        message = f"the envelope is stamped {marks.origin}, and its most secret carrier is {profile.most_secret(found)} (A2)"
+        raise Refused(message)
+
+
+def require_padding(profile: Profile, *, total: int, pad_length: int) -> None:
+    """The pad is as long as the agreement's rule gives."""
+    if pad_length != profile.padding.length(total):
+        message = f"the pad has {pad_length} bytes, and the agreement's rule gives {profile.padding.length(total)}"
+        raise Malformed(message)

@@ -1,0 +1,47 @@
+"""What holds for all tests: slow ones run last, none is timed, and where VALIZA_NO_SKIPS is set a skipped test is a failed one."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+NO_SKIPS: Final = os.environ.get("VALIZA_NO_SKIPS", "0") not in {"", "0"}
+
+# No deadlines: machines are shared. All else stays as hypothesis has it, which with CI set draws the same cases each time.
+settings.register_profile("valiza", parent=settings(), deadline=None)
+settings.load_profile("valiza")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Move the slow tests to the end, in the order they have."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that skipped itself or is marked so. An expected failure (xfail) has its own word and stays one."""
+    report = yield
+    if NO_SKIPS and report.skipped and not hasattr(report, "wasxfail"):
+        _fail(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Fail a module that skipped itself while it was collected."""
+    report = yield
+    if NO_SKIPS and report.skipped:
+        _fail(report)
+    return report
+
+
+def _fail(report: pytest.TestReport | pytest.CollectReport) -> None:
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    report.outcome = "failed"
+    report.longrepr = f"{reason}\nVALIZA_NO_SKIPS is set: here nothing may be skipped."
