@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from valiza.envelope import permission
 from valiza.envelope.dispatch import SignedDispatch, authenticate_dispatch
+from valiza.envelope.header import Core, read_core
 from valiza.envelope.journal import read_marks_put_on, read_openings
 from valiza.envelope.rewrap import Rewrap, read_rewrap
 from valiza.envelope.verifying import require_agreement
@@ -38,6 +39,7 @@ __all__ = [
     "Refusal",
     "VerifiedAnswer",
     "acknowledge",
+    "peek_answer",
     "read_answer",
     "refuse",
     "verify_answer",
@@ -115,9 +117,7 @@ class Refusal:
         """The canonical body."""
         c = self.claim
         claim: Value = None if c is None else [list(c.openings), c.proof, c.credential, c.opened_at, c.rewrap]
-        return pack(
-            [self.dispatch, self.core, self.stage, self.reason, self.comment, self.number, self.answered_at, claim, self.extensions]
-        )
+        return pack([self.dispatch, self.core, self.stage, self.reason, self.comment, self.number, self.answered_at, claim, self.extensions])
 
 
 Answer = Acknowledgement | Refusal
@@ -135,7 +135,7 @@ class VerifiedAnswer:
     rewrap: Rewrap | None
 
 
-def acknowledge(  # noqa: PLR0913 - each is a decision of the officer's
+def acknowledge(
     opening: Opening,
     *,
     signer: Credential,
@@ -178,7 +178,7 @@ def acknowledge(  # noqa: PLR0913 - each is a decision of the officer's
     return _sign_and_record(labels.ACKNOWLEDGEMENT, body, signer=signer, key=key, trust=trust, journal=journal, at=at)
 
 
-def refuse(  # noqa: PLR0913 - each is a decision of the officer's
+def refuse(
     envelope: AuthenticDispatch,
     *,
     opening: Opening | None,
@@ -233,19 +233,14 @@ def _conflict(done: str) -> Statement:
     raise Refused(message)
 
 
-def _sign_and_record(  # noqa: PLR0913
-    type_: str, body: Answer, *, signer: Credential, key: Signer, trust: Trust, journal: Journal, at: int
-) -> Statement:
+def _sign_and_record(type_: str, body: Answer, *, signer: Credential, key: Signer, trust: Trust, journal: Journal, at: int) -> Statement:
     if signer.purpose != "acknowledge":
         message = f"{signer.title!r} is certified to {signer.purpose}, not to acknowledge"
         raise Refused(message)
     header = SignerHeader(role="acknowledger", signer_digest=signer.digest, key_digest=key.key_digest)  # step 4
     statement = sign_statement(type_, body.packed(), [(header, key)])
     verified = read_answer(statement.raw, trust)  # step 3 and all that a reader will check
-    core = verified.signed.core
-    journal.record_answer(
-        statement.raw, origin=core.origin, envelope_id=core.envelope_id, dispatch_digest=verified.signed.digest, at=at
-    )
+    journal.record_answer(statement.raw, verified.signed.name, at=at)
     return statement
 
 
@@ -272,16 +267,12 @@ def read_answer(raw: bytes, trust: Trust) -> VerifiedAnswer:
     return VerifiedAnswer(statement=statement, answer=answer, signed=signed, signer=signer, opener=opener, rewrap=rewrap)
 
 
-def _opener(
-    claim: OpeningClaim | None, signer: Credential, signed: SignedDispatch, trust: Trust
-) -> tuple[Credential | None, Rewrap | None]:
+def _opener(claim: OpeningClaim | None, signer: Credential, signed: SignedDispatch, trust: Trust) -> tuple[Credential | None, Rewrap | None]:
     if claim is None:
         return None, None
     route = signed.core.stamp.route
     degree = None if route is None else route.marks.destination.code
-    opener = permission.require_addressee(
-        trust.credential(claim.credential), destination=signed.core.destination, degree=degree, at=claim.opened_at
-    )
+    opener = permission.require_addressee(trust.credential(claim.credential), destination=signed.core.destination, degree=degree, at=claim.opened_at)
     if opener.subject != signer.subject:
         message = f"{signer.title!r} answers for what {opener.title!r} opened: the opener answers himself"
         raise Refused(message)
@@ -372,3 +363,10 @@ def verify_answer(verified: VerifiedAnswer, agreements: Agreements) -> None:
     if verified.rewrap is not None and verified.rewrap.made_at < signed.body.sealed_at - skew:
         message = "the envelope was passed on before it was sealed"
         raise Refused(message)
+
+
+def peek_answer(raw: bytes) -> tuple[Answer, Core]:
+    """What an answer and the core inside it say: nothing of it is checked."""
+    statement = read_statement(raw, labels.ACKNOWLEDGEMENT, labels.REFUSAL)
+    answer = _read_acknowledgement(statement.body) if statement.type == labels.ACKNOWLEDGEMENT else _read_refusal(statement.body)
+    return answer, read_core(answer.core)

@@ -8,7 +8,6 @@ import re
 import stat
 import unicodedata
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from valiza.keys.errors import Malformed, Refused
@@ -16,6 +15,7 @@ from valiza.keys.files import storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 __all__ = ["Carrier", "check_media_type", "check_name", "check_twins", "guess_media_type", "open_carrier"]
 

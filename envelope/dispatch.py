@@ -15,11 +15,11 @@ from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statemen
 
 if TYPE_CHECKING:
     from valiza.keys.credential import Credential
-    from valiza.keys.fields import Attachments, Extensions
+    from valiza.keys.fields import Attachments, Body, Extensions
     from valiza.keys.roster import Trust
     from valiza.keys.statement import Signer
 
-__all__ = ["Dispatch", "SignedDispatch", "authenticate_dispatch", "read_dispatch_body", "sign_dispatch"]
+__all__ = ["Dispatch", "EnvelopeName", "SignedDispatch", "authenticate_dispatch", "read_dispatch_body", "sign_dispatch"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,15 @@ class Dispatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EnvelopeName:
+    """What identifies an envelope, and the dispatch known under that identity (envelope.md, Reading)."""
+
+    origin: Body
+    envelope_id: bytes
+    dispatch_digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignedDispatch:
     """A dispatch whose signature holds, with the core that it covers and the credential of its sealer."""
 
@@ -63,6 +72,11 @@ class SignedDispatch:
     body: Dispatch
     core: Core
     sealer: Credential
+
+    @property
+    def name(self) -> EnvelopeName:
+        """Identity and dispatch of the envelope."""
+        return EnvelopeName(origin=self.core.origin, envelope_id=self.core.envelope_id, dispatch_digest=self.digest)
 
 
 def read_dispatch_body(body: bytes) -> Dispatch:

@@ -14,9 +14,9 @@ from valiza.keys.encoding import pack, unpack
 from valiza.keys.fields import array, blob, code, digest_field, optional, time
 
 if TYPE_CHECKING:
+    from valiza.envelope.dispatch import EnvelopeName
     from valiza.envelope.manifest import Openings
     from valiza.keys.encoding import Value
-    from valiza.keys.fields import Body
 
 __all__ = ["Expectation", "Journal", "MarksPutOn", "Opening", "StoredReceipt", "read_marks_put_on", "read_openings"]
 
@@ -104,10 +104,10 @@ class StoredReceipt:
 class Journal(Protocol):
     """What envelope/ asks of an office's journal. Every `record_…` is durable when it returns, and refuses conflicts by raising Refused."""
 
-    def require_first(self, origin: Body, envelope_id: bytes, dispatch_digest: bytes) -> None:
+    def require_first(self, name: EnvelopeName) -> None:
         """Raise Refused if another dispatch is known under this identity (envelope.md, Reading)."""
 
-    def record_opening(self, opening: Opening, *, origin: Body, envelope_id: bytes, at: int) -> str:
+    def record_opening(self, opening: Opening, name: EnvelopeName, *, at: int) -> str:
         """Record an opening before its plaintext is released; returns the incoming number. A second opening of the same dispatch is recorded too."""
 
     def opening(self, dispatch_digest: bytes) -> Opening | None:
@@ -116,7 +116,7 @@ class Journal(Protocol):
     def stored_answer(self, dispatch_digest: bytes) -> bytes | None:
         """The acknowledgement or refusal recorded for an envelope."""
 
-    def record_answer(self, answer: bytes, *, origin: Body, envelope_id: bytes, dispatch_digest: bytes, at: int) -> None:
+    def record_answer(self, answer: bytes, name: EnvelopeName, *, at: int) -> None:
         """Record an answer of the own office, or of another office of the party that this one confirms."""
 
     def expectation(self, dispatch_digest: bytes) -> Expectation | None:
@@ -128,7 +128,7 @@ class Journal(Protocol):
     def stored_receipt(self, dispatch_digest: bytes) -> StoredReceipt | None:
         """The receipt recorded for an envelope, made here or received."""
 
-    def record_receipt(self, receipt: bytes, verdict: str, *, origin: Body, envelope_id: bytes, dispatch_digest: bytes, at: int) -> None:
+    def record_receipt(self, receipt: bytes, verdict: str, name: EnvelopeName, *, at: int) -> None:
         """Record a receipt made here or received, with its verdict."""
 
 

@@ -110,9 +110,7 @@ def unseal_manifest(
     return UnsealedManifest(verified=verified, opener=opener, rewrap=trust_rewrap, manifest=manifest, route=route, streams=streams)
 
 
-def _own_stanza(
-    verified: VerifiedDispatch, identities: Mapping[bytes, Identity], rewrap: Rewrap | None, at: int
-) -> tuple[Credential, Stanza]:
+def _own_stanza(verified: VerifiedDispatch, identities: Mapping[bytes, Identity], rewrap: Rewrap | None, at: int) -> tuple[Credential, Stanza]:
     """The stanza to use, and the credential it is for: of the header, or the detached one."""
     found = [(c, s) for c, s in zip(verified.addressees, verified.authentic.stanzas, strict=True) if c.digest in identities]
     if rewrap is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
 from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
 from cryptography.exceptions import InvalidTag
@@ -32,7 +32,6 @@ PAD_STREAM: Final = 1
 BLOCK: Final = 1 << 20  # bytes of plaintext or ciphertext handled at a time
 _SLACK: Final = 65536  # the most by which a block grows: salt, commitment, and a tag for each chunk
 _SMALL: Final = 1 << 16  # below this a second thread costs more than it saves
-
 
 
 def carrier_stream(index: int) -> int:
@@ -142,7 +141,7 @@ class _Pass:
         self._digesting.settle()
         return self._payload.digest()
 
-    def __enter__(self) -> _Pass:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:

@@ -67,7 +67,7 @@ def require_route(profile: Profile, *, origin_party: str, channel: str, route: R
     needs_reference, _ = profile.channels[channel]
     if needs_reference and not route.reference:
         message = f"the channel {channel!r} needs a reference to what was agreed in writing (A5.5)"
-        raise Refused(message, "give it in the route: reference = \"…\"")
+        raise Refused(message, 'give it in the route: reference = "…"')
 
 
 def _require_row(profile: Profile, origin_party: str, marks: Marks) -> None:

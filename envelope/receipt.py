@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from valiza.envelope.acknowledgement import Acknowledgement, Refusal, VerifiedAnswer, read_answer, verify_answer
+from valiza.envelope.verifying import VerifiedEnvelope
 from valiza.keys import labels
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
@@ -16,7 +17,7 @@ from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statemen
 if TYPE_CHECKING:
     from valiza.envelope.agreement import Agreements
     from valiza.envelope.journal import Expectation, Journal
-    from valiza.envelope.verifying import AuthenticDispatch, VerifiedEnvelope
+    from valiza.envelope.verifying import AuthenticDispatch
     from valiza.keys.credential import Credential
     from valiza.keys.fields import Attachments, Extensions
     from valiza.keys.roster import Trust
@@ -32,6 +33,7 @@ __all__ = [
     "compare_with_envelope",
     "compare_with_record",
     "countersign",
+    "peek_receipt",
     "read_receipt",
     "verify_receipt",
 ]
@@ -100,7 +102,7 @@ class VerifiedReceipt:
     not_compared: tuple[str, ...]
 
 
-def countersign(  # noqa: PLR0913 - the two states and who signs
+def countersign(
     answer: VerifiedAnswer,
     *,
     envelope: VerifiedEnvelope | AuthenticDispatch,
@@ -135,7 +137,6 @@ def countersign(  # noqa: PLR0913 - the two states and who signs
     signer.require_valid(at, "countersigning")
     _require_two_persons(answer, signer)
     trust.require_fresh([core.origin.party, core.destination.party], at, "countersigning")
-    identity = {"origin": core.origin, "envelope_id": core.envelope_id, "dispatch_digest": answer.signed.digest}
     stored = journal.stored_receipt(answer.signed.digest)
     if stored is not None:
         statement = read_statement(stored.raw, labels.RECEIPT)
@@ -147,7 +148,7 @@ def countersign(  # noqa: PLR0913 - the two states and who signs
         checked.append(_require_recorded(answer, journal) if signer.body == core.destination else "entered")
     known = journal.stored_answer(answer.signed.digest)  # step 5
     if known is None:
-        journal.record_answer(answer.statement.raw, at=at, **identity)
+        journal.record_answer(answer.statement.raw, answer.signed.name, at=at)
     elif known != answer.statement.raw:
         message = "another answer to this envelope is recorded: acknowledged and refused, or answered twice"
         raise Refused(message)
@@ -155,13 +156,11 @@ def countersign(  # noqa: PLR0913 - the two states and who signs
     header = SignerHeader(role="countersigner", signer_digest=signer.digest, key_digest=key.key_digest)
     statement = sign_statement(labels.RECEIPT, body.packed(), [(header, key)])
     read_receipt(statement.raw, trust=trust, agreements=agreements)  # what we hand out, every reader accepts
-    journal.record_receipt(statement.raw, "countersigned", at=at, **identity)
+    journal.record_receipt(statement.raw, "countersigned", answer.signed.name, at=at)
     return statement
 
 
 def _require_same_envelope(answer: VerifiedAnswer, envelope: VerifiedEnvelope | AuthenticDispatch) -> list[str]:
-    from valiza.envelope.verifying import VerifiedEnvelope  # noqa: PLC0415
-
     whole = isinstance(envelope, VerifiedEnvelope)
     authentic = envelope.verified.authentic if isinstance(envelope, VerifiedEnvelope) else envelope
     _require_dispatch(answer, authentic)
@@ -287,7 +286,7 @@ def compare_with_envelope(answer: VerifiedAnswer, envelope: VerifiedEnvelope | A
     _require_same_envelope(answer, envelope)
 
 
-def verify_receipt(  # noqa: PLR0913
+def verify_receipt(
     authentic: AuthenticReceipt,
     *,
     own: Body | None = None,
@@ -339,3 +338,8 @@ def _verdict(authentic: AuthenticReceipt, *, with_record: bool) -> Verdict:
     if authentic.receipt.countersigned_at > authentic.answer.signed.core.stamp.due_at:
         return Verdict.LATE
     return Verdict.DELIVERED if with_record else Verdict.ATTESTED
+
+
+def peek_receipt(raw: bytes) -> Receipt:
+    """What a receipt says: nothing of it is checked."""
+    return _read_body(read_statement(raw, labels.RECEIPT))

@@ -44,7 +44,15 @@ class Rewrap:
 
 
 def make_rewrap(
-    verified: VerifiedDispatch, *, addressee: Credential, identity: Identity, recipient: Credential, signer: Credential, key: Signer, trust: Trust, at: int
+    verified: VerifiedDispatch,
+    *,
+    addressee: Credential,
+    identity: Identity,
+    recipient: Credential,
+    signer: Credential,
+    key: Signer,
+    trust: Trust,
+    at: int,
 ) -> Rewrap:
     """Wrap the payload key for another officer.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -83,7 +84,7 @@ def read_route(value: Value) -> Route:
     for item in array(items[3], "legs", least=1, most=MAX_LEGS):
         pair = array(item, "leg", length=2)
         legs.append(Leg(text(pair[0], "start of a leg"), text(pair[1], "end of a leg")))
-    if any(one.end != two.start for one, two in zip(legs, legs[1:], strict=False)):
+    if any(one.end != two.start for one, two in itertools.pairwise(legs)):
         message = "a leg of the route does not begin where the one before it ended (R13)"
         raise Malformed(message)
     return Route(

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from valiza.keys.credential import Credential
     from valiza.keys.roster import Trust
 
-__all__ = ["HIDDEN", "AuthenticDispatch", "VerifiedDispatch", "VerifiedEnvelope", "authenticate", "require_agreement", "verify_dispatch", "verify_envelope"]
+__all__ = [
+    "HIDDEN",
+    "AuthenticDispatch",
+    "VerifiedDispatch",
+    "VerifiedEnvelope",
+    "authenticate",
+    "require_agreement",
+    "verify_dispatch",
+    "verify_envelope",
+]
 
 # What a reader without a key cannot check under a closed stamp.
 HIDDEN = ("marks", "transport", "escort", "legs", "reference", "clearances")

@@ -11,7 +11,7 @@ from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.fields import Body, Names, array, blob, body_id, boolean, code, extensions, names, one_of, optional, party, time
 from valiza.keys.recipient import Recipient
 from valiza.keys.root import Root, signing_public_key, verify_by_root
-from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statement, sign_statement
+from valiza.keys.statement import LIMITS, SignerHeader, Statement, sign_statement
 
 if TYPE_CHECKING:
     from valiza.keys.encoding import Value
@@ -226,5 +226,3 @@ def _may_issue(credential: Credential, issuer: Root | Credential) -> bool:
     if credential.body == issuer.body:
         return credential.purpose not in {"certify", "roster"}
     return issuer.certifies_bodies and isinstance(issuer.issuer, Root) and credential.purpose == "certify" and not credential.certifies_bodies
-
-

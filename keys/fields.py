@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -211,7 +212,7 @@ def names(value: Value, what: str) -> Names:
 
 def ascending(keys: Sequence[Any], what: str) -> None:
     """Raise unless the keys are strictly ascending, so distinct too."""
-    if any(not a < b for a, b in zip(keys, keys[1:], strict=False)):
+    if any(not a < b for a, b in itertools.pairwise(keys)):
         raise _no(what, "in strictly ascending order")
 
 

@@ -9,15 +9,15 @@ import os
 import secrets
 import shutil
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from valiza.keys.errors import Refused, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-__all__ = ["new_file", "new_folder", "open_new_file", "read_file", "storage_errors", "sweep", "sync_folder"]
+__all__ = ["new_file", "new_folder", "open_new_file", "read_file", "require_new", "storage_errors", "sweep", "sync_folder"]
 
 PREFIX: Final = ".valiza-"  # of whatever is not finished yet
 _NO_UNNAMED: Final = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL}
@@ -55,6 +55,15 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def require_new(path: Path) -> None:
+    """Raise Refused if something of that name exists, Unavailable if its folder does not: before any work is begun."""
+    with storage_errors(path):
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, "exists", str(path))
+        if not path.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "the folder does not exist", str(path.parent))
+
+
 @contextmanager
 def open_new_file(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
     """A file to write that gets its name `path` when the block ends well, after fsync, and leaves nothing when it does not.
@@ -63,9 +72,8 @@ def open_new_file(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
         Refused: something of that name exists.
         Unavailable: the disk.
     """
+    require_new(path)
     with storage_errors(path):
-        if os.path.lexists(path):
-            raise FileExistsError(errno.EEXIST, "exists", str(path))
         file, source, temporary = _unnamed(path.parent, mode)
     try:
         with file:
@@ -121,9 +129,8 @@ def new_folder(path: Path) -> Iterator[Path]:
         Refused: something of that name exists.
         Unavailable: the disk.
     """
+    require_new(path)
     with storage_errors(path):
-        if os.path.lexists(path):
-            raise FileExistsError(errno.EEXIST, "exists", str(path))
         work = path.parent / f"{PREFIX}{secrets.token_hex(8)}"
         work.mkdir(mode=0o700)
         lock = os.open(work, os.O_RDONLY | os.O_DIRECTORY)

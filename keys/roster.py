@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from valiza.keys import labels
+from valiza.keys.credential import Credential, check_credential, verify_by_credential
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.fields import array, ascending, blob, extensions, integer, party, time
-from valiza.keys.credential import Credential, check_credential, verify_by_credential
 from valiza.keys.root import Root, read_root, require_fingerprint
 from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statement, sign_statement
 
@@ -138,7 +139,7 @@ def _require_one_credential_per_key(root: Root, credentials: Iterable[Credential
         by_key[credential.key.key_digest].append(credential)
     for sharing in by_key.values():
         sharing.sort(key=lambda c: c.valid_from)
-        for one, other in zip(sharing, sharing[1:], strict=False):
+        for one, other in itertools.pairwise(sharing):
             if other.valid_from < one.valid_until:
                 message = f"one public key is in two live credentials: of {one.title!r} ({one.purpose}) and of {other.title!r} ({other.purpose})"
                 raise Refused(message)
@@ -212,5 +213,3 @@ class Trust:
             if at >= roster.expires_at:
                 message = f"the roster of {name} expired, and {act} needs one in force"
                 raise Refused(message, "import the latest with: valiza roster import FILE")
-
-

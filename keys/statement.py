@@ -14,7 +14,19 @@ from valiza.keys.fields import array, ascending, blob, digest_field, word
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["LIMITS", "ROLES", "SIGNATURE_BYTES", "Signature", "Signer", "SignerHeader", "Statement", "Verifier", "pae", "read_statement", "sign_statement"]
+__all__ = [
+    "LIMITS",
+    "ROLES",
+    "SIGNATURE_BYTES",
+    "Signature",
+    "Signer",
+    "SignerHeader",
+    "Statement",
+    "Verifier",
+    "pae",
+    "read_statement",
+    "sign_statement",
+]
 
 SIGNATURE_BYTES: Final = 3373
 _KIB: Final = 1024

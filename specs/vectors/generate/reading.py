@@ -173,12 +173,13 @@ def read_dispatch(raw: bytes, trust: Trust) -> Dispatch:
     """The statement: find its signer, verify, then decode."""
     statement = read_statement(raw, "dispatch")
     signer = signed_by(statement, trust)
-    core, header, payload, manifest, lengths, sealed_at, attached, extensions = d.fields(d.decode(statement.body), 8)
-    d.attachments(attached)
-    d.extensions(extensions)
-    sizes = [d.integer(length) for length in d.fields(lengths, 4)]
-    named = d.digest_of(core), d.digest_of(header), d.digest_of(payload), d.digest_of(manifest)
-    return Dispatch(statement, signer, *named, sizes, d.time(sealed_at))
+    with step("statement 6"):
+        core, header, payload, manifest, lengths, sealed_at, attached, extensions = d.fields(d.decode(statement.body), 8)
+        d.attachments(attached)
+        d.extensions(extensions)
+        sizes = [d.integer(length) for length in d.fields(lengths, 4)]
+        named = d.digest_of(core), d.digest_of(header), d.digest_of(payload), d.digest_of(manifest)
+        return Dispatch(statement, signer, *named, sizes, d.time(sealed_at))
 
 
 def read_core(raw: bytes) -> Core:

@@ -1,0 +1,232 @@
+"""Commands that bring an envelope to its end: acknowledge, refuse, countersign, receipt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from valiza.cli.options import (
+    FILE,
+    as_json,
+    as_officer,
+    command_epilog,
+    home_option,
+    now,
+    open_office,
+    open_reader,
+    output,
+    passphrase_fd,
+    trust_options,
+)
+from valiza.cli.render import answer_facts, as_of, dispatch_facts, emit, receipt_facts, utc
+from valiza.keys.errors import Usage
+
+_REASONS = ("addressee", "agreement", "basis", "channel", "clearance", "contents", "mark", "other", "route")
+
+
+def _conditions(condition: tuple[str, ...], missing: tuple[int, ...], damaged: tuple[int, ...]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for text in condition:
+        index, equals, word = text.partition("=")
+        if not equals or not index.isdigit() or word not in {"present", "missing", "damaged"}:
+            message = f"{text!r} is no condition"
+            raise Usage(message, "write INDEX=present, INDEX=missing or INDEX=damaged")
+        found[int(index)] = word
+    found |= dict.fromkeys(missing, "missing")
+    found |= dict.fromkeys(damaged, "damaged")
+    return found
+
+
+@click.command(
+    short_help="Acknowledge an opened envelope.",
+    epilog=command_epilog(
+        "valiza acknowledge report.vlz --home by --as yanka -o report.ack.vls",
+        "valiza acknowledge bag.vlz --damaged 2 --number BY-MFA/2026/in/17 --home by -o bag.ack.vls",
+    ),
+)
+@click.argument("envelope", type=FILE)
+@output("The acknowledgement")
+@click.option("--number", metavar="TEXT", help="Incoming number; without it the one given at opening.")
+@click.option("--condition", multiple=True, metavar="INDEX=WORD", help="Condition of a physical carrier: present, missing, damaged. Repeatable.")
+@click.option("--missing", multiple=True, type=int, metavar="INDEX", help="A physical carrier that did not come. Repeatable.")
+@click.option("--damaged", multiple=True, type=int, metavar="INDEX", help="A physical carrier that came damaged. Repeatable.")
+@home_option
+@as_officer
+@passphrase_fd
+@as_json
+def acknowledge(
+    envelope: Path,
+    output: Path,
+    number: str | None,
+    condition: tuple[str, ...],
+    missing: tuple[int, ...],
+    damaged: tuple[int, ...],
+    home: Path | None,
+    officer: str | None,
+    passphrase_fd: int | None,
+    json_: bool,
+) -> None:
+    """Sign that this envelope was opened, which carriers were found in which condition, and that the own marks were put on (A6.1).
+
+    Done by the officer who opened it. It is no receipt before it is countersigned.
+    """
+    from valiza.keys.files import require_new
+    from valiza.office.answering import acknowledge_envelope
+
+    require_new(output)
+    made = acknowledge_envelope(
+        open_office(home, passphrase_fd),
+        envelope,
+        output,
+        officer=officer,
+        number=number,
+        conditions=_conditions(condition, missing, damaged),
+        at=now(),
+    )
+    emit({"acknowledgement": str(output), "verified": answer_facts(made.answer)}, json_=json_)
+
+
+@click.command(
+    short_help="Refuse an envelope, opened or not.",
+    epilog=command_epilog("valiza refuse report.vlz --reason clearance --comment 'nobody here is cleared' --home by -o refusal.vls"),
+)
+@click.argument("envelope", type=FILE)
+@click.option("--reason", required=True, type=click.Choice(_REASONS), help="Why.")
+@click.option("--comment", default="", metavar="TEXT", help="In words.")
+@click.option("--number", default="", metavar="TEXT", help="Incoming number.")
+@output("The refusal")
+@home_option
+@as_officer
+@passphrase_fd
+@as_json
+def refuse(
+    envelope: Path,
+    reason: str,
+    comment: str,
+    number: str,
+    output: Path,
+    home: Path | None,
+    officer: str | None,
+    passphrase_fd: int | None,
+    json_: bool,
+) -> None:
+    """Sign that this body does not accept an authentic envelope. What was opened here is refused by its opener, with the same proof."""
+    from valiza.keys.files import require_new
+    from valiza.office.answering import refuse_envelope
+
+    require_new(output)
+    made = refuse_envelope(
+        open_office(home, passphrase_fd), envelope, output, officer=officer, reason=reason, comment=comment, number=number, at=now()
+    )
+    emit({"refusal": str(output), "verified": answer_facts(made.answer)}, json_=json_)
+
+
+@click.command(
+    short_help="Countersign an acknowledgement or refusal: makes the receipt.",
+    epilog=command_epilog("valiza countersign report.ack.vls --envelope report.vlz --home by --as maryna -o report.receipt.vls"),
+)
+@click.argument("answer", type=FILE)
+@click.option("--envelope", required=True, type=FILE, metavar="FILE", help="The envelope that it answers.")
+@output("The receipt")
+@home_option
+@as_officer
+@passphrase_fd
+@as_json
+def countersign(answer: Path, envelope: Path, output: Path, home: Path | None, officer: str | None, passphrase_fd: int | None, json_: bool) -> None:
+    """Verify an answer against the envelope and this office's register, and countersign it for the confirming body (R12, A5.4).
+
+    Done by another officer than the one who answered.
+    """
+    from valiza.keys.files import require_new
+    from valiza.office.answering import countersign_answer
+
+    require_new(output)
+    at_office = open_office(home, passphrase_fd)
+    made = countersign_answer(at_office, answer, envelope, output, officer=officer, at=now())
+    facts = {
+        "receipt": str(output),
+        "verified": receipt_facts(made.authentic),
+        "roster_as_of": as_of(at_office.trust, list(at_office.trust.rosters), now()),
+    }
+    emit(facts, json_=json_)
+
+
+@click.group(short_help="Show and verify receipts.")
+def receipt() -> None:
+    """Receipts: countersigned answers."""
+
+
+@receipt.command("show", short_help="Show a receipt; nothing is believed.", epilog=command_epilog("valiza receipt show report.receipt.vls"))
+@click.argument("file", metavar="RECEIPT", type=FILE)
+@as_json
+def show(file: Path, json_: bool) -> None:
+    """Show what a receipt says, and what is inside it. No signature is checked: nothing here is to be believed."""
+    from valiza.envelope.acknowledgement import peek_answer
+    from valiza.envelope.receipt import peek_receipt
+    from valiza.office.reader import read_object
+
+    body = peek_receipt(read_object(file))
+    given, core = peek_answer(body.answer)
+    said: dict[str, Any] = {
+        "confirming": str(body.confirming),
+        "countersigned_at": utc(body.countersigned_at),
+        "checked": list(body.checked),
+        "origin": str(core.origin),
+        "destination": str(core.destination),
+        "envelope_id": core.envelope_id.hex(),
+        "answered_at": utc(given.answered_at),
+        "incoming_number": given.number,
+    }
+    for name in ("conditions", "stage", "reason", "comment"):
+        if hasattr(given, name):
+            value = getattr(given, name)
+            said[name] = list(value) if isinstance(value, tuple) else value
+    emit({"believed": False, "read": said}, json_=json_)
+
+
+@receipt.command(
+    "verify",
+    short_help="Verify a receipt, and at the origin close its entry.",
+    epilog=command_epilog(
+        "valiza receipt verify report.receipt.vls --home kz",
+        "valiza receipt verify R --envelope E --root 3f5a… --root 9c01… --roster KZ.vls --roster BY.vls --agreement kz-by.vls",
+    ),
+)
+@click.argument("file", metavar="RECEIPT", type=FILE)
+@click.option("--envelope", type=FILE, metavar="FILE", help="The envelope, to compare with.")
+@trust_options
+@home_option
+@as_json
+def verify_receipt(
+    file: Path,
+    envelope: Path | None,
+    roots: tuple[str, ...],
+    rosters: tuple[Path, ...],
+    agreements: tuple[Path, ...],
+    home: Path | None,
+    json_: bool,
+) -> int:
+    """Verify a receipt. The origin's office compares it with what it sealed and enters it; its verdict is "delivered".
+
+    Without an office (roots, rosters and agreement given) the best verdict is "attested", and what could not be compared is listed.
+    No key is needed.
+    """
+    from valiza.office.answering import judge_receipt
+
+    reader = open_reader(home, roots, rosters, agreements)
+    outcome = judge_receipt(reader, file, envelope=envelope, at=now())
+    core = outcome.answer.signed.core
+    facts: dict[str, Any] = {"verdict": outcome.verdict.value}
+    if outcome.verified is None:
+        facts |= {"duplicate": False, "not_compared": [], "verified": {"answer": answer_facts(outcome.answer)}}
+    else:
+        facts |= {
+            "duplicate": outcome.verified.duplicate,
+            "not_compared": list(outcome.verified.not_compared),
+            "verified": {**receipt_facts(outcome.verified.authentic), "envelope": dispatch_facts(outcome.answer.signed)},
+        }
+    facts["roster_as_of"] = as_of(reader.trust, [core.origin.party, core.destination.party], now())
+    emit(facts, json_=json_)
+    return outcome.exit_code

@@ -1,0 +1,119 @@
+"""The `valiza` command: its groups in the order of the work, and the one table from errors to exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import click
+
+from valiza.cli.answering import acknowledge, countersign, receipt, refuse
+from valiza.cli.demo import demo
+from valiza.cli.office import agreement, credential, office, roster
+from valiza.cli.receiving import inspect, open_, rewrap, verify
+from valiza.cli.register import register
+from valiza.cli.sending import seal, withdraw
+from valiza.cli.terminal import complain
+from valiza.keys.errors import ValizaError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["cli", "main"]
+
+FAULT: Final = 1
+USAGE: Final = 2
+UNAVAILABLE: Final = 7
+INTERRUPTED: Final = 130
+
+
+class OrderedGroup(click.Group):
+    """A group whose help lists commands in the order of the work."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Commands as they were added."""
+        return list(self.commands)
+
+
+def _version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's signature
+    if wanted:
+        from importlib.metadata import version
+
+        click.echo(f"valiza {version('valiza')}")
+        context.exit()
+
+
+@click.group(
+    cls=OrderedGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit status: 0 done and verified · 1 a fault of ours · 2 wrong usage · 3 malformed · 4 not authentic · 5 no key or wrong passphrase · "
+    "6 authentic but refused · 7 disk, database, network · 8 incomplete: no final answer yet.",
+)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and exit.")
+def cli() -> None:
+    """Seal files for a body of another party, and get a countersigned receipt.
+
+    An office is a folder (--home DIR or VALIZA_HOME). Try the whole exchange first: valiza demo --dir DIR
+    """
+
+
+for _command in (
+    demo,
+    office,
+    credential,
+    roster,
+    agreement,
+    seal,
+    withdraw,
+    inspect,
+    verify,
+    open_,
+    rewrap,
+    acknowledge,
+    refuse,
+    countersign,
+    receipt,
+    register,
+):
+    cli.add_command(_command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command; returns its exit code, having told every error in one line."""
+    try:
+        outcome = cli.main(list(arguments), prog_name="valiza", standalone_mode=False)
+    except ValizaError as error:
+        complain(error.message, error.hint)
+        return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "", err=True)
+        return USAGE
+    except click.ClickException as error:
+        complain(error.format_message(), f"valiza {_path(error)}--help")
+        return USAGE
+    except click.exceptions.Abort:
+        complain("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains once more at its end
+        return UNAVAILABLE
+    except OSError as error:
+        complain(f"{error.filename or 'input or output'!r}: {(error.strerror or str(error)).lower()}")
+        return UNAVAILABLE
+    except Exception as error:  # noqa: BLE001 - a traceback could show what must not be shown
+        complain(f"a fault of ours: {type(error).__name__}", "please report it, with the command that you typed")
+        if os.environ.get("VALIZA_TRACEBACK"):
+            raise
+        return FAULT
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _path(error: click.ClickException) -> str:
+    context: Any = getattr(error, "ctx", None)
+    return f"{context.command_path.partition(' ')[2]} ".lstrip() if context is not None else ""
+
+
+def main() -> NoReturn:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))

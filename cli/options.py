@@ -1,0 +1,123 @@
+"""Options that mean the same in every command, and the office or reader that they name."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from valiza.cli.terminal import passphrase_source
+from valiza.keys.errors import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from valiza.office.home import Office
+    from valiza.office.reader import Reader
+
+__all__ = [
+    "FILE",
+    "as_json",
+    "as_officer",
+    "command_epilog",
+    "home_option",
+    "now",
+    "open_office",
+    "open_reader",
+    "output",
+    "parse_time",
+    "passphrase_fd",
+    "trust_options",
+]
+
+FILE = click.Path(path_type=Path)
+
+
+def now() -> int:
+    """The present, in seconds since 1970."""
+    return int(time.time())
+
+
+home_option = click.option("--home", type=FILE, envvar="VALIZA_HOME", metavar="DIR", help="The office's folder (or VALIZA_HOME).")
+as_officer = click.option("--as", "officer", envvar="VALIZA_AS", metavar="NAME", help="The officer who acts (or VALIZA_AS).")
+as_json = click.option("--json", "json_", is_flag=True, help="Print the result as one JSON object.")
+passphrase_fd = click.option(
+    "--passphrase-fd", type=int, metavar="N", help="Read the passphrase of the keys from file descriptor N (or VALIZA_PASSPHRASE, or a prompt)."
+)
+
+
+def output(what: str) -> Callable[[Any], Any]:
+    """`-o PATH`, required."""
+    return click.option("-o", "--output", "output", type=FILE, required=True, metavar="PATH", help=f"{what}; it must not exist.")
+
+
+def trust_options(command: Any) -> Any:  # noqa: ANN401 - a decorator of click's
+    """Root, roster and agreement for a reader without an office."""
+    for option in (
+        click.option("--agreement", "agreements", type=FILE, multiple=True, metavar="FILE", help="A signed agreement, or a termination. Repeatable."),
+        click.option("--roster", "rosters", type=FILE, multiple=True, metavar="FILE", help="A party's roster. Repeatable."),
+        click.option("--root", "roots", multiple=True, metavar="FINGERPRINT", help="Fingerprint of a party's root, compared by you. Repeatable."),
+    ):
+        command = option(command)
+    return command
+
+
+def open_office(home: Path | None, descriptor: int | None = None) -> Office:
+    """The office named by --home or VALIZA_HOME; what killed commands left in it is removed, and told.
+
+    Raises:
+        Usage: none was named, or there is none.
+    """
+    from valiza.cli.terminal import safe, say
+    from valiza.office.home import Office
+
+    if home is None:
+        message = "no office was named"
+        raise Usage(message, "give --home DIR, or set VALIZA_HOME; make one with: valiza office init")
+    office = Office(home, passphrase_source(descriptor))
+    for left in office.sweep():
+        say(f"valiza: removed what an interrupted command left: {safe(left)}")
+    return office
+
+
+def open_reader(home: Path | None, roots: tuple[str, ...], rosters: tuple[Path, ...], agreements: tuple[Path, ...]) -> Reader:
+    """An office's reader, or a stranger's when roots, rosters or agreements are given.
+
+    Raises:
+        Usage: both, or neither.
+    """
+    from valiza.keys.root import parse_fingerprint
+    from valiza.office.reader import office_reader, stranger
+
+    if roots or rosters or agreements:  # what is given on the command line is meant; VALIZA_HOME may be set for other work
+        if home is not None and "VALIZA_HOME" not in os.environ:
+            message = "either an office verifies, or you with roots, rosters and agreements"
+            raise Usage(message, "leave out --home, or leave out --root, --roster and --agreement")
+        return stranger([parse_fingerprint(root) for root in roots], rosters, agreements)
+    if home is None:
+        return stranger([], [], [])
+    return office_reader(open_office(home))
+
+
+def parse_time(value: str) -> int:
+    """A time written 2026-01-01T00:00:00Z, in seconds since 1970.
+
+    Raises:
+        Usage: it is written otherwise.
+    """
+    from datetime import UTC, datetime
+
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError as error:
+        message = f"{value!r} is not a time"
+        raise Usage(message, "write it like 2026-01-01T00:00:00Z") from error
+    return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp())
+
+
+def command_epilog(*examples: str) -> str:
+    """Examples at the end of a command's help, each on its own line."""
+    return "\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples)

@@ -1,0 +1,192 @@
+"""Commands for what arrives: inspect, verify, open, rewrap."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from valiza.cli.options import (
+    FILE,
+    as_json,
+    as_officer,
+    command_epilog,
+    home_option,
+    now,
+    open_office,
+    open_reader,
+    output,
+    passphrase_fd,
+    trust_options,
+)
+from valiza.cli.render import as_of, core_facts, credential_facts, dispatch_facts, emit, manifest_facts, plain, route_facts, utc
+from valiza.cli.terminal import progress, safe, say
+
+
+@click.command(
+    short_help="Say what any Valiza object says; nothing is believed.",
+    epilog=command_epilog("valiza inspect report.vlz", "valiza inspect receipt.vls --json"),
+)
+@click.argument("file", type=FILE)
+@as_json
+def inspect(file: Path, json_: bool) -> None:
+    """Show what an envelope (.vlz) or statement (.vls) says. No signature is checked: nothing here is to be believed."""
+    from valiza.keys import labels
+    from valiza.office.reader import envelope_file
+
+    with envelope_file(file) as source:
+        start = source.read(len(labels.MAGIC))
+        source.seek(0)
+        facts = _inspect_envelope(source) if start == labels.MAGIC else _inspect_statement(file, source)
+    emit({"believed": False, "read": facts}, json_=json_)
+
+
+def _inspect_envelope(source: Any) -> dict[str, Any]:  # noqa: ANN401 - a file
+    from valiza.envelope.container import read_container
+    from valiza.envelope.dispatch import read_dispatch_body
+    from valiza.envelope.header import read_core, read_stanzas
+    from valiza.keys import labels
+    from valiza.keys.statement import read_statement
+
+    container = read_container(source)
+    core = read_core(container.core_raw)
+    statement = read_statement(container.dispatch_raw, labels.DISPATCH)
+    body = read_dispatch_body(statement.body)
+    return {
+        "type": "envelope",
+        **core_facts(core),
+        "addressees": [stanza.credential.hex() for stanza in read_stanzas(container.header_raw[container.core_length :])],
+        "dispatch": statement.digest.hex(),
+        "sealing_credential": statement.signer.signer_digest.hex(),
+        "sealed_at": utc(body.sealed_at),
+        "payload_bytes": container.payload_length,
+        "attachments": [kind for kind, _ in body.attachments],
+        "remarks_of_dispatch": plain(body.extensions),
+    }
+
+
+def _inspect_statement(path: Path, source: Any) -> dict[str, Any]:  # noqa: ANN401 - a file
+    from valiza.keys.encoding import unpack
+    from valiza.keys.statement import LIMITS, read_statement
+
+    raw = source.read(max(LIMITS.values()) + 1)
+    statement = read_statement(raw, *LIMITS)
+    body = unpack(statement.body, max_bytes=max(LIMITS.values()), what=path.name)
+    return {
+        "type": statement.type,
+        "bytes": len(raw),
+        "digest": statement.digest.hex(),
+        "signers": [{"role": s.header.role, "signer": s.header.signer_digest.hex(), "key": s.header.key_digest.hex()} for s in statement.signatures],
+        "body": _short(plain(body)),
+    }
+
+
+def _short(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    """Long hexadecimal cut, so that the structure can be seen."""
+    if isinstance(value, str) and len(value) > 128:  # noqa: PLR2004 - two digests
+        return f"{value[:64]}… ({len(value)} characters)"
+    if isinstance(value, list):
+        return [_short(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _short(item) for key, item in value.items()}
+    return value
+
+
+@click.command(
+    short_help="Verify an envelope; no decryption key needed.",
+    epilog=command_epilog(
+        "valiza verify report.vlz --home by",
+        "valiza verify report.vlz --root 3f5a… --root 9c01… --roster KZ.vls --roster BY.vls --agreement kz-by.vls",
+    ),
+)
+@click.argument("envelope", type=FILE)
+@trust_options
+@home_option
+@as_json
+def verify(envelope: Path, roots: tuple[str, ...], rosters: tuple[Path, ...], agreements: tuple[Path, ...], home: Path | None, json_: bool) -> None:
+    """Verify an envelope whole: who sealed it, under which agreement, for whom, and that nothing was altered on the way."""
+    from valiza.office.receiving import verify as verify_envelope
+
+    reader = open_reader(home, roots, rosters, agreements)
+    with progress("verifying", envelope.stat().st_size if envelope.is_file() else 0) as advance:
+        verified = verify_envelope(envelope, reader, at=now(), progress=advance).verified
+    core = verified.core
+    facts = {
+        "verdict": "verified",
+        "verified": {
+            **dispatch_facts(verified.signed, verified.agreement.profile),
+            "agreement_id": str(verified.agreement),
+            "addressees": [credential_facts(c) for c in verified.addressees],
+        },
+        "unchecked": list(verified.unchecked),
+        "roster_as_of": as_of(reader.trust, [core.origin.party, core.destination.party], now()),
+    }
+    emit(facts, json_=json_)
+
+
+@click.command(
+    "open", short_help="Open an envelope into a new folder.", epilog=command_epilog("valiza open report.vlz --home by --as yanka -o report")
+)
+@click.argument("envelope", type=FILE)
+@output("A new folder for the carriers")
+@click.option("--rewrap", type=FILE, metavar="FILE", help="The detached stanza by which an addressee passed it on.")
+@home_option
+@as_officer
+@passphrase_fd
+@as_json
+def open_(envelope: Path, output: Path, rewrap: Path | None, home: Path | None, officer: str | None, passphrase_fd: int | None, json_: bool) -> None:
+    """Open an envelope: all carriers appear together in the new folder, checked, or none does.
+
+    The opening is entered in the register with an incoming number. Then: valiza acknowledge, or valiza refuse.
+    """
+    from valiza.keys.files import require_new, sweep
+    from valiza.office.receiving import open_into
+
+    at_office = open_office(home, passphrase_fd)
+    require_new(output)
+    for left in sweep(output.parent):
+        say(f"valiza: removed what an interrupted command left: {safe(left)}")
+    with progress("opening", envelope.stat().st_size if envelope.is_file() else 0) as advance:
+        opened = open_into(at_office, envelope, output, officer=officer, rewrap=rewrap, at=now(), progress=advance)
+    unsealed = opened.envelope.unsealed
+    profile = unsealed.verified.agreement.profile
+    facts = {
+        "verdict": "opened",
+        "folder": str(output),
+        "number": opened.number,
+        "opened_before": opened.again,
+        "verified": {
+            **dispatch_facts(unsealed.verified.signed, profile),
+            **route_facts(unsealed.route, profile),
+            "agreement_id": str(unsealed.verified.agreement),
+            "opened_by": credential_facts(unsealed.opener),
+            **manifest_facts(opened.envelope.manifest, profile),
+        },
+        "mark_to_put_on": {
+            "code": unsealed.marks.destination.code,
+            "text": profile.party(unsealed.marks.destination.party).mark(unsealed.marks.destination.code).text,
+        },
+        "measures": profile.terms["measures"],
+        "roster_as_of": as_of(at_office.trust, list(at_office.trust.rosters), now()),
+    }
+    emit(facts, json_=json_)
+
+
+@click.command(
+    short_help="Pass an unopened envelope on to another officer of this body.",
+    epilog=command_epilog("valiza rewrap report.vlz --home by --as yanka --to-officer alena -o report.rewrap.vls"),
+)
+@click.argument("envelope", type=FILE)
+@click.option("--to-officer", "to", required=True, metavar="NAME", help="The officer who is to open it.")
+@output("The detached stanza")
+@home_option
+@as_officer
+@passphrase_fd
+@as_json
+def rewrap(envelope: Path, to: str, output: Path, home: Path | None, officer: str | None, passphrase_fd: int | None, json_: bool) -> None:
+    """Write a detached stanza beside the unaltered envelope, by which another officer of this body can open it (open --rewrap)."""
+    from valiza.office.receiving import pass_on
+
+    made = pass_on(open_office(home, passphrase_fd), envelope, output, officer=officer, to=to, at=now())
+    emit({"rewrap": str(output), "from": credential_facts(made.addressee), "to": credential_facts(made.recipient)}, json_=json_)

@@ -1,0 +1,229 @@
+"""Results as text for people and as JSON for scripts. Facts are plain dicts; their fields are documented in docs/json.md."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from valiza.cli.terminal import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from valiza.envelope.acknowledgement import VerifiedAnswer
+    from valiza.envelope.dispatch import SignedDispatch
+    from valiza.envelope.header import Core
+    from valiza.envelope.manifest import Manifest
+    from valiza.envelope.profile import Profile
+    from valiza.envelope.receipt import AuthenticReceipt
+    from valiza.envelope.route import Marks, Route
+    from valiza.keys.credential import Credential
+    from valiza.keys.fields import Mark
+    from valiza.keys.roster import Trust
+
+__all__ = [
+    "answer_facts",
+    "as_of",
+    "credential_facts",
+    "dispatch_facts",
+    "emit",
+    "manifest_facts",
+    "mark_text",
+    "receipt_facts",
+    "route_facts",
+    "stamp_facts",
+    "utc",
+]
+
+Facts = dict[str, Any]
+
+
+def utc(at: int) -> str:
+    """A time as people and scripts write it."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def emit(facts: Mapping[str, Any], *, json_: bool, title: str = "") -> None:
+    """Print a result on stdout: as JSON, or as indented lines for people."""
+    if json_:
+        click.echo(json.dumps(facts, ensure_ascii=True, indent=2))
+        return
+    if title:
+        click.echo(title)
+    for line in _lines(facts, 1 if title else 0):
+        click.echo(line)
+
+
+def _lines(value: Any, depth: int) -> list[str]:  # noqa: ANN401 - whatever JSON can hold
+    pad = "  " * depth
+    lines: list[str] = []
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in items:
+        if item is None or item in ("", [], {}, ()):
+            continue
+        label = f"[{key}]" if isinstance(key, int) else safe(str(key).replace("_", " "))
+        if isinstance(item, dict) or (isinstance(item, list | tuple) and any(isinstance(i, dict | list) for i in item)):
+            lines.append(f"{pad}{label}:")
+            lines += _lines(item, depth + 1)
+        elif isinstance(item, list | tuple):
+            lines.append(f"{pad}{label}: {', '.join(safe(i) for i in item)}")
+        else:
+            shown = {True: "yes", False: "no"}.get(item, item) if isinstance(item, bool) else item
+            lines.append(f"{pad}{label}: {safe(shown)}")
+    return lines
+
+
+def mark_text(profile: Profile, mark: Mark) -> str:
+    """The mark as its party's law writes it."""
+    return profile.party(mark.party).mark(mark.code).text
+
+
+def _marks(marks: Marks, profile: Profile | None) -> Facts:
+    facts: Facts = {"origin": str(marks.origin), "destination": str(marks.destination)}
+    if profile is not None:
+        facts["origin_text"] = mark_text(profile, marks.origin)
+        facts["destination_text"] = mark_text(profile, marks.destination)
+    return facts
+
+
+def route_facts(route: Route, profile: Profile | None) -> Facts:
+    """Marks and way of an envelope."""
+    return {
+        "marks": _marks(route.marks, profile),
+        "transport": route.transport,
+        "escort": route.escort,
+        "legs": [f"{leg.start} → {leg.end}" for leg in route.legs],
+        "reference": route.reference,
+    }
+
+
+def stamp_facts(core: Core, profile: Profile | None) -> Facts:
+    """What stands outside."""
+    stamp = core.stamp
+    facts: Facts = {"channel": stamp.channel, "package": stamp.package, "receipt_due": utc(stamp.due_at), "closed": stamp.route is None}
+    if stamp.route is not None:
+        facts.update(route_facts(stamp.route, profile))
+    return facts
+
+
+def core_facts(core: Core, profile: Profile | None = None) -> Facts:
+    """What the header says."""
+    return {
+        "envelope_id": core.envelope_id.hex(),
+        "agreement": core.agreement.hex(),
+        "origin": str(core.origin),
+        "destination": str(core.destination),
+        "confirming": str(core.confirming),
+        "stamp": stamp_facts(core, profile),
+        "remarks": {key: plain(item) for key, item in core.extensions.items()},
+    }
+
+
+def dispatch_facts(signed: SignedDispatch, profile: Profile | None = None) -> Facts:
+    """An authentic dispatch."""
+    return {
+        **core_facts(signed.core, profile),
+        "dispatch": signed.digest.hex(),
+        "sealed_at": utc(signed.body.sealed_at),
+        "sealer": credential_facts(signed.sealer),
+        "attachments": [kind for kind, _ in signed.body.attachments],
+    }
+
+
+def credential_facts(credential: Credential) -> Facts:
+    """A person and what he is certified for."""
+    return {
+        "name": credential.title,
+        "names": credential.names,
+        "body": str(credential.body),
+        "purpose": credential.purpose,
+        "clearance": credential.clearance,
+        "valid_from": utc(credential.valid_from),
+        "valid_until": utc(credential.valid_until),
+        "subject": credential.subject.hex(),
+        "credential": credential.digest.hex(),
+    }
+
+
+def manifest_facts(manifest: Manifest, profile: Profile | None) -> Facts:
+    """What was inside. The salt is not shown: who has it can test guesses."""
+    return {
+        "purpose": manifest.purpose,
+        "term": manifest.term,
+        "caveats": list(manifest.caveats),
+        "basis": [{"kind": b.kind, "reference": b.reference, "issued_by": b.issued_by, "date": b.date} for b in manifest.basis],
+        "references": [{"relation": r.relation, "dispatch": r.dispatch_digest.hex()} for r in manifest.references],
+        "carriers": [
+            {
+                "index": index,
+                "name": entry.name,
+                "physical": entry.physical,
+                "media_type": entry.media_type,
+                "size": entry.size,
+                "marks": _marks(entry.marks, profile),
+                "registration": entry.registration,
+                "copy": entry.copy,
+                "sheets": entry.sheets,
+                "classified_by": entry.classified_by,
+                "ground": entry.ground,
+            }
+            for index, entry in enumerate(manifest.carriers)
+        ],
+    }
+
+
+def answer_facts(answer: VerifiedAnswer) -> Facts:
+    """An authentic acknowledgement or refusal."""
+    given, claim = answer.answer, answer.answer.claim
+    facts: Facts = {
+        "type": answer.statement.type,
+        "envelope_id": answer.signed.core.envelope_id.hex(),
+        "dispatch": answer.signed.digest.hex(),
+        "answered_by": credential_facts(answer.signer),
+        "answered_at": utc(given.answered_at),
+        "incoming_number": given.number,
+    }
+    if claim is not None:
+        facts["opened_at"] = utc(claim.opened_at)
+        facts["passed_on"] = claim.rewrap is not None
+    for name in ("stage", "reason", "comment", "conditions"):
+        if hasattr(given, name):
+            value = getattr(given, name)
+            facts[name] = list(value) if isinstance(value, tuple) else value
+    marks = getattr(given, "marks", None)
+    if marks is not None:
+        facts["marks_put_on"] = marks.hex() if isinstance(marks, bytes) else list(marks)
+    return facts
+
+
+def receipt_facts(authentic: AuthenticReceipt) -> Facts:
+    """An authentic receipt."""
+    receipt = authentic.receipt
+    return {
+        "confirming": str(receipt.confirming),
+        "countersigned_by": credential_facts(authentic.countersigner),
+        "countersigned_at": utc(receipt.countersigned_at),
+        "checked": list(receipt.checked),
+        "attachments": [kind for kind, _ in receipt.attachments],
+        "answer": answer_facts(authentic.answer),
+    }
+
+
+def as_of(trust: Trust, parties: Sequence[str], at: int) -> Facts:
+    """As of when the rosters are that a verification rests on, and whether they have expired."""
+    found = {name: trust.rosters[name] for name in parties if name in trust.rosters}
+    return {name: {"issued_at": utc(r.issued_at), "version": r.version, "expired": at >= r.expires_at} for name, r in found.items()}
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - whatever MessagePack can hold
+    """A decoded value as JSON can hold it: bytes in hexadecimal."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,312 @@
+"""Commands of the origin: seal, withdraw."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from valiza.cli.options import FILE, as_json, as_officer, command_epilog, home_option, now, open_office, passphrase_fd
+from valiza.cli.render import emit, mark_text, route_facts, utc
+from valiza.cli.terminal import ask, progress, safe, say
+from valiza.keys.errors import Usage
+
+if TYPE_CHECKING:
+    from valiza.envelope.manifest import Basis, Reference
+    from valiza.office.sending import SealOrder, SealPlan
+
+_KINDS = ("decision", "conclusion", "contract", "confirmation")
+
+
+def _basis_options(command: Any) -> Any:  # noqa: ANN401 - a decorator of click's
+    for kind in reversed(_KINDS):
+        command = click.option(f"--{kind}", multiple=True, metavar="TEXT", help=f"A {kind} that the transfer rests on. Repeatable.")(command)
+    return command
+
+
+@click.command(
+    short_help="Seal files into an envelope.",
+    epilog=command_epilog(
+        "valiza seal report.pdf --to BY-MFA --agreement kz-by --mark 3 --channel courier --transport air \\",
+        "    --escort courier --leg Astana:Minsk --decision 'No. 12 of 2026-11-20' \\",
+        "    --conclusion 'No. 7' --purpose 'joint exercise' --home kz --as aigul -o report.vlz",
+        "valiza seal *.pdf --inventory list.toml --route route.toml --basis basis.toml … -o bag.vlz",
+        "valiza seal --inventory-template *.pdf > list.toml",
+    ),
+)
+@click.argument("files", nargs=-1, type=FILE, metavar="FILE…")
+@click.option("--to", "to", metavar="BODY", help="The destination body, for example BY-MFA.")
+@click.option("--agreement", metavar="ID", help="The agreement, for example kz-by.")
+@click.option("--mark", metavar="CODE", help="Mark of every carrier for which the inventory gives none.")
+@click.option("--purpose", metavar="TEXT", help="What the carriers may be used for (A4.1).")
+@click.option("--route", type=FILE, metavar="FILE", help="Route in TOML: channel, transport, escort, reference, [[leg]] from, to.")
+@click.option("--channel", metavar="ID", help="Channel of transfer (R12, A5.4).")
+@click.option("--transport", metavar="ID", help="Transport method (R13).")
+@click.option("--escort", metavar="ID", help="Form of escort (R13).")
+@click.option("--leg", "legs", multiple=True, metavar="FROM:TO", help="A leg of the route. Repeatable, in order.")
+@click.option("--reference", metavar="TEXT", help="The written arrangement that the channel rests on (A5.5).")
+@click.option("--basis", "basis_file", type=FILE, metavar="FILE", help="Basis in TOML: [[basis]] kind, reference, issued_by, date.")
+@_basis_options
+@click.option("--inventory", type=FILE, metavar="FILE", help="Carriers' data in TOML or CSV, physical carriers too.")
+@click.option("--inventory-template", is_flag=True, help="Print an inventory for the files, to be filled in, and seal nothing.")
+@click.option("--classified-by", metavar="TEXT", default="", help="Who classified the carriers, where the inventory does not say (R5).")
+@click.option("--ground", metavar="TEXT", default="", help="On what ground, where the inventory does not say (R5).")
+@click.option("--term", metavar="TEXT", default="", help="For what term the carriers are handed over (R5).")
+@click.option("--caveat", "caveats", multiple=True, metavar="TEXT", help="A caveat. Repeatable.")
+@click.option(
+    "--refers-to",
+    "references",
+    multiple=True,
+    metavar="RELATION:DISPATCH",
+    help="Another envelope by its dispatch digest: reply-to, supersedes, part-of, return-of. Repeatable.",
+)
+@click.option(
+    "--addressee",
+    "addressees",
+    multiple=True,
+    metavar="NAME",
+    help="An officer of the destination who may open it. Repeatable; without it all who are cleared.",
+)
+@click.option("--single", is_flag=True, help="Let one addressee be enough.")
+@click.option(
+    "--keep-for",
+    "keep_for",
+    multiple=True,
+    metavar="NAME",
+    help="An own officer who can read the office's copy of the manifest. Without it the sealer, if he can open.",
+)
+@click.option("--confirming", metavar="BODY", help="The body that confirms receipt, where the agreement leaves a choice.")
+@click.option("--package", metavar="TEXT", help="Package number; without it the office gives one out.")
+@click.option("--due", "due_days", type=click.IntRange(0, 3650), default=30, show_default=True, metavar="DAYS", help="When the receipt is due.")
+@click.option("-o", "--output", "output", type=FILE, metavar="PATH", help="The envelope (.vlz); it must not exist.")
+@click.option("--yes", is_flag=True, help="Do not ask before sealing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be sealed, and seal nothing.")
+@home_option
+@as_officer
+@passphrase_fd
+@as_json
+def seal(  # noqa: PLR0917 - the options of the command
+    files: tuple[Path, ...],
+    to: str | None,
+    agreement: str | None,
+    mark: str | None,
+    purpose: str | None,
+    route: Path | None,
+    channel: str | None,
+    transport: str | None,
+    escort: str | None,
+    legs: tuple[str, ...],
+    reference: str | None,
+    basis_file: Path | None,
+    inventory: Path | None,
+    inventory_template: bool,
+    classified_by: str,
+    ground: str,
+    term: str,
+    caveats: tuple[str, ...],
+    references: tuple[str, ...],
+    addressees: tuple[str, ...],
+    single: bool,
+    keep_for: tuple[str, ...],
+    confirming: str | None,
+    package: str | None,
+    due_days: int,
+    output: Path | None,
+    yes: bool,
+    dry_run: bool,
+    home: Path | None,
+    officer: str | None,
+    passphrase_fd: int | None,
+    json_: bool,
+    **kinds: tuple[str, ...],
+) -> None:
+    """Seal FILEs for a body of the other party: stamped with both marks and the route, signed, encrypted to its officers.
+
+    On a terminal it shows destination, marks, route, carriers and basis, and asks.
+    """
+    from valiza.office.papers import inventory_template as template
+    from valiza.office.papers import read_carriers
+
+    if inventory_template:
+        click.echo(template(files, mark), nl=False)
+        return
+    needed = {"--to": to, "--agreement": agreement, "--purpose": purpose, "-o": "-" if dry_run else output}
+    missing = [name for name, value in needed.items() if value is None]
+    if missing:
+        message = f"missing {', '.join(missing)}"
+        raise Usage(message, "valiza seal --help shows an example")
+    if not files and inventory is None:
+        message = "nothing to seal: no FILE and no --inventory"
+        raise Usage(message)
+    from valiza.office.sending import SealOrder, plan_sealing
+    from valiza.office.sending import seal as seal_plan
+
+    order = SealOrder(
+        officer=officer,
+        destination=to or "",
+        agreement=agreement or "",
+        carriers=read_carriers(files, inventory, mark=mark, classified_by=classified_by, ground=ground),
+        **_route(route, channel=channel, transport=transport, escort=escort, legs=legs, reference=reference),
+        basis=_basis(basis_file, kinds),
+        purpose=purpose or "",
+        confirming=confirming,
+        package=package,
+        due_days=due_days,
+        term=term,
+        caveats=caveats,
+        references=tuple(_reference(text) for text in references),
+        addressees=addressees,
+        single=single,
+        keep_for=keep_for,
+    )
+    at_office = open_office(home, passphrase_fd)
+    plan = plan_sealing(at_office, order, at=now())
+    total = _require_sources(order)
+    facts = _plan_facts(plan)
+    if dry_run:
+        emit({"sealed": False, **facts}, json_=json_)
+        return
+    if output is None:  # checked above
+        raise AssertionError
+    from valiza.keys.files import require_new
+
+    require_new(output)
+    if not yes:
+        _show_plan(facts)
+        if not ask("Seal this?", otherwise="--yes"):
+            raise click.Abort
+    with progress("sealing", total) as advance:
+        sent = seal_plan(at_office, plan, output, at=now(), random=os.urandom, progress=advance)
+    sealed = sent.sealed
+    emit(
+        {
+            "sealed": True,
+            "envelope": str(output),
+            "envelope_id": sealed.core.envelope_id.hex(),
+            "dispatch": sealed.dispatch.digest.hex(),
+            "number": sent.number,
+            "bytes": sealed.length,
+            "manifest_kept": sealed.manifest_copy is not None,
+            **facts,
+            "package": sent.package,
+        },
+        json_=json_,
+    )
+
+
+def _route(path: Path | None, **given: Any) -> dict[str, Any]:  # noqa: ANN401 - options of several kinds
+    """Route from a file, its parts replaced by what the options say."""
+    from valiza.office.papers import parse_leg, read_route_file
+
+    route = read_route_file(path) if path is not None else {"channel": "", "transport": "", "escort": "", "reference": "", "legs": ()}
+    legs = tuple(parse_leg(leg) for leg in given.pop("legs"))
+    route.update({key: value for key, value in given.items() if value is not None})
+    if legs:
+        route["legs"] = legs
+    missing = [name for name in ("channel", "transport", "escort", "legs") if not route[name]]
+    if missing:
+        message = f"the route lacks {', '.join(missing)} (R13)"
+        raise Usage(message, "give --route FILE, or --channel, --transport, --escort and --leg FROM:TO")
+    return route
+
+
+def _basis(path: Path | None, kinds: dict[str, tuple[str, ...]]) -> tuple[Basis, ...]:
+    from valiza.office.papers import parse_basis, read_basis
+
+    found = read_basis(path) if path is not None else ()
+    return (*found, *(parse_basis(kind, value) for kind in _KINDS for value in kinds[kind]))
+
+
+def _reference(text: str) -> Reference:
+    from valiza.envelope.manifest import RELATIONS, Reference
+
+    relation, _, digest = text.partition(":")
+    if relation not in RELATIONS or not re.fullmatch(r"[0-9a-f]{64}", digest):
+        message = f"{text!r} refers to no envelope"
+        raise Usage(message, f"write RELATION:DISPATCH with one of {', '.join(RELATIONS)} and 64 hexadecimal digits")
+    return Reference(relation, bytes.fromhex(digest))
+
+
+def _require_sources(order: SealOrder) -> int:
+    """All files can be opened before anything is shown or asked; returns their bytes."""
+    from valiza.envelope.carrier import open_carrier
+
+    total = 0
+    for carrier in order.carriers:
+        if carrier.path is not None:
+            with open_carrier(carrier.path) as file:
+                total += os.fstat(file.fileno()).st_size
+    return total
+
+
+def _plan_facts(plan: SealPlan) -> dict[str, Any]:
+    prepared = plan.prepared
+    c, profile = prepared.consignment, prepared.consignment.agreement.profile
+    return {
+        "origin": str(prepared.sealer.body),
+        "sealer": prepared.sealer.title,
+        "destination": str(c.destination),
+        "confirming": str(c.confirming),
+        "agreement": str(c.agreement),
+        "channel": c.channel,
+        **route_facts(prepared.route, profile),
+        "package": plan.package,
+        "receipt_due": utc(c.due_at),
+        "carriers": [
+            {
+                "index": index,
+                "name": carrier.name,
+                "physical": carrier.path is None,
+                "marks": {
+                    "origin": str(marks.origin),
+                    "destination": str(marks.destination),
+                    "origin_text": mark_text(profile, marks.origin),
+                    "destination_text": mark_text(profile, marks.destination),
+                },
+                "registration": carrier.registration,
+            }
+            for index, (carrier, marks) in enumerate(zip(c.carriers, prepared.carrier_marks, strict=True))
+        ],
+        "basis": [{"kind": b.kind, "reference": b.reference, "issued_by": b.issued_by, "date": b.date} for b in c.basis],
+        "purpose": c.purpose,
+        "addressees": [a.title for a in c.addressees],
+        "measures": profile.terms["measures"],
+    }
+
+
+def _show_plan(facts: dict[str, Any]) -> None:
+    say(f"destination  {safe(facts['destination'])}, confirmed by {safe(facts['confirming'])}, under {safe(facts['agreement'])}")
+    marks = facts["marks"]
+    say(f"marks        {safe(marks['origin_text'])} ({safe(marks['origin'])})  =  {safe(marks['destination_text'])} ({safe(marks['destination'])})")
+    say(f"route        {safe(facts['channel'])}, {safe(facts['transport'])}, escort {safe(facts['escort'])}: {safe('; '.join(facts['legs']))}")
+    for carrier in facts["carriers"]:
+        say(f"carrier      [{carrier['index']}] {safe(carrier['name'])}  {safe(carrier['marks']['origin_text'])}")
+    for basis in facts["basis"]:
+        say(f"basis        {safe(basis['kind'])}: {safe(basis['reference'])}")
+    say(f"purpose      {safe(facts['purpose'])}")
+    say(f"addressees   {safe(', '.join(facts['addressees']))}")
+    say(f"measures     {safe(facts['measures'].get('en', next(iter(facts['measures'].values()))))}")
+
+
+def named_envelope(text: str) -> str | Path:
+    """An envelope named by its file, or by its id."""
+    return text if re.fullmatch(r"[0-9a-f]{64}", text) and not Path(text).exists() else Path(text)
+
+
+@click.command(
+    short_help="Record that an envelope was never sent.",
+    epilog=command_epilog("valiza withdraw report.vlz --reason 'sealed with the wrong annex' --home kz"),
+)
+@click.argument("envelope", metavar="ENVELOPE|ID")
+@click.option("--reason", required=True, metavar="TEXT", help="Why.")
+@home_option
+@as_json
+def withdraw(envelope: str, reason: str, home: Path | None, json_: bool) -> None:
+    """Record that an envelope sealed here, named by its file or id, was never sent. Its entry stays, and is closed."""
+    from valiza.office.sending import withdraw as withdraw_envelope
+
+    digest = withdraw_envelope(open_office(home), named_envelope(envelope), reason=reason, at=now())
+    emit({"verdict": "withdrawn", "dispatch": digest.hex(), "reason": reason}, json_=json_)

@@ -1,0 +1,206 @@
+"""What comes after opening: acknowledge or refuse, countersign, and at the origin verify the receipt and close the entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from valiza.envelope.acknowledgement import VerifiedAnswer, acknowledge, read_answer, refuse, verify_answer
+from valiza.envelope.receipt import AuthenticReceipt, Verdict, VerifiedReceipt, countersign, read_receipt, verify_receipt
+from valiza.envelope.verifying import AuthenticDispatch, VerifiedEnvelope, authenticate, verify_envelope
+from valiza.keys import labels
+from valiza.keys.errors import Refused, Usage
+from valiza.keys.files import new_file
+from valiza.keys.statement import read_statement
+from valiza.office.reader import Reader, envelope_file, office_reader, read_object
+from valiza.office.receiving import check
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from valiza.keys.statement import Statement
+    from valiza.office.home import Office
+
+__all__ = ["Answered", "ReceiptOutcome", "acknowledge_envelope", "countersign_answer", "judge_receipt", "refuse_envelope"]
+
+_KEPT = {Verdict.DELIVERED, Verdict.REFUSED, Verdict.DISCREPANT, Verdict.LATE}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """A statement that was made, or that the journal had already."""
+
+    statement: Statement
+    answer: VerifiedAnswer
+
+
+def acknowledge_envelope(
+    office: Office, path: Path, out: Path, *, officer: str | None, number: str | None, conditions: Mapping[int, str], at: int
+) -> Answered:
+    """Acknowledge an envelope that this office opened, into the new file `out`.
+
+    Args:
+        office: the destination's.
+        path: the envelope.
+        out: a new file for the acknowledgement.
+        officer: who opened it; None: found by the journal.
+        number: incoming number; None: the one that the office gave at opening.
+        conditions: by index, of carriers that are not present.
+        at: now, in seconds since 1970.
+
+    Raises:
+        Refused: it was not opened here, or was refused before.
+    """
+    with envelope_file(path) as source:
+        name = authenticate(source, office.trust).signed.digest
+    opening = office.journal.opening(name)
+    if opening is None:
+        message = "this office has not opened this envelope: what was not opened cannot be acknowledged"
+        raise Refused(message, "open it first: valiza open ENVELOPE -o DIR")
+    count = len(opening.expectation.openings)
+    wrong = [str(index) for index in conditions if not 0 <= index < count]
+    if wrong:
+        message = f"there is no carrier with the index {', '.join(wrong)}: there are {count}, counted from 0"
+        raise Usage(message)
+    for index, condition in conditions.items():
+        if condition != "present" and opening.expectation.openings[index] is not None:
+            message = f"the carrier {index} is a file, and came whole: opening releases all or nothing"
+            raise Refused(message, "refuse the envelope if its contents are not as agreed: valiza refuse --reason contents")
+    name_of_signer = _opener_name(office, opening.credential, officer)
+    statement = acknowledge(
+        opening,
+        signer=office.credential(name_of_signer, "acknowledge"),
+        key=office.signing_key(name_of_signer, "acknowledge"),
+        trust=office.trust,
+        journal=office.journal,
+        at=at,
+        number=office.journal.incoming_number(name) if number is None else number,
+        conditions=[conditions.get(index, "present") for index in range(count)],
+    )
+    new_file(out, statement.raw, 0o644)
+    return Answered(statement=statement, answer=read_answer(statement.raw, office.trust))
+
+
+def _opener_name(office: Office, credential: bytes, wanted: str | None) -> str:
+    """The officer named, or the one whose credential opened the envelope."""
+    if wanted is not None:
+        return wanted
+    for name in office.officers_with("open"):
+        if office.credential(name, "open").digest == credential:
+            return name
+    return office.pick(None, "acknowledge")
+
+
+def refuse_envelope(office: Office, path: Path, out: Path, *, officer: str | None, reason: str, comment: str, number: str, at: int) -> Answered:
+    """Refuse an authentic envelope, opened or not, into the new file `out`."""
+    with envelope_file(path) as source:
+        envelope = authenticate(source, office.trust)
+    core = envelope.core
+    if core.destination != office.body:
+        message = f"the envelope is addressed to {core.destination}, and this is {office.body}"
+        raise Refused(message)
+    office.journal.require_first(envelope.signed.name)
+    opening = office.journal.opening(envelope.signed.digest)
+    name = office.pick(officer, "acknowledge") if opening is None else _opener_name(office, opening.credential, officer)
+    statement = refuse(
+        envelope,
+        opening=opening,
+        reason=reason,
+        comment=comment,
+        signer=office.credential(name, "acknowledge"),
+        key=office.signing_key(name, "acknowledge"),
+        trust=office.trust,
+        journal=office.journal,
+        at=at,
+        number=number,
+    )
+    new_file(out, statement.raw, 0o644)
+    return Answered(statement=statement, answer=read_answer(statement.raw, office.trust))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Countersigned:
+    """A receipt that was made, or that the journal had already."""
+
+    statement: Statement
+    authentic: AuthenticReceipt
+
+
+def countersign_answer(office: Office, answer_path: Path, envelope_path: Path, out: Path, *, officer: str | None, at: int) -> Countersigned:
+    """Verify an answer and its envelope, and countersign for the confirming body, into the new file `out`."""
+    reader = office_reader(office)
+    answer = read_answer(read_object(answer_path), office.trust)
+    with envelope_file(envelope_path) as source:
+        envelope = _envelope(source, reader, answer, at)
+        name = office.pick(officer, "countersign")
+        statement = countersign(
+            answer,
+            envelope=envelope,
+            signer=office.credential(name, "countersign"),
+            key=office.signing_key(name, "countersign"),
+            trust=office.trust,
+            agreements=office.agreements,
+            journal=office.journal,
+            at=at,
+        )
+    new_file(out, statement.raw, 0o644)
+    return Countersigned(statement=statement, authentic=read_receipt(statement.raw, trust=office.trust, agreements=office.agreements))
+
+
+def _envelope(source: object, reader: Reader, answer: VerifiedAnswer, at: int) -> VerifiedEnvelope | AuthenticDispatch:
+    """The envelope, verified as far as this kind of answer needs it (receipt.md, Producing 1)."""
+    claim = answer.answer.claim
+    if claim is None:
+        return authenticate(source, reader.trust)  # type: ignore[arg-type] # from envelope_file
+    return verify_envelope(check(source, reader, at=claim.opened_at if reader.journal is None else at))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReceiptOutcome:
+    """What comes of a receipt: the verdict, whether it was known, and the exit code."""
+
+    verified: VerifiedReceipt | None
+    answer: VerifiedAnswer
+    verdict: Verdict
+    exit_code: int
+
+
+def judge_receipt(reader: Reader, path: Path, *, envelope: Path | None, at: int) -> ReceiptOutcome:
+    """Verify a receipt, compare it with what is at hand, and at the origin enter it (receipt.md, Reading).
+
+    Raises:
+        Malformed, NotAuthentic, Refused: it is no receipt for what it claims.
+    """
+    raw = read_object(path)
+    statement = read_statement(raw, labels.RECEIPT, labels.ACKNOWLEDGEMENT, labels.REFUSAL)
+    if statement.type != labels.RECEIPT:  # step 1: verified as far as it goes, and never taken for a receipt
+        answer = read_answer(raw, reader.trust)
+        verify_answer(answer, reader.agreements)
+        return ReceiptOutcome(verified=None, answer=answer, verdict=Verdict.ACKNOWLEDGED, exit_code=Verdict.ACKNOWLEDGED.exit_code)
+    authentic = read_receipt(raw, trust=reader.trust, agreements=reader.agreements)
+    if envelope is None:
+        verified = verify_receipt(authentic, own=reader.own, journal=reader.journal)
+    else:
+        claim = authentic.answer.answer.claim
+        with envelope_file(envelope) as source:
+            found = _envelope(source, reader, authentic.answer, at if claim is None else claim.opened_at)
+        verified = verify_receipt(authentic, own=reader.own, journal=reader.journal, envelope=found)
+    return ReceiptOutcome(verified=verified, answer=authentic.answer, verdict=verified.verdict, exit_code=_enter(reader, verified, at))
+
+
+def _enter(reader: Reader, verified: VerifiedReceipt, at: int) -> int:
+    """Enter a receipt in the origin's register; returns the exit code, which for known bytes is that of the first verdict."""
+    signed = verified.authentic.answer.signed
+    core, raw = signed.core, verified.authentic.statement.raw
+    if reader.journal is None:
+        return verified.verdict.exit_code
+    if verified.verdict is Verdict.CONFLICT:
+        reader.journal.record_conflict(raw, signed.name, what="another receipt", at=at)
+    elif verified.duplicate:
+        stored = reader.journal.stored_receipt(signed.digest)
+        if stored is not None and stored.verdict in set(Verdict):
+            return Verdict(stored.verdict).exit_code
+    elif reader.own == core.origin and verified.verdict in _KEPT:
+        reader.journal.record_receipt(raw, verified.verdict.value, signed.name, at=at)
+    return verified.verdict.exit_code

@@ -1,0 +1,281 @@
+"""Founding an office in one step: root (or under another office's), body, roster and officers. A single-key root, until quorum roots come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from valiza.keys.credential import PURPOSES, Credential, CredentialDraft, issue_credential
+from valiza.keys.errors import Refused, Usage
+from valiza.keys.files import new_file, new_folder
+from valiza.keys.keyfile import save_key
+from valiza.keys.recipient import Identity
+from valiza.keys.root import Root, make_root
+from valiza.keys.roster import Roster, make_roster, read_roster
+from valiza.keys.signing import SigningKey
+from valiza.office.home import BODY_OFFICER, OFFICER_NAME, Office
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from valiza.keys.fields import Body, Names
+
+__all__ = ["OFFICER_PURPOSES", "YEAR", "Founding", "NewOfficer", "certify_officer", "found_office", "publish_roster"]
+
+YEAR: Final = 365 * 86400
+OFFICER_PURPOSES: Final = tuple(p for p in PURPOSES if p not in {"certify", "roster", "register"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewOfficer:
+    """An officer to certify: short name, names for display, purposes, clearance (a degree's code, or None)."""
+
+    name: str
+    names: Names
+    purposes: tuple[str, ...]
+    clearance: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Founding:
+    """What an office is to be. Lengths of validity in seconds."""
+
+    body: Body
+    names: Names
+    degrees: tuple[str, ...]
+    officers: tuple[NewOfficer, ...]
+    validity: int = 5 * YEAR
+    roster_validity: int = YEAR
+    passphrase: str | None = field(default=None, repr=False)
+
+
+def found_office(home: Path, founding: Founding, *, at: int, random: Callable[[int], bytes], root_office: Office | None = None) -> Office:
+    """Make an office's folder with keys, credentials and the party's roster, whole or not at all.
+
+    Args:
+        home: the folder; it must not exist.
+        founding: what it is to be.
+        at: now, in seconds since 1970.
+        random: source of secret random bytes.
+        root_office: the office that keeps the party's root, when this body is not the first; its roster is published anew with this body.
+
+    Raises:
+        Refused: the folder exists. Usage: an officer's name or purpose cannot be.
+    """
+    for officer in founding.officers:
+        require_officer(officer)
+    with new_folder(home) as work:
+        for folder in ("roots", "rosters", "agreements", "keys", "credentials"):
+            (work / folder).mkdir(mode=0o700)
+        (work / "office.toml").write_text(_config(founding), encoding="utf-8")
+        keys = _Keyring(work, founding.passphrase, random)
+        root, root_key, roster_credential, roster_key, known, version = _root(founding, keys, root_office, at)
+        until = at + founding.validity
+        body_key = keys.signing(BODY_OFFICER, "certify")
+        certify = _issue(
+            work,
+            BODY_OFFICER,
+            CredentialDraft(
+                subject=random(16),
+                body=founding.body,
+                names=founding.names,
+                purpose="certify",
+                public_key=body_key.public,
+                clearance=founding.degrees[0],
+                certifies_bodies=root_office is None,
+                valid_from=at,
+                valid_until=min(until, root.valid_until),
+            ),
+            root,
+            root_key,
+        )
+        issued = [certify]
+        for officer in founding.officers:
+            issued += _certify(work, officer, keys, certify, body_key, at, until, random(16))
+        roster = make_roster(
+            version=version,
+            issued_at=at,
+            expires_at=at + founding.roster_validity,
+            root=root,
+            credentials=[*known, *issued],
+            signer=roster_credential,
+            key=roster_key,
+        )
+        new_file(work / "roots" / root.party, root.fingerprint.encode("ascii") + b"\n")
+        new_file(work / "rosters" / roster_name(roster), roster.raw)
+    if root_office is not None:
+        new_file(root_office.home / "rosters" / roster_name(roster), roster.raw)
+        root_office.reread()
+    return Office(home, lambda: founding.passphrase or "")
+
+
+def require_officer(officer: NewOfficer) -> None:
+    """Raise Usage unless name and purposes can be."""
+    if not OFFICER_NAME.fullmatch(officer.name) or officer.name == BODY_OFFICER:
+        message = f"{officer.name!r} cannot be an officer's name: small letters, digits, dot, hyphen, underscore, and not {BODY_OFFICER!r}"
+        raise Usage(message)
+    unknown = [p for p in officer.purposes if p not in OFFICER_PURPOSES]
+    if unknown:
+        message = f"an officer cannot be certified to {', '.join(unknown)}"
+        raise Usage(message, f"purposes: {', '.join(OFFICER_PURPOSES)}")
+
+
+def roster_name(roster: Roster) -> str:
+    """File name of a roster in an office."""
+    return f"{roster.party}-{roster.version:06}.vls"
+
+
+def _config(founding: Founding) -> str:
+    import json  # noqa: PLC0415 - a JSON string is a TOML basic string
+
+    lines = [f'party = "{founding.body.party}"', f'body = "{founding.body.id}"', "", "[names]"]
+    lines += [f"{tag} = {json.dumps(text, ensure_ascii=False)}" for tag, text in sorted(founding.names.items())]
+    return "\n".join(lines) + "\n"
+
+
+class _Keyring:
+    """Makes keys and saves them at once."""
+
+    def __init__(self, home: Path, passphrase: str | None, random: Callable[[int], bytes]) -> None:
+        self._home = home
+        self._passphrase = passphrase
+        self._random = random
+
+    def signing(self, officer: str, purpose: str) -> SigningKey:
+        key = SigningKey.generate(self._random)
+        self._save(officer, purpose, key)
+        return key
+
+    def encryption(self, officer: str) -> Identity:
+        key = Identity.generate(self._random)
+        self._save(officer, "open", key)
+        return key
+
+    def _save(self, officer: str, purpose: str, key: SigningKey | Identity) -> None:
+        folder = self._home / "keys" / officer
+        folder.mkdir(mode=0o700, exist_ok=True)
+        save_key(folder / f"{purpose}.key", key, passphrase=self._passphrase, random=self._random)
+
+
+def _root(
+    founding: Founding, keys: _Keyring, root_office: Office | None, at: int
+) -> tuple[Root, SigningKey, Credential, SigningKey, list[Credential], int]:
+    """Root, its key, the roster credential and its key, credentials known already, and the version of the roster to come."""
+    if root_office is not None:
+        if root_office.body.party != founding.body.party:
+            message = f"{root_office.body} is of another party than {founding.body}"
+            raise Refused(message)
+        old = root_office.roster_of(founding.body.party)
+        if old is None:
+            message = f"the office of {root_office.body} has no roster"
+            raise Refused(message)
+        signer = root_office.credential(BODY_OFFICER, "roster")
+        root_key, roster_key = root_office.signing_key(BODY_OFFICER, "root"), root_office.signing_key(BODY_OFFICER, "roster")
+        return old.root, root_key, signer, roster_key, list(old.credentials.values()), old.version + 1
+    until = at + 2 * founding.validity
+    root_key = keys.signing(BODY_OFFICER, "root")
+    root = make_root(
+        party_id=founding.body.party, party_names=founding.names, degrees=founding.degrees, key=root_key, valid_from=at, valid_until=until
+    )
+    roster_key = keys.signing(BODY_OFFICER, "roster")
+    draft = CredentialDraft(
+        subject=keys._random(16),  # noqa: SLF001 - one class, one file
+        body=founding.body,
+        names=founding.names,
+        purpose="roster",
+        public_key=roster_key.public,
+        clearance=None,
+        valid_from=at,
+        valid_until=until,
+    )
+    signer = _issue(keys._home, BODY_OFFICER, draft, root, root_key)  # noqa: SLF001
+    return root, root_key, signer, roster_key, [], 1
+
+
+def _issue(home: Path, officer: str, draft: CredentialDraft, issuer: Root | Credential, key: SigningKey) -> Credential:
+    credential = issue_credential(draft, issuer=issuer, key=key)
+    folder = home / "credentials" / officer
+    folder.mkdir(mode=0o700, exist_ok=True)
+    new_file(folder / f"{draft.purpose}.vls", credential.raw)
+    return credential
+
+
+def _certify(
+    home: Path, officer: NewOfficer, keys: _Keyring, issuer: Credential, key: SigningKey, at: int, until: int, subject: bytes
+) -> list[Credential]:
+    issued = []
+    for purpose in officer.purposes:
+        public = keys.encryption(officer.name).public if purpose == "open" else keys.signing(officer.name, purpose).public
+        draft = CredentialDraft(
+            subject=subject,
+            body=issuer.body,
+            names=officer.names,
+            purpose=purpose,
+            public_key=public,
+            clearance=officer.clearance,
+            valid_from=at,
+            valid_until=min(until, issuer.valid_until),
+        )
+        issued.append(_issue(home, officer.name, draft, issuer, key))
+    if not officer.purposes:  # an officer without keys: a clerk who looks things up
+        (home / "credentials" / officer.name).mkdir(mode=0o700, exist_ok=True)
+    return issued
+
+
+def certify_officer(
+    office: Office, officer: NewOfficer, *, at: int, validity: int, random: Callable[[int], bytes], passphrase: str | None
+) -> list[Credential]:
+    """Make keys and credentials for an officer of this office. They count once a roster with them is published.
+
+    Raises:
+        Refused: the officer has a credential for one of the purposes, or the body may not give the clearance.
+    """
+    require_officer(officer)
+    for purpose in officer.purposes:
+        if office.credential_path(officer.name, purpose).exists():
+            message = f"{officer.name!r} has a {purpose} credential already"
+            raise Refused(message)
+    own = [p for p in PURPOSES if office.credential_path(officer.name, p).is_file()]
+    subject = office.credential(officer.name, own[0]).subject if own else random(16)
+    issuer, key = office.credential(BODY_OFFICER, "certify"), office.signing_key(BODY_OFFICER, "certify")
+    issuer.require_valid(at, "issuing")
+    return _certify(office.home, officer, _Keyring(office.home, passphrase, random), issuer, key, at, at + validity, subject)
+
+
+def publish_roster(office: Office, *, at: int, validity: int) -> Roster:
+    """Sign a new version of the party's roster with every credential that lies in this office, and import it here.
+
+    Raises:
+        NoKey: this office does not keep the roster key.
+    """
+    signer, key = office.credential(BODY_OFFICER, "roster"), office.signing_key(BODY_OFFICER, "roster")
+    old = office.roster_of(office.body.party)
+    if old is None:
+        message = f"this office has no roster of {office.body.party}"
+        raise Refused(message)
+    roster = make_roster(
+        version=old.version + 1,
+        issued_at=at,
+        expires_at=at + validity,
+        root=old.root,
+        credentials=[*old.credentials.values(), *_new_credentials(office, old)],
+        signer=signer,
+        key=key,
+    )
+    new_file(office.home / "rosters" / roster_name(roster), roster.raw)
+    office.reread()
+    return read_roster(roster.raw, old.root.digest)
+
+
+def _new_credentials(office: Office, old: Roster) -> Iterable[Credential]:
+    from valiza.keys import labels  # noqa: PLC0415
+    from valiza.keys.credential import check_credential  # noqa: PLC0415
+    from valiza.keys.files import read_file  # noqa: PLC0415
+    from valiza.keys.statement import LIMITS, read_statement  # noqa: PLC0415
+
+    for path in sorted((office.home / "credentials").glob("*/*.vls")):
+        statement = read_statement(read_file(path, LIMITS[labels.CREDENTIAL]), labels.CREDENTIAL)
+        issuer = old.credentials.get(statement.signer.signer_digest)
+        if statement.digest not in old.credentials and issuer is not None:
+            yield check_credential(statement, issuer)

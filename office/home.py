@@ -1,0 +1,217 @@
+"""An office's folder: who it is, whom it trusts, its officers' keys and its register.
+
+office.toml                    body and names
+roots/PARTY                    pinned fingerprints
+rosters/PARTY-VERSION.vls      imported rosters; the highest version counts
+agreements/*.vls               adopted agreements and terminations
+keys/OFFICER/PURPOSE.key       private keys, 0600
+credentials/OFFICER/PURPOSE.vls
+register.db                    the journal
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from valiza.envelope.agreement import Agreement, Agreements, Termination, read_agreement, read_termination
+from valiza.keys import labels
+from valiza.keys.errors import Malformed, NoKey, Refused, Usage, ValizaError
+from valiza.keys.fields import Body, body_id, names, party
+from valiza.keys.files import read_file, sweep
+from valiza.keys.keyfile import load_key
+from valiza.keys.recipient import Identity
+from valiza.keys.root import parse_fingerprint
+from valiza.keys.roster import Roster, Trust, read_roster
+from valiza.keys.signing import SigningKey
+from valiza.keys.statement import LIMITS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from valiza.keys.credential import Credential
+    from valiza.keys.fields import Names
+    from valiza.register.journal import RegisterJournal
+
+__all__ = ["BODY_OFFICER", "OFFICER_NAME", "Office", "read_given_roster"]
+
+OFFICER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+BODY_OFFICER: Final = "office"  # whose folder of keys holds the root, certify and roster keys
+_MAX_CONFIG: Final = 1 << 16
+
+
+class Office:
+    """An office at a folder. What it holds is read when it is first asked for, and checked as it is read."""
+
+    def __init__(self, home: Path, passphrase: Callable[[], str]) -> None:
+        self.home = home
+        self._passphrase = passphrase
+        path = home / "office.toml"
+        if not path.is_file():
+            message = f"{str(home)!r} is no office"
+            raise Usage(message, "make one with: valiza office init, or name one with --home DIR or VALIZA_HOME")
+        try:
+            config = tomllib.loads(read_file(path, _MAX_CONFIG).decode("utf-8"))
+            self.body = Body(party(config["party"], "party"), body_id(config["body"], "body"))
+            self.names: Names = names(dict(sorted(config["names"].items())), "names")
+        except (KeyError, AttributeError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            message = f"{str(path)!r} is not an office's file: {error}"
+            raise Malformed(message) from error
+
+    # -- whom it trusts --------------------------------------------------------------------------------------------------
+
+    def pinned(self) -> dict[str, bytes]:
+        """Fingerprints of the pinned roots by party."""
+        return {path.name: parse_fingerprint(read_file(path, 256).decode("ascii", "replace")) for path in sorted((self.home / "roots").iterdir())}
+
+    def roster_of(self, party_id: str) -> Roster | None:
+        """The latest roster of a party that was imported here."""
+        found = [(int(m.group(1)), path) for path in self._files("rosters") if (m := re.fullmatch(rf"{party_id}-(\d+)\.vls", path.name))]
+        if not found:
+            return None
+        fingerprint = self.pinned().get(party_id)
+        if fingerprint is None:
+            message = f"the root of {party_id} is not pinned here"
+            raise Refused(message)
+        return read_roster(read_file(max(found)[1], LIMITS[labels.ROSTER]), fingerprint)
+
+    @cached_property
+    def trust(self) -> Trust:
+        """The rosters in force here, each checked up to its pinned root."""
+        return Trust([roster for name in self.pinned() if (roster := self.roster_of(name)) is not None])
+
+    @cached_property
+    def agreements(self) -> Agreements:
+        """The agreements and terminations adopted here."""
+        agreements: list[Agreement] = []
+        terminations: list[Termination] = []
+        for path in self._files("agreements"):
+            raw = read_file(path, LIMITS[labels.AGREEMENT])
+            if path.name.startswith("termination-"):
+                terminations.append(read_termination(raw, self.trust))
+            else:
+                agreements.append(read_agreement(raw, self.trust))
+        return Agreements(agreements, terminations)
+
+    def _files(self, folder: str) -> list[Path]:
+        return [path for path in sorted((self.home / folder).iterdir()) if not path.name.startswith(".")]
+
+    @cached_property
+    def journal(self) -> RegisterJournal:
+        """The office's journal."""
+        from valiza.register.journal import RegisterJournal  # noqa: PLC0415 - SQLite only where a journal is used
+
+        return RegisterJournal(self.home / "register.db", self.body)
+
+    def reread(self) -> None:
+        """Forget what was read of trust and agreements, after they changed."""
+        for name in ("trust", "agreements"):
+            self.__dict__.pop(name, None)
+
+    def sweep(self) -> list[Path]:
+        """Remove what killed commands left unfinished in this folder; returns what was removed."""
+        return [left for folder in (self.home, self.home / "keys", self.home / "rosters", self.home / "agreements") for left in sweep(folder)]
+
+    # -- officers --------------------------------------------------------------------------------------------------------
+
+    def officers(self) -> list[str]:
+        """Names of the officers of this office."""
+        return [path.name for path in self._files("credentials") if path.name != BODY_OFFICER]
+
+    def credential_path(self, officer: str, purpose: str) -> Path:
+        """Where an officer's own credential for a purpose lies."""
+        return self.home / "credentials" / _officer(officer) / f"{purpose}.vls"
+
+    def key_path(self, officer: str, purpose: str) -> Path:
+        """Where an officer's key for a purpose lies."""
+        return self.home / "keys" / _officer(officer) / f"{purpose}.key"
+
+    def credential(self, officer: str, purpose: str) -> Credential:
+        """An officer's credential for a purpose, checked through the roster of the own party.
+
+        Raises:
+            NoKey: the officer has none. Refused: it is not in the roster.
+        """
+        path = self.credential_path(officer, purpose)
+        if not path.is_file():
+            message = f"the officer {officer!r} has no {purpose} credential in this office"
+            raise NoKey(message, f"officers who have: {', '.join(self.officers_with(purpose)) or 'none'}")
+        from valiza.keys.digests import digest  # noqa: PLC0415
+
+        name = digest(labels.DIGEST_STATEMENT, read_file(path, LIMITS[labels.CREDENTIAL]))
+        found = self.trust.credential(name)
+        if found is None:
+            message = f"the {purpose} credential of {officer!r} is not in the roster of {self.body.party} known here"
+            raise Refused(message, "publish a roster with it: valiza roster publish")
+        return found
+
+    def officers_with(self, purpose: str) -> list[str]:
+        """Officers who have a credential for a purpose."""
+        return [name for name in self.officers() if self.credential_path(name, purpose).is_file()]
+
+    def pick(self, officer: str | None, purpose: str) -> str:
+        """The officer named, or the only one who has a credential for the purpose.
+
+        Raises:
+            Usage: none was named, and several could be meant. NoKey: nobody has one.
+        """
+        if officer is not None:
+            _officer(officer)
+            return officer
+        able = self.officers_with(purpose)
+        if not able:
+            message = f"no officer of this office is certified to {purpose}"
+            raise NoKey(message)
+        if len(able) > 1:
+            message = f"several officers are certified to {purpose}: {', '.join(able)}"
+            raise Usage(message, "say which with --as NAME or VALIZA_AS")
+        return able[0]
+
+    def signing_key(self, officer: str, purpose: str) -> SigningKey:
+        """An officer's signing key, unlocked."""
+        key = self._key(officer, purpose)
+        if not isinstance(key, SigningKey):
+            message = f"the {purpose} key of {officer!r} is no signing key"
+            raise Malformed(message)
+        return key
+
+    def identity(self, officer: str) -> Identity:
+        """An officer's opening key, unlocked."""
+        key = self._key(officer, "open")
+        if not isinstance(key, Identity):
+            message = f"the open key of {officer!r} is no encryption key"
+            raise Malformed(message)
+        return key
+
+    def _key(self, officer: str, purpose: str) -> SigningKey | Identity:
+        path = self.key_path(officer, purpose)
+        if not path.is_file():
+            message = f"the {purpose} key of {officer!r} is not in this office"
+            raise NoKey(message)
+        return load_key(path, self._passphrase)
+
+
+def _officer(name: str) -> str:
+    if not OFFICER_NAME.fullmatch(name):
+        message = f"{name!r} is no officer's name: small letters, digits, dot, hyphen, underscore"
+        raise Usage(message)
+    return name
+
+
+def read_given_roster(path: Path, fingerprints: list[bytes]) -> Roster:
+    """A roster from a file whose root has one of the given fingerprints.
+
+    Raises:
+        NotAuthentic, Malformed, Refused, Unavailable: it has not, or is none.
+    """
+    raw = read_file(path, LIMITS[labels.ROSTER])
+    failure: ValizaError = Usage("no fingerprint of a root was given", "give the fingerprint of each party's root with --root")
+    for fingerprint in fingerprints:
+        try:
+            return read_roster(raw, fingerprint)
+        except ValizaError as error:
+            failure = error
+    raise failure

@@ -1,0 +1,226 @@
+"""The papers that go with an envelope, as officers write them: route and basis (TOML), inventory of carriers (TOML or CSV)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tomllib
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+from valiza.envelope.carrier import Carrier, guess_media_type
+from valiza.envelope.manifest import Basis
+from valiza.envelope.profile import BASIS_KINDS
+from valiza.envelope.route import Leg
+from valiza.keys.errors import Malformed, Usage
+from valiza.keys.files import read_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+__all__ = ["inventory_template", "parse_basis", "parse_leg", "read_basis", "read_carriers", "read_route_file"]
+
+_MAX_PAPER: Final = 16 << 20
+_ROUTE_KEYS: Final = {"channel", "transport", "escort", "reference", "leg"}
+_COLUMNS: Final = ("file", "name", "physical", "mark", "media_type", "registration", "copy", "sheets", "classified_by", "ground")
+
+Table = dict[str, Any]
+
+
+def _toml(path: Path, what: str) -> Table:
+    raw = read_file(path, _MAX_PAPER)
+    try:
+        return tomllib.loads(raw.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        message = f"{what} {str(path)!r} is not TOML: {error}"
+        raise Malformed(message) from error
+
+
+def _known(table: Table, keys: Iterable[str], where: str) -> None:
+    unknown = sorted(set(table) - set(keys))
+    if unknown:
+        message = f"{where} has keys that mean nothing: {', '.join(unknown)}"
+        raise Malformed(message, f"it may have {', '.join(sorted(keys))}")
+
+
+def _str(table: Table, key: str, where: str) -> str:
+    value = table.get(key, "")
+    if isinstance(value, date):
+        return value.isoformat()
+    if not isinstance(value, str):
+        message = f"{key} in {where} is no text"
+        raise Malformed(message)
+    return value
+
+
+def _int(table: Table, key: str, where: str) -> int | None:
+    value = table.get(key)
+    if value in (None, ""):
+        return None
+    try:
+        return int(str(value))
+    except ValueError as error:
+        message = f"{key} in {where} is no number: {value!r}"
+        raise Malformed(message) from error
+
+
+def parse_leg(value: str) -> Leg:
+    """A leg written `FROM:TO`.
+
+    Raises:
+        Usage: it is written otherwise.
+    """
+    start, colon, end = value.partition(":")
+    if not colon or not start.strip() or not end.strip():
+        message = f"{value!r} is no leg"
+        raise Usage(message, "write it as FROM:TO, for example Astana:Minsk")
+    return Leg(start.strip(), end.strip())
+
+
+def read_route_file(path: Path) -> dict[str, Any]:
+    """Route from TOML: `channel`, `transport`, `escort`, `reference`, and `[[leg]]` with `from` and `to`.
+
+    Raises:
+        Malformed: it is not so written. Unavailable: it cannot be read.
+    """
+    where = f"route {str(path)!r}"
+    table = _toml(path, "route")
+    _known(table, _ROUTE_KEYS, where)
+    legs = table.get("leg", [])
+    if not isinstance(legs, list) or not all(isinstance(leg, dict) for leg in legs):
+        message = f"{where} has no [[leg]] with from and to"
+        raise Malformed(message)
+    for leg in legs:
+        _known(leg, {"from", "to"}, f"a leg of {where}")
+    return {
+        **{key: _str(table, key, where) for key in ("channel", "transport", "escort", "reference")},
+        "legs": tuple(Leg(_str(leg, "from", where), _str(leg, "to", where)) for leg in legs),
+    }
+
+
+def parse_basis(kind: str, value: str) -> Basis:
+    """A basis of a kind from an option: its reference as text."""
+    return Basis(kind, value)
+
+
+def read_basis(path: Path) -> tuple[Basis, ...]:
+    """Basis from TOML: `[[basis]]` with `kind`, `reference`, `issued_by`, `date`.
+
+    Raises:
+        Malformed: it is not so written. Unavailable: it cannot be read.
+    """
+    where = f"basis {str(path)!r}"
+    table = _toml(path, "basis")
+    _known(table, {"basis"}, where)
+    found = []
+    for item in table.get("basis", []):
+        _known(item, {"kind", "reference", "issued_by", "date"}, where)
+        kind = _str(item, "kind", where)
+        if kind not in BASIS_KINDS:
+            message = f"{kind!r} in {where} is no kind of basis"
+            raise Malformed(message, f"kinds: {', '.join(BASIS_KINDS)}")
+        found.append(Basis(kind, _str(item, "reference", where), _str(item, "issued_by", where), _str(item, "date", where)))
+    return tuple(found)
+
+
+def read_carriers(files: Sequence[Path], inventory: Path | None, *, mark: str | None, classified_by: str = "", ground: str = "") -> list[Carrier]:
+    """The carriers to seal: the files named, with what the inventory says of each, and the inventory's physical carriers after them.
+
+    Without files, those of the inventory are sealed, relative to its folder. Options hold for whatever the inventory leaves out.
+
+    Raises:
+        Usage: a carrier has no mark, or the inventory names a file that is not sealed. Malformed: the inventory is not well written.
+    """
+    rows = [] if inventory is None else _rows(inventory)
+    listed = [row for row in rows if not row["physical"]]
+    if inventory is not None and not files:
+        files = [inventory.parent / row["file"] for row in listed]
+    by_name: dict[str, Table] = {}
+    for row in listed:
+        by_name[row["file"].rpartition("/")[2]] = row
+    names = [path.name for path in files]
+    strangers = sorted(set(by_name) - set(names))
+    if strangers:
+        message = f"the inventory names {', '.join(map(repr, strangers))}, which is not among the files to seal"
+        raise Usage(message)
+    defaults = {"mark": mark or "", "classified_by": classified_by, "ground": ground}
+    carriers = [_carrier(path, by_name.get(path.name, {}), defaults) for path in files]
+    return carriers + [_carrier(None, row, defaults) for row in rows if row["physical"]]
+
+
+def _carrier(path: Path | None, row: Table, defaults: dict[str, str]) -> Carrier:
+    name = row.get("name") or (path.name if path is not None else "")
+    merged = {**defaults, **{key: value for key, value in row.items() if value not in (None, "")}}
+    if not merged["mark"]:
+        message = f"the carrier {name!r} has no mark"
+        raise Usage(message, "give --mark CODE for all, or a mark for each in the inventory")
+    return Carrier(
+        name=name,
+        path=path,
+        code=merged["mark"],
+        media_type="" if path is None else merged.get("media_type") or guess_media_type(name),
+        registration=merged.get("registration", ""),
+        copy=merged.get("copy"),
+        sheets=merged.get("sheets"),
+        classified_by=merged["classified_by"],
+        ground=merged["ground"],
+    )
+
+
+def _rows(path: Path) -> list[Table]:
+    where = f"inventory {str(path)!r}"
+    if path.suffix.lower() == ".csv":
+        raw = _csv(path, where)
+    else:
+        table = _toml(path, "inventory")
+        _known(table, {"carrier"}, where)
+        raw = table.get("carrier", [])
+    rows = []
+    for item in raw:
+        _known(item, _COLUMNS, where)
+        row = {key: _str(item, key, where) for key in _COLUMNS if key not in {"physical", "copy", "sheets"}}
+        row |= {"copy": _int(item, "copy", where), "sheets": _int(item, "sheets", where)}
+        row["physical"] = str(item.get("physical", "")).lower() in {"true", "yes", "1"}
+        if bool(row["file"]) == row["physical"] or (row["physical"] and not row["name"]):
+            message = f"each carrier in {where} has a file, or is physical and has a name"
+            raise Malformed(message)
+        rows.append(row)
+    return rows
+
+
+def _csv(path: Path, where: str) -> list[Table]:
+    raw = read_file(path, _MAX_PAPER)
+    try:
+        return [dict(row) for row in csv.DictReader(io.StringIO(raw.decode("utf-8-sig")), restkey="(more)", restval="", strict=True)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        message = f"{where} is not CSV in UTF-8: {error}"
+        raise Malformed(message) from error
+
+
+def inventory_template(files: Sequence[Path], mark: str | None) -> str:
+    """An inventory in TOML for some files, to be filled in."""
+    lines = ["# Inventory of carriers. What is left empty is left out.", ""]
+    for path in files:
+        lines += [
+            "[[carrier]]",
+            f"file = {json.dumps(path.name, ensure_ascii=False)}",
+            f'mark = "{mark or ""}"',
+            f'media_type = "{guess_media_type(path.name)}"',
+            'registration = ""',
+            "# copy = 1",
+            "# sheets = 1",
+            'classified_by = ""',
+            'ground = ""',
+            "",
+        ]
+    lines += [
+        "# A carrier that travels beside the envelope:",
+        "# [[carrier]]",
+        "# physical = true",
+        '# name = "parcel 1"',
+        f'# mark = "{mark or ""}"',
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,97 @@
+"""Whoever reads: an office with its trust and journal, or a stranger with rosters, fingerprints and agreements in his hand."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from valiza.envelope.agreement import Agreement, Agreements, Termination, read_agreement, read_termination
+from valiza.keys import labels
+from valiza.keys.errors import Unavailable, Usage
+from valiza.keys.files import read_file, storage_errors
+from valiza.keys.roster import Trust
+from valiza.keys.statement import LIMITS, read_statement
+from valiza.office.home import read_given_roster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from valiza.keys.fields import Body
+    from valiza.office.home import Office
+    from valiza.register.journal import RegisterJournal
+
+__all__ = ["Reader", "envelope_file", "office_reader", "read_object", "stranger"]
+
+_MAX_OBJECT = max(LIMITS.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """Whom a reader trusts and what it remembers."""
+
+    trust: Trust
+    agreements: Agreements
+    own: Body | None = None
+    journal: RegisterJournal | None = None
+
+
+def office_reader(office: Office) -> Reader:
+    """The office as a reader."""
+    return Reader(trust=office.trust, agreements=office.agreements, own=office.body, journal=office.journal)
+
+
+def stranger(fingerprints: Sequence[bytes], rosters: Sequence[Path], agreements: Sequence[Path]) -> Reader:
+    """A reader without an office: an arbiter, a gateway script (R4.8, A13).
+
+    Raises:
+        Usage: something that is needed was not given. NotAuthentic, Malformed, Refused: what was given does not hold.
+    """
+    if not fingerprints or not rosters or not agreements:
+        message = "without an office, verifying needs both roots' fingerprints, both rosters and the agreement"
+        raise Usage(message, "give --root FINGERPRINT, --roster FILE and --agreement FILE, each as often as needed; or --home DIR")
+    trust = Trust([read_given_roster(path, list(fingerprints)) for path in rosters])
+    signed: list[Agreement] = []
+    ended: list[Termination] = []
+    for path in agreements:
+        raw = read_file(path, LIMITS[labels.AGREEMENT])
+        if read_statement(raw, labels.AGREEMENT, labels.TERMINATION).type == labels.TERMINATION:
+            ended.append(read_termination(raw, trust))
+        else:
+            signed.append(read_agreement(raw, trust))
+    return Reader(trust=trust, agreements=Agreements(signed, ended))
+
+
+def read_object(path: Path) -> bytes:
+    """The bytes of a statement's file, or of standard input for `-`."""
+    if str(path) == "-":
+        return sys.stdin.buffer.read(_MAX_OBJECT + 1)
+    return read_file(path, _MAX_OBJECT)
+
+
+@contextmanager
+def envelope_file(path: Path) -> Iterator[BinaryIO]:
+    """An envelope as a seekable, unbuffered file. Standard input (`-`) and pipes are spooled first, still encrypted.
+
+    Raises:
+        Unavailable: it cannot be read.
+    """
+    with storage_errors(path):
+        source = sys.stdin.buffer if str(path) == "-" else path.open("rb", buffering=0)
+        if str(path) != "-" and stat.S_ISDIR(path.stat().st_mode):
+            message = f"{str(path)!r} is a folder"
+            raise Unavailable(message)
+        if source.seekable() and str(path) != "-":
+            file: BinaryIO = source
+        else:
+            file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed below
+            shutil.copyfileobj(source, file, 1 << 20)
+    try:
+        yield file
+    finally:
+        file.close()

@@ -1,0 +1,127 @@
+"""What an office does with an envelope that arrives: verify, open, pass on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from valiza.envelope.opening import OpenedEnvelope, open_envelope, unseal_manifest
+from valiza.envelope.rewrap import Rewrap, make_rewrap, read_rewrap
+from valiza.envelope.verifying import VerifiedDispatch, VerifiedEnvelope, authenticate, verify_dispatch, verify_envelope
+from valiza.keys.errors import NoKey, Refused, Usage
+from valiza.keys.files import new_file, new_folder
+from valiza.office.reader import Reader, envelope_file, office_reader, read_object
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from valiza.office.home import Office
+
+__all__ = ["Opened", "check", "open_into", "pass_on", "verify"]
+
+
+def check(source: BinaryIO, reader: Reader, *, at: int) -> VerifiedDispatch:
+    """Authenticate and verify a dispatch, as of when this reader accepted it, and refuse another dispatch under a known identity."""
+    authentic = authenticate(source, reader.trust)
+    opening = None if reader.journal is None else reader.journal.opening(authentic.signed.digest)
+    verified = verify_dispatch(authentic, trust=reader.trust, agreements=reader.agreements, at=at if opening is None else opening.opened_at)
+    if reader.journal is not None:
+        reader.journal.require_first(verified.signed.name)
+    return verified
+
+
+def verify(path: Path, reader: Reader, *, at: int, progress: Callable[[int], None] = lambda _: None) -> VerifiedEnvelope:
+    """Verify a whole envelope without any key.
+
+    Raises:
+        Malformed, NotAuthentic, Refused, Unavailable: envelope.md, Reading 1 to 9.
+    """
+    with envelope_file(path) as source:
+        return verify_envelope(check(source, reader, at=at), progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """An opened envelope, its carriers in a folder under its final name."""
+
+    envelope: OpenedEnvelope
+    number: str
+    again: bool
+
+
+def open_into(
+    office: Office, path: Path, into: Path, *, officer: str | None, rewrap: Path | None, at: int, progress: Callable[[int], None] = lambda _: None
+) -> Opened:
+    """Open an envelope into a new folder: all of it, or nothing.
+
+    Raises:
+        Refused: the folder exists, or something forbids it. NoKey: no key of the officer's opens it.
+        Malformed, NotAuthentic, Unavailable: envelope.md, Reading.
+    """
+    reader = office_reader(office)
+    with envelope_file(path) as source:
+        verified = check(source, reader, at=at)
+        detached = None if rewrap is None else _read_rewrap(verified, rewrap, reader)
+        name = _opener(office, verified, detached, officer)
+        identities = {office.credential(name, "open").digest: office.identity(name)}
+        unsealed = unseal_manifest(verified, own=office.body, identities=identities, trust_rewrap=detached, at=at)
+        with new_folder(into) as work:
+            opened = open_envelope(unsealed, into=work, at=at, progress=progress)
+            again = office.journal.opening(verified.signed.digest) is not None
+            number = office.journal.record_opening(opened.opening, verified.signed.name, at=at)
+    return Opened(envelope=opened, number=number, again=again)
+
+
+def _read_rewrap(verified: VerifiedDispatch, path: Path, reader: Reader) -> Rewrap:
+    route = verified.core.stamp.route
+    return read_rewrap(
+        read_object(path),
+        signed=verified.signed,
+        trust=reader.trust,
+        degree=None if route is None else route.marks.destination.code,
+        skew=verified.agreement.profile.skew,
+    )
+
+
+def _opener(office: Office, verified: VerifiedDispatch, rewrap: Rewrap | None, wanted: str | None) -> str:
+    """The officer named, or the only one here who can open it."""
+    if office.body != verified.core.destination:
+        message = f"the envelope is addressed to {verified.core.destination}, and this is {office.body}"
+        raise Refused(message)
+    if wanted is not None:
+        return wanted
+    addressed = set(verified.authentic.addressees) | ({rewrap.recipient.digest} if rewrap else set())
+    able = [name for name in office.officers_with("open") if office.credential(name, "open").digest in addressed]
+    if not able:
+        message = "no officer of this office is an addressee of this envelope"
+        raise NoKey(message, "an addressee can pass it on with: valiza rewrap")
+    if len(able) > 1:
+        message = f"several officers can open it: {', '.join(able)}"
+        raise Usage(message, "say which with --as NAME or VALIZA_AS")
+    return able[0]
+
+
+def pass_on(office: Office, path: Path, out: Path, *, officer: str | None, to: str, at: int) -> Rewrap:
+    """Write a detached stanza by which another officer of this body opens an envelope that stays unaltered.
+
+    Raises:
+        NoKey: the officer is no addressee. Refused: the new officer may not.
+    """
+    reader = office_reader(office)
+    with envelope_file(path) as source:
+        verified = check(source, reader, at=at)
+        name = _opener(office, verified, None, officer)
+        rewrap = make_rewrap(
+            verified,
+            addressee=office.credential(name, "open"),
+            identity=office.identity(name),
+            recipient=office.credential(to, "open"),
+            signer=office.credential(name, "acknowledge"),
+            key=office.signing_key(name, "acknowledge"),
+            trust=reader.trust,
+            at=at,
+        )
+    new_file(out, rewrap.raw, 0o644)
+    return rewrap

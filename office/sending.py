@@ -1,0 +1,228 @@
+"""What the origin's office does: plan, seal, withdraw."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from valiza.envelope.dispatch import EnvelopeName
+from valiza.envelope.manifest_copy import open_manifest_copy
+from valiza.envelope.profile import DESTINATION
+from valiza.envelope.sealing import Consignment, PreparedConsignment, SealedEnvelope, prepare, seal_envelope
+from valiza.envelope.verifying import authenticate
+from valiza.keys.errors import Refused, Usage
+from valiza.keys.fields import Body, Mark
+from valiza.keys.files import open_new_file
+from valiza.office.reader import envelope_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from valiza.envelope.carrier import Carrier
+    from valiza.envelope.manifest import Basis, Manifest, Reference
+    from valiza.envelope.profile import Profile
+    from valiza.envelope.route import Leg
+    from valiza.keys.credential import Credential
+    from valiza.office.home import Office
+
+__all__ = ["DAY", "SealOrder", "find_dispatch", "kept_manifest", "plan_sealing", "seal", "withdraw"]
+
+DAY: Final = 86400
+_LEAST_ADDRESSEES: Final = 2  # officers go on leave while a bag travels
+
+
+@dataclass(frozen=True, kw_only=True)
+class SealOrder:
+    """What an officer orders to be sealed. None and empty mean: the office chooses."""
+
+    officer: str | None
+    destination: str
+    agreement: str
+    carriers: Sequence[Carrier]
+    channel: str
+    transport: str
+    escort: str
+    legs: tuple[Leg, ...]
+    basis: tuple[Basis, ...]
+    purpose: str
+    reference: str = ""
+    confirming: str | None = None
+    package: str | None = None
+    due_days: int = 30
+    term: str = ""
+    caveats: tuple[str, ...] = ()
+    references: tuple[Reference, ...] = ()
+    addressees: tuple[str, ...] = ()
+    single: bool = False
+    keep_for: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, kw_only=True)
+class SealPlan:
+    """An order that is permitted, and the officer who seals."""
+
+    officer: str
+    prepared: PreparedConsignment
+    package: str | None
+
+
+def plan_sealing(office: Office, order: SealOrder, *, at: int) -> SealPlan:
+    """Find agreement, addressees and confirming body, and check that the agreement permits it all.
+
+    Raises:
+        Refused, Usage, NoKey, Malformed: it is not permitted, or the order is not clear.
+    """
+    officer = office.pick(order.officer, "seal")
+    sealer = office.credential(officer, "seal")
+    agreement = office.agreements.named(order.agreement, at)
+    profile = agreement.profile
+    destination = _body(profile, office.body, order.destination)
+    marks = [Mark(office.body.party, carrier.code) for carrier in order.carriers]
+    degree = profile.counterpart(profile.most_secret(marks)).code if marks else None
+    consignment = Consignment(
+        destination=destination,
+        confirming=_confirming(profile, destination, order.confirming),
+        agreement=agreement,
+        channel=order.channel,
+        transport=order.transport,
+        escort=order.escort,
+        legs=order.legs,
+        reference=order.reference,
+        package="-",  # the number is given out when it is sealed
+        due_at=at + order.due_days * DAY,
+        carriers=order.carriers,
+        basis=order.basis,
+        purpose=order.purpose,
+        term=order.term,
+        caveats=order.caveats,
+        references=order.references,
+        addressees=_addressees(office, destination, order, degree, at),
+        keep_for=_keep_for(office, officer, order.keep_for),
+    )
+    prepared = prepare(consignment, sealer=sealer, trust=office.trust, agreements=office.agreements, at=at)
+    return SealPlan(officer=officer, prepared=prepared, package=order.package)
+
+
+def _body(profile: Profile, own: Body, wanted: str) -> Body:
+    """A body of the other party, written `BY-MFA` or `BY/BY-MFA`."""
+    name, slash, rest = wanted.partition("/")
+    other = profile.other(own.party).id
+    return Body(name, rest) if slash else Body(other, name)
+
+
+def _confirming(profile: Profile, destination: Body, wanted: str | None) -> Body:
+    if wanted is not None:
+        return Body(destination.party, wanted.rpartition("/")[2])
+    allowed = profile.party(destination.party).confirming
+    return destination if DESTINATION in allowed or destination.id in allowed else Body(destination.party, allowed[0])
+
+
+def _addressees(office: Office, destination: Body, order: SealOrder, degree: str | None, at: int) -> list[Credential]:
+    """Those named, or every officer of the destination who may open it; at least two, unless one is asked for."""
+    known = [c for c in office.trust.of_body(destination, "open") if c.valid_from <= at < c.valid_until]
+    if order.addressees:
+        chosen = [_addressee(known, destination, name) for name in order.addressees]
+    else:
+        chosen = [c for c in known if degree is None or c.cleared_to(degree)]
+        if not chosen and known:
+            message = f"no officer of {destination} who opens is cleared to {destination.party}:{degree} (A4.2, A5.1)"
+            raise Refused(message)
+    if not chosen:
+        message = f"no officer of {destination} is certified to open"
+        raise Refused(message, "import the latest roster of that party, or check the body's id")
+    if len(chosen) < _LEAST_ADDRESSEES and not order.single:
+        message = f"only one officer of {destination} could open it, {chosen[0].title!r}"
+        raise Refused(message, "address a second, or seal to one alone with --single")
+    return list({c.digest: c for c in chosen}.values())
+
+
+def _addressee(known: list[Credential], destination: Body, wanted: str) -> Credential:
+    found = [c for c in known if wanted in c.names.values() or c.subject.hex() == wanted or c.digest.hex() == wanted]
+    if len(found) != 1:
+        message = f"{'several officers' if found else 'no officer'} of {destination} certified to open {'are' if found else 'is'} called {wanted!r}"
+        raise Usage(message, f"name one of: {', '.join(f'{c.title} ({c.subject.hex()})' for c in known)}")
+    return found[0]
+
+
+def _keep_for(office: Office, sealer: str, wanted: tuple[str, ...]) -> list[Credential]:
+    """Who can read the office's copy of the manifest later: those named, or the sealer if he can open."""
+    names = wanted or ((sealer,) if office.credential_path(sealer, "open").is_file() else ())
+    return [office.credential(name, "open") for name in names]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """A sealed envelope under its final name, and its numbers."""
+
+    sealed: SealedEnvelope
+    number: str
+    package: str
+
+
+def seal(
+    office: Office, plan: SealPlan, out: Path, *, at: int, random: Callable[[int], bytes], progress: Callable[[int], None] = lambda _: None
+) -> Sent:
+    """Seal a plan into the new file `out`. It is in the register before it has its name.
+
+    Raises:
+        Refused: `out` exists. NoKey: wrong passphrase. Unavailable: the disk.
+    """
+    key = office.signing_key(plan.officer, "seal")
+    recorded: SealedEnvelope | None = None
+    try:
+        with open_new_file(out, 0o644) as file:
+            number = office.journal.next_number("out", at)
+            package = plan.package or number
+            consignment = dataclasses.replace(plan.prepared.consignment, package=package)
+            sealed = seal_envelope(
+                dataclasses.replace(plan.prepared, consignment=consignment, at=at), key=key, out=file, random=random, progress=progress
+            )
+            name = EnvelopeName(origin=office.body, envelope_id=sealed.core.envelope_id, dispatch_digest=sealed.dispatch.digest)
+            office.journal.record_sealed(
+                sealed.expectation, name, number=number, due_at=consignment.due_at, manifest_copy=sealed.manifest_copy, at=at
+            )
+            recorded = sealed
+    except BaseException:
+        if recorded is not None:  # recorded, but it never got its name
+            office.journal.withdraw(recorded.dispatch.digest, reason="the envelope could not be written", at=at)
+        raise
+    return Sent(sealed=sealed, number=number, package=package)
+
+
+def find_dispatch(office: Office, wanted: str | Path) -> bytes:
+    """Digest of the dispatch of an envelope known here, named by its file or by its id (64 hexadecimal digits).
+
+    Raises:
+        Usage: no such envelope is in the register.
+    """
+    if isinstance(wanted, str):
+        found = office.journal.dispatches_of(bytes.fromhex(wanted))
+        if not found:
+            message = f"no envelope {wanted} is in the register"
+            raise Usage(message, "valiza register list shows those that are")
+        return found[0]
+    with envelope_file(wanted) as source:
+        return authenticate(source, office.trust).signed.digest
+
+
+def withdraw(office: Office, wanted: str | Path, *, reason: str, at: int) -> bytes:
+    """Record that an envelope sealed here was never sent; returns the digest of its dispatch."""
+    digest = find_dispatch(office, wanted)
+    office.journal.withdraw(digest, reason=reason, at=at)
+    return digest
+
+
+def kept_manifest(office: Office, dispatch_digest: bytes, officer: str | None) -> Manifest:
+    """The office's own copy of the manifest of an envelope sealed here, opened with an officer's key.
+
+    Raises:
+        Refused: no copy was kept. NoKey: it was not kept for this officer.
+    """
+    copy = office.journal.manifest_copy(dispatch_digest)
+    if copy is None:
+        message = "no copy of this manifest was kept in this office"
+        raise Refused(message, "seal --keep-for NAME keeps one for an officer who can open")
+    name = office.pick(officer, "open")
+    return open_manifest_copy(copy, dispatch_digest, office.credential(name, "open").digest, office.identity(name))

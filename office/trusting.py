@@ -1,0 +1,161 @@
+"""Whom an office trusts and under what: importing rosters, adopting agreements, signing and ending them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from valiza.envelope.agreement import (
+    Agreement,
+    Termination,
+    agreement_digest,
+    read_agreement,
+    read_termination,
+    require_adoptable,
+    sign_agreement,
+    terminate,
+)
+from valiza.envelope.draft import packaged_draft, read_draft
+from valiza.envelope.profile import Profile, read_profile
+from valiza.keys import labels
+from valiza.keys.errors import Malformed, Refused, Usage
+from valiza.keys.files import new_file, read_file
+from valiza.keys.roster import Roster, check_import, peek_roster_party, read_roster
+from valiza.keys.statement import LIMITS, Statement, read_statement
+from valiza.office.founding import roster_name
+from valiza.office.home import BODY_OFFICER
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from valiza.office.home import Office
+
+__all__ = ["SignedDraft", "adopt", "import_roster", "read_profile_file", "sign", "terminate_agreement"]
+
+
+def import_roster(office: Office, path: Path, fingerprint: bytes | None, *, at: int) -> tuple[Roster, bool]:
+    """Import another party's roster, or a newer one of a known party; returns it, and whether it is new here.
+
+    Args:
+        office: who imports.
+        path: the roster.
+        fingerprint: of its party's root, as a person compared it; needed the first time only.
+        at: now, in seconds since 1970.
+
+    Raises:
+        Usage: the party is not known and no fingerprint was given. NotAuthentic, Refused: as `read_roster` and `check_import` say.
+    """
+    raw = read_file(path, LIMITS[labels.ROSTER])
+    name, claimed = peek_roster_party(raw)
+    pinned = office.pinned().get(name)
+    if pinned is None and fingerprint is None:
+        message = f"the root of {name} is not pinned here"
+        raise Usage(message, f"compare this fingerprint with the other side by a way you trust, then give it with --root: {claimed}")
+    if pinned is not None and fingerprint is not None and pinned != fingerprint:
+        message = f"another root of {name} is pinned here: {pinned.hex()}"
+        raise Refused(message)
+    root = pinned or fingerprint
+    if root is None:  # the first check excludes it
+        raise AssertionError
+    roster = read_roster(raw, root)
+    old = office.roster_of(name) if pinned is not None else None
+    check_import(roster, old, at)
+    if old is not None and old.raw == roster.raw:
+        return roster, False
+    new_file(office.home / "rosters" / roster_name(roster), raw)
+    if pinned is None:
+        new_file(office.home / "roots" / name, root.hex().encode("ascii") + b"\n")
+    office.reread()
+    return roster, True
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedDraft:
+    """An agreement as one or both parties signed it."""
+
+    profile: Profile
+    statement: Statement
+    complete: bool
+
+
+def read_profile_file(source: str | Path) -> tuple[Profile, Statement | None]:
+    """A draft that comes with Valiza (by id), a TOML file, or an agreement signed by one or both parties; with its statement if signed."""
+    if isinstance(source, str):
+        return read_draft(packaged_draft(source)), None
+    raw = read_file(source, LIMITS[labels.AGREEMENT])
+    if not raw.startswith(b"\x93"):  # a statement is an array of three; TOML is text
+        return read_draft(raw), None
+    for half in (False, True):
+        try:
+            statement = read_statement(raw, labels.AGREEMENT, half=half)
+        except Malformed:
+            if half:
+                raise
+            continue
+        return read_profile(statement.body), statement
+    raise AssertionError
+
+
+def sign(office: Office, source: str | Path) -> SignedDraft:
+    """Sign an agreement with the root of the own party.
+
+    Raises:
+        Refused: it is complete already, or not this party's. NoKey: the root's key is not here.
+    """
+    profile, half = read_profile_file(source)
+    if half is not None and len(half.signatures) == 2:  # noqa: PLR2004 - both parties
+        message = "this agreement is signed by both parties already"
+        raise Refused(message)
+    root = office.trust.rosters[office.body.party].root
+    statement = sign_agreement(profile, root=root, key=office.signing_key(BODY_OFFICER, "root"), half=half)
+    return SignedDraft(profile=profile, statement=statement, complete=half is not None)
+
+
+def adopt(office: Office, path: Path) -> Agreement | Termination:
+    """Adopt a signed agreement or a termination.
+
+    Raises:
+        NotAuthentic: not signed by the pinned roots. Refused: the degrees' order, another version's, or no such agreement.
+    """
+    raw = read_file(path, LIMITS[labels.AGREEMENT])
+    type_ = read_statement(raw, labels.AGREEMENT, labels.TERMINATION).type
+    folder = office.home / "agreements"
+    if type_ == labels.TERMINATION:
+        termination = read_termination(raw, office.trust)
+        agreement = office.agreements.find(termination.agreement)
+        agreement.profile.party(termination.party)
+        _keep(folder / f"termination-{termination.agreement.hex()[:16]}-{termination.party}-{termination.takes_effect_at}.vls", raw)
+        office.reread()
+        return termination
+    agreement = read_agreement(raw, office.trust)
+    agreement.profile.party(office.body.party)
+    require_adoptable(agreement, office.trust)
+    for known in office.agreements.all():
+        same = (known.profile.id, known.profile.version) == (agreement.profile.id, agreement.profile.version)
+        if same and known.digest != agreement.digest:
+            message = f"another {agreement} is adopted here"
+            raise Refused(message, "a new text is a new version")
+    _keep(folder / f"{agreement.profile.id}-{agreement.profile.version}-{agreement.digest.hex()[:16]}.vls", raw)
+    office.reread()
+    return agreement
+
+
+def _keep(path: Path, raw: bytes) -> None:
+    if not path.exists():  # adopting the same again changes nothing
+        new_file(path, raw)
+
+
+def terminate_agreement(office: Office, name: str, *, at: int, takes_effect_at: int) -> Termination:
+    """Sign the end of an agreement with the root of the own party, and adopt it here (A14)."""
+    known = [a for a in office.agreements.all() if a.profile.id == name]
+    if not known:
+        message = f"no agreement {name!r} is adopted here"
+        raise Refused(message)
+    root = office.trust.rosters[office.body.party].root
+    agreement = max(known, key=lambda a: a.profile.version)
+    return terminate(agreement, root=root, key=office.signing_key(BODY_OFFICER, "root"), given_at=at, takes_effect_at=takes_effect_at)
+
+
+def digest_of(profile: Profile) -> bytes:
+    """Name of an agreement with this body."""
+    return agreement_digest(profile.body)

@@ -1,0 +1,149 @@
+"""An append-only table of entries in SQLite: nothing in it is ever changed or removed, and every append is durable when it returns."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from valiza.keys.errors import Refused, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+__all__ = ["Entry", "Store"]
+
+_VERSION: Final = 1
+_SCHEMA: Final = """
+CREATE TABLE entry (
+    seq             INTEGER PRIMARY KEY,
+    at              INTEGER NOT NULL,
+    kind            TEXT    NOT NULL,
+    direction       TEXT    NOT NULL CHECK (direction IN ('in', 'out')),
+    number          TEXT    NOT NULL,
+    origin_party    TEXT    NOT NULL,
+    origin_body     TEXT    NOT NULL,
+    envelope_id     BLOB    NOT NULL,
+    dispatch_digest BLOB    NOT NULL,
+    record          BLOB    NOT NULL,
+    copy            BLOB,
+    note            TEXT    NOT NULL
+) STRICT;
+CREATE INDEX entry_by_dispatch ON entry (dispatch_digest, kind);
+CREATE INDEX entry_by_identity ON entry (envelope_id);
+CREATE UNIQUE INDEX entry_number ON entry (number) WHERE kind = 'numbered';
+CREATE UNIQUE INDEX entry_once ON entry (dispatch_digest, kind) WHERE kind IN ('sealed', 'withdrawn', 'answered', 'receipt');
+CREATE TRIGGER entry_never_changes BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'an entry is never changed'); END;
+CREATE TRIGGER entry_never_goes BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'an entry is never removed'); END;
+"""
+_COLUMNS: Final = "seq, at, kind, direction, number, origin_party, origin_body, envelope_id, dispatch_digest, record, copy, note"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry. `at` in seconds since 1970; `record` is what the kind says; `note` a verdict or reason."""
+
+    seq: int = 0
+    at: int
+    kind: str
+    direction: str
+    number: str = ""
+    origin_party: str
+    origin_body: str
+    envelope_id: bytes = b""
+    dispatch_digest: bytes = b""
+    record: bytes = field(default=b"", repr=False)
+    copy: bytes | None = field(default=None, repr=False)
+    note: str = ""
+
+
+@contextmanager
+def _database_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        message = f"the register refuses the entry: {error}"
+        raise Refused(message) from error
+    except sqlite3.Error as error:
+        message = f"the register {str(path)!r} cannot be used: {error}"
+        raise Unavailable(message) from error
+
+
+class Store:
+    """The table, in one file of mode 0600."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with _database_errors(path):
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
+            path.chmod(0o600)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
+                self._create()
+            elif version != _VERSION:
+                message = f"the register {str(path)!r} is of version {version}, and this program knows {_VERSION}"
+                raise Unavailable(message)
+
+    def _create(self) -> None:
+        with self.transaction():
+            if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:  # another process may have been first
+                for statement in _statements(_SCHEMA):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version = {_VERSION}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything in the block happens, in order and alone, or nothing."""
+        with _database_errors(self._path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def append(self, entry: Entry) -> None:
+        """Add an entry, inside a transaction.
+
+        Raises:
+            Refused: time would run back, or the entry conflicts with one that is there.
+        """
+        with _database_errors(self._path):
+            last = self._db.execute("SELECT max(at) FROM entry").fetchone()[0]
+            if last is not None and entry.at < last:
+                message = "the clock of this office runs back: its register has a later entry"
+                raise Refused(message, "set the clock right; within one office time never runs back")
+            columns = _COLUMNS.removeprefix("seq, ")
+            values = [getattr(entry, name) for name in columns.split(", ")]
+            self._db.execute(f"INSERT INTO entry ({columns}) VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608 - constant column names
+
+    def find(self, where: str, values: Sequence[object] = ()) -> list[Entry]:
+        """Entries that a condition selects, in order. `where` is the program's own text, never input."""
+        with _database_errors(self._path):
+            rows = self._db.execute(f"SELECT {_COLUMNS} FROM entry WHERE {where} ORDER BY seq", values)  # noqa: S608 - see above
+            return [Entry(**dict(zip(_COLUMNS.split(", "), row, strict=True))) for row in rows]
+
+    def count(self, where: str, values: Sequence[object] = ()) -> int:
+        """How many entries a condition selects."""
+        with _database_errors(self._path):
+            return int(self._db.execute(f"SELECT count(*) FROM entry WHERE {where}", values).fetchone()[0])  # noqa: S608 - see above
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+def _statements(script: str) -> list[str]:
+    """The statements of a script; `executescript` would commit the transaction that they belong to."""
+    found, current = [], ""
+    for line in script.splitlines(keepends=True):
+        current += line
+        if sqlite3.complete_statement(current):
+            found.append(current)
+            current = ""
+    return found

@@ -1,0 +1,47 @@
+"""Writes the test vectors: specs/vectors/*.vector and what they share in specs/vectors/world/.
+
+    python specs/vectors/generate/generate.py
+
+Everything comes from fixed seeds, so the files come out the same each time.
+"""
+
+from __future__ import annotations
+
+import cases_agreement
+import cases_credential
+import cases_encoding
+import cases_roster
+import cases_statement
+from cases import WORLD, Case
+from reader import VECTORS
+from reader import WORLD as FOLDER
+
+MODULES = (cases_encoding, cases_statement, cases_credential, cases_roster, cases_agreement)
+
+
+def all_cases() -> list[Case]:
+    """Every case; two of one name are a mistake."""
+    found = [case for module in MODULES for case in module.cases()]
+    names = [case.name for case in found]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise ValueError(f"names that stand twice: {sorted(twice)}")
+    return found
+
+
+def main() -> None:
+    """Replace all vectors by new ones."""
+    found = all_cases()
+    FOLDER.mkdir(exist_ok=True)
+    for path in (*VECTORS.glob("*.vector"), *FOLDER.iterdir()):
+        path.unlink()
+    for name, data in WORLD.items():
+        (FOLDER / name).write_bytes(data)
+    for case in found:
+        (VECTORS / f"{case.name}.vector").write_bytes(case.file())
+    size = sum(path.stat().st_size for path in (*VECTORS.glob("*.vector"), *FOLDER.iterdir()))
+    print(f"{len(found)} vectors, {len(WORLD)} shared files, {size} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,213 @@
+"""The second implementation: reads every vector by the specifications alone, and says whether the outcome is the one expected.
+
+python specs/vectors/generate/reader.py --check
+python specs/vectors/generate/reader.py specs/vectors/envelope_good.vector
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import answers
+import decode as d
+import reading
+import treaty
+import trust
+from outcome import Outcome, step
+
+VECTORS = Path(__file__).resolve().parent.parent
+WORLD = VECTORS / "world"
+
+
+@dataclass(frozen=True)
+class Vector:
+    """A head of `key: value` lines, and the raw object behind an empty line."""
+
+    name: str
+    head: dict[str, list[str]]
+    raw: bytes
+
+    def one(self, key: str) -> str:
+        """The value of a key that stands at most once."""
+        return next(iter(self.head.get(key, [""])))
+
+    def files(self, key: str) -> list[bytes]:
+        """The files in world/ that a key names."""
+        return [(WORLD / name).read_bytes() for name in self.head.get(key, []) if name != "none"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What reading gave: an outcome, and for some objects more."""
+
+    expect: str
+    step: str = ""
+    verdict: str = ""
+    payload: str = ""
+    reason: str = ""
+
+
+def parse(path: Path) -> Vector:
+    """A vector file."""
+    head_raw, _, raw = path.read_bytes().partition(b"\n\n")
+    head: dict[str, list[str]] = {}
+    for line in head_raw.decode().splitlines():
+        key, _, value = line.partition(": ")
+        head.setdefault(key, []).append(value)
+    return Vector(path.stem, head, raw)
+
+
+def world_of(vector: Vector) -> reading.World:
+    """What the vector's reader trusts and has."""
+    world = reading.World(int(datetime.fromisoformat(vector.one("at")).timestamp()) if vector.one("at") else 0)
+    for line in vector.head.get("root", []):
+        party, fingerprint = line.split(" ")
+        world.trust.pinned.add((party, bytes.fromhex(fingerprint)))
+    for raw in vector.files("trust"):
+        trust.believe(world.trust, trust.read_roster(raw, world.trust))
+    for raw in vector.files("agreement"):
+        _adopt(raw, world)
+    world.identities = [bytes.fromhex(seed.decode()) for seed in vector.files("identity")]
+    return world
+
+
+def _adopt(raw: bytes, world: reading.World) -> None:
+    if b"valiza/v1/termination" in raw[:32]:
+        world.agreements.ended.append(treaty.read_termination(raw, world.trust, world.agreements))
+    else:
+        agreement = treaty.read_agreement(raw, world.trust)
+        world.agreements.known[agreement.digest] = agreement
+
+
+def record_of(vector: Vector) -> answers.Record | None:
+    """The origin's record, where the vector names one: `key: value` lines."""
+    files = vector.files("record")
+    if not files:
+        return None
+    lines: dict[str, list[str]] = {}
+    for line in files[0].decode().splitlines():
+        key, _, value = line.partition(": ")
+        lines.setdefault(key, []).append(value)
+    hidden = lines.get("marks-digest")
+    return answers.Record(
+        bytes.fromhex(lines["dispatch"][0]),
+        bytes.fromhex(lines["core"][0]),
+        [bytes.fromhex(stanza) for stanza in lines["stanza"]],
+        [None if opening == "nil" else bytes.fromhex(opening) for opening in lines["opening"]],
+        bytes.fromhex(lines["proof"][0]),
+        bytes.fromhex(hidden[0]) if hidden else lines["marks"],
+    )
+
+
+def read(vector: Vector) -> Result:
+    """Read the object of a vector; an outcome that is no success comes as an exception."""
+    kind, raw = vector.one("object"), vector.raw
+    if kind == "encoding":
+        d.decode(raw)
+        return Result("success")
+    world = world_of(vector)
+    match kind:
+        case "root":
+            trust.read_root(raw, world.trust)
+        case "credential":
+            trust.read_credential(raw, world.trust)
+        case "roster":
+            _read_roster(vector, world)
+        case "agreement":
+            treaty.read_agreement(raw, world.trust)
+        case "termination":
+            treaty.read_termination(raw, world.trust, world.agreements)
+        case "statement":
+            _read_statement(raw, world)
+        case "envelope":
+            return _read_envelope(vector, world)
+        case "rewrap":
+            _read_rewrap(vector, world)
+        case "acknowledgement" | "refusal":
+            with step(3):
+                answer = answers.read_answer(raw, kind, world)
+            answers.judge(answer, world)
+        case "receipt":
+            envelope = next(iter(vector.files("with")), None)
+            receipt = answers.read_receipt(raw, world, record_of(vector), envelope)
+            return Result(receipt.expect, verdict=receipt.verdict)
+        case _:
+            raise ValueError(kind)
+    return Result("success")
+
+
+def _read_statement(raw: bytes, world: reading.World) -> None:
+    """Vectors of statements are dispatches: type, signatures, and the body's form."""
+    reading.read_dispatch(raw, world.trust)
+
+
+def _read_roster(vector: Vector, world: reading.World) -> None:
+    fresh = trust.Trust(pinned=world.trust.pinned)
+    new = trust.read_roster(vector.raw, fresh)
+    older = vector.files("older")
+    trust.import_roster(new, trust.read_roster(older[0], fresh) if older else None, world.now)
+
+
+def _read_envelope(vector: Vector, world: reading.World) -> Result:
+    if vector.one("mode") == "verify":
+        reading.verify(vector.raw, world)
+        return Result("success")
+    rewrap = next(iter(vector.files("rewrap")), None)
+    opened = reading.open_envelope(vector.raw, world, rewrap)
+    return Result("success", payload=hashlib.sha256(b"".join(opened.plaintexts)).hexdigest())
+
+
+def _read_rewrap(vector: Vector, world: reading.World) -> None:
+    """A rewrap is read with its envelope, and opened by it where an identity is given."""
+    (envelope,) = vector.files("with")
+    if world.identities:
+        reading.open_envelope(envelope, world, vector.raw)
+        return
+    found, agreement = reading.verify_dispatch(envelope, world)
+    with step("rewrap"):
+        reading.rewrapped(vector.raw, found, agreement, world)
+
+
+def outcome(vector: Vector) -> Result:
+    """The result of reading, failures included."""
+    try:
+        return read(vector)
+    except Outcome as failure:
+        return Result(failure.expect, step=failure.step, reason=failure.reason)
+
+
+def differences(vector: Vector) -> list[str]:
+    """Where the result is not what the head says; the reader's own step is compared too."""
+    result = outcome(vector)
+    pairs = {"expect": result.expect, "step": result.step, "verdict": result.verdict, "payload": result.payload}
+    wanted = {key: vector.one(key) for key in pairs}
+    if wanted == pairs:
+        return []
+    return [f"{vector.name}: {key} is {pairs[key]!r}, not {wanted[key]!r} ({result.reason})" for key in pairs if pairs[key] != wanted[key]]
+
+
+def check() -> int:
+    """Read all vectors; the exit code says whether all agree."""
+    paths = sorted(VECTORS.glob("*.vector"))
+    wrong = [line for path in paths for line in differences(parse(path))]
+    for line in wrong:
+        print(line)
+    print(f"{len(paths)} vectors, {len(wrong)} differences")
+    return 1 if wrong or not paths else 0
+
+
+def main(arguments: list[str]) -> int:
+    """`--check` for all, or the names of vector files."""
+    if arguments == ["--check"]:
+        return check()
+    for name in arguments:
+        print(name, outcome(parse(Path(name))))
+    return 0 if arguments else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
