@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +21,9 @@ from valiza.cli.options import (
 )
 from valiza.cli.render import answer_facts, as_of, dispatch_facts, emit, receipt_facts, utc
 from valiza.keys.errors import Usage
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _REASONS = ("addressee", "agreement", "basis", "channel", "clearance", "contents", "mark", "other", "route")
 

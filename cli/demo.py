@@ -8,8 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +16,9 @@ from valiza.cli.options import FILE, as_json, command_epilog
 from valiza.cli.render import emit
 from valiza.cli.terminal import safe, say, warn
 from valiza.keys.errors import Refused, Usage, ValizaError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ORIGIN, DESTINATION = ("KZ", "KZ-MFA"), ("BY", "BY-MFA")
 SEALER, CLERK = "aigul", "dana"

@@ -36,7 +36,7 @@ class OrderedGroup(click.Group):
         return list(self.commands)
 
 
-def _version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's signature
+def _version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
@@ -79,7 +79,7 @@ for _command in (
     cli.add_command(_command)
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - the table has one row for each kind of error
     """Run a command; returns its exit code, having told every error in one line."""
     try:
         outcome = cli.main(list(arguments), prog_name="valiza", standalone_mode=False)
@@ -87,7 +87,7 @@ def run(arguments: Sequence[str]) -> int:
         complain(error.message, error.hint)
         return error.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help() if error.ctx else "", err=True)
+        click.echo(error.format_message(), err=True)
         return USAGE
     except click.ClickException as error:
         complain(error.format_message(), f"valiza {_path(error)}--help")
@@ -101,7 +101,7 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         complain(f"{error.filename or 'input or output'!r}: {(error.strerror or str(error)).lower()}")
         return UNAVAILABLE
-    except Exception as error:  # noqa: BLE001 - a traceback could show what must not be shown
+    except Exception as error:
         complain(f"a fault of ours: {type(error).__name__}", "please report it, with the command that you typed")
         if os.environ.get("VALIZA_TRACEBACK"):
             raise

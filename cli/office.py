@@ -54,7 +54,7 @@ def _names(values: tuple[str, ...], otherwise: str) -> dict[str, str]:
     return found or {"en": otherwise}
 
 
-def _new_passphrase(unprotected: bool, descriptor: int | None) -> str | None:  # noqa: FBT001 - a flag of the command line
+def _new_passphrase(unprotected: bool, descriptor: int | None) -> str | None:
     if unprotected:
         warn("the keys are written without a passphrase: whoever reads the files has them")
         return None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +21,9 @@ from valiza.cli.options import (
 )
 from valiza.cli.render import as_of, core_facts, credential_facts, dispatch_facts, emit, manifest_facts, plain, route_facts, utc
 from valiza.cli.terminal import progress, safe, say
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command(

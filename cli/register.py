@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from valiza.cli.options import as_json, as_officer, command_epilog, home_option, now, open_office, passphrase_fd
 from valiza.cli.render import emit, manifest_facts, utc
 from valiza.cli.sending import named_envelope
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.group(short_help="Look up what was sent and received.")

@@ -88,7 +88,7 @@ def _basis_options(command: Any) -> Any:  # noqa: ANN401 - a decorator of click'
 @as_officer
 @passphrase_fd
 @as_json
-def seal(  # noqa: PLR0917 - the options of the command
+def seal(
     files: tuple[Path, ...],
     to: str | None,
     agreement: str | None,
@@ -201,7 +201,7 @@ def _route(path: Path | None, **given: Any) -> dict[str, Any]:  # noqa: ANN401 -
     """Route from a file, its parts replaced by what the options say."""
     from valiza.office.papers import parse_leg, read_route_file
 
-    route = read_route_file(path) if path is not None else {"channel": "", "transport": "", "escort": "", "reference": "", "legs": ()}
+    route: dict[str, Any] = read_route_file(path) if path is not None else {"channel": "", "transport": "", "escort": "", "reference": "", "legs": ()}
     legs = tuple(parse_leg(leg) for leg in given.pop("legs"))
     route.update({key: value for key, value in given.items() if value is not None})
     if legs:

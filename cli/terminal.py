@@ -1,4 +1,6 @@
-"""Everything said to people, and asked of them. Rules:
+"""Everything said to people, and asked of them.
+
+Rules:
 
 - stdout carries the result only; people are spoken to on stderr.
 - `valiza: error: …` in one line, lower case, no full stop; then `valiza: hint: …` if there is something to try.

@@ -92,7 +92,7 @@ def found_office(home: Path, founding: Founding, *, at: int, random: Callable[[i
         )
         issued = [certify]
         for officer in founding.officers:
-            issued += _certify(work, officer, keys, certify, body_key, at, until, random(16))
+            issued += _certify(work, officer, keys, issuer=certify, key=body_key, at=at, until=until, subject=random(16))
         roster = make_roster(
             version=version,
             issued_at=at,
@@ -202,7 +202,7 @@ def _issue(home: Path, officer: str, draft: CredentialDraft, issuer: Root | Cred
 
 
 def _certify(
-    home: Path, officer: NewOfficer, keys: _Keyring, issuer: Credential, key: SigningKey, at: int, until: int, subject: bytes
+    home: Path, officer: NewOfficer, keys: _Keyring, *, issuer: Credential, key: SigningKey, at: int, until: int, subject: bytes
 ) -> list[Credential]:
     issued = []
     for purpose in officer.purposes:
@@ -240,7 +240,8 @@ def certify_officer(
     subject = office.credential(officer.name, own[0]).subject if own else random(16)
     issuer, key = office.credential(BODY_OFFICER, "certify"), office.signing_key(BODY_OFFICER, "certify")
     issuer.require_valid(at, "issuing")
-    return _certify(office.home, officer, _Keyring(office.home, passphrase, random), issuer, key, at, at + validity, subject)
+    keys = _Keyring(office.home, passphrase, random)
+    return _certify(office.home, officer, keys, issuer=issuer, key=key, at=at, until=at + validity, subject=subject)
 
 
 def publish_roster(office: Office, *, at: int, validity: int) -> Roster:

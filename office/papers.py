@@ -180,7 +180,7 @@ def _rows(path: Path) -> list[Table]:
     rows = []
     for item in raw:
         _known(item, _COLUMNS, where)
-        row = {key: _str(item, key, where) for key in _COLUMNS if key not in {"physical", "copy", "sheets"}}
+        row: Table = {key: _str(item, key, where) for key in _COLUMNS if key not in {"physical", "copy", "sheets"}}
         row |= {"copy": _int(item, "copy", where), "sheets": _int(item, "sheets", where)}
         row["physical"] = str(item.get("physical", "")).lower() in {"true", "yes", "1"}
         if bool(row["file"]) == row["physical"] or (row["physical"] and not row["name"]):

@@ -12,7 +12,7 @@ from cases import WORLD, Cases, Changes, Topic
 
 BODY = ("TS", "TS-A")
 roster_key = w.Credential("ts-roster", BODY, "roster", w.TS)
-body = w.Credential("ts-body", BODY, "certify", w.TS, "x", certifies=True)
+body = w.Credential("ts-body", BODY, "certify", w.TS, "x", certifies=True, valid=(w.FROM, w.when("2036-01-01")))
 officer = w.Credential("ts-officer", BODY, "seal", body, "x")
 second = w.Credential("ts-second", BODY, "acknowledge", body, "x")
 GOOD = w.Roster(w.TS, roster_key, [roster_key, body, officer])

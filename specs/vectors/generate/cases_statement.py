@@ -9,7 +9,7 @@ import spoil
 import wire
 import world as w
 from cases import LETTER, TRUSTED, Cases, Changes, Topic
-from wire import Raw
+from wire import Item, Raw
 
 TOPIC = Topic("statement", "statement", TRUSTED)
 TYPE = "valiza/v1/dispatch"
@@ -58,7 +58,7 @@ def _with_header(header: bytes) -> bytes:
 def _form() -> Cases:
     kind, body, signatures = _parts()
     header, signature = signatures[0]
-    fields = [SEALER.role, SEALER.named, wire.digest("public-key", wire.encode([wire.SIGNING_KIND, wire.composite_public(SEALER.seed)]))]
+    fields: list[Item] = [SEALER.role, SEALER.named, wire.digest("public-key", wire.encode([wire.SIGNING_KIND, wire.composite_public(SEALER.seed)]))]
     named = w.PEOPLE["dauren-seal"].signer("sealer")
     pair = sorted(([header, signature], [named.header(), named.sign(kind, body)]))
     yield TOPIC.good("good", LETTER.dispatch, "a dispatch")

@@ -10,13 +10,14 @@ from __future__ import annotations
 import cases_agreement
 import cases_credential
 import cases_encoding
+import cases_envelope
 import cases_roster
 import cases_statement
 from cases import WORLD, Case
 from reader import VECTORS
 from reader import WORLD as FOLDER
 
-MODULES = (cases_encoding, cases_statement, cases_credential, cases_roster, cases_agreement)
+MODULES = (cases_encoding, cases_statement, cases_credential, cases_roster, cases_agreement, cases_envelope)
 
 
 def all_cases() -> list[Case]:

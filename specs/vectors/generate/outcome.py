@@ -48,10 +48,11 @@ class Incomplete(Outcome):
 
 
 @contextmanager
-def step(number: int | str) -> Iterator[None]:
-    """Name the step that a failure inside belongs to; an outer step overrides an inner one."""
+def step(number: int | str, *, otherwise: bool = False) -> Iterator[None]:
+    """Name the step that a failure inside belongs to; an outer step overrides an inner one, unless it is only for failures *otherwise* without one."""
     try:
         yield
     except Outcome as outcome:
-        outcome.step = str(number)
+        if not (otherwise and outcome.step):
+            outcome.step = str(number)
         raise

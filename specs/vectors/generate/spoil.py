@@ -25,6 +25,7 @@ TORSION = bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b138028
 IDENTITY_PLUS_P = bytes.fromhex("eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f")
 X25519_ORDER_8 = bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800")
 X25519_NINE_PLUS_P = (2**255 - 19 + 9).to_bytes(32, "little")
+TOP_BIT_NINE = bytes([9]) + bytes(30) + b"\x80"
 
 
 def flip(at: int) -> Change:

@@ -96,7 +96,7 @@ def read_agreement(raw: bytes, trust: Trust) -> Agreement:
     with step("statement 7"):
         if len({root.party for root in roots}) != 2 or roots[0].public_key == roots[1].public_key:
             raise NotAuthentic("not signed by two parties with two keys")
-    with step("body"):
+    with step("body", otherwise=True):
         agreement = _body(statement.body)
     with step("statement 7"):
         if {root.party for root in roots} != set(agreement.sides):

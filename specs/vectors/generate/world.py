@@ -250,7 +250,7 @@ PEOPLE = {
 kz_rolls = Roster(KZ, kz_roster, [kz_roster, kz_mfa, kz_knb, *KZ_OFFICERS])
 by_rolls = Roster(BY, by_roster, [by_roster, by_mfa, by_kgb, by_mvd, by_archive, *BY_OFFICERS])
 
-CHANNELS: Item = [["agreed", True, names("as agreed")], ["courier", False, names("courier")], ["diplomatic", False, names("diplomatic bag")]]
+CHANNELS: list[Item] = [["agreed", True, names("as agreed")], ["courier", False, names("courier")], ["diplomatic", False, names("diplomatic bag")]]
 TRANSPORTS: Item = [["air", names("by air")], ["rail", names("by rail")], ["road", names("by road")]]
 ESCORTS: Item = [["armed", names("armed")], ["none", names("no escort")], ["pair", names("two couriers")]]
 EVERYTHING: list[Item] = [["agreed", "courier", "diplomatic"], ["air", "rail", "road"], ["armed", "none", "pair"]]
