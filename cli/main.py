@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -114,6 +115,12 @@ def _path(error: click.ClickException) -> str:
     return f"{context.command_path.partition(' ')[2]} ".lstrip() if context is not None else ""
 
 
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
 def main() -> NoReturn:
-    """The console script."""
+    """The console script. A request to end is an interruption: what is half done is removed on the way out."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     sys.exit(run(sys.argv[1:]))

@@ -9,8 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from valiza.cli.options import FILE, as_json, command_epilog, home_option, now, open_office, output, parse_time, passphrase_fd
-from valiza.cli.render import credential_facts, emit, utc
+from valiza.cli.options import (
+    FILE,
+    as_json,
+    command_epilog,
+    home_option,
+    now,
+    open_office,
+    open_reader,
+    output,
+    parse_time,
+    passphrase_fd,
+    trust_options,
+)
+from valiza.cli.render import as_of, credential_facts, emit, utc
 from valiza.cli.terminal import passphrase_source, safe, say, warn
 from valiza.keys.errors import Usage
 
@@ -189,6 +201,36 @@ def issue(officer: str, validity: int, unprotected: bool, home: Path | None, pas
     issued = certify_officer(at_office, _officer(officer), at=now(), validity=validity * DAY, random=os.urandom, passphrase=passphrase)
     emit({"issued": [credential_facts(c) for c in issued]}, json_=json_)
     say("valiza: publish a roster with it: valiza roster publish -o FILE")
+
+
+@credential.command(
+    "verify",
+    short_help="Verify a credential.",
+    epilog=command_epilog(
+        "valiza credential verify kz/credentials/aigul/seal.vls --home by", "valiza credential verify FILE --root 3f5a… --roster KZ.vls"
+    ),
+)
+@click.argument("file", type=FILE)
+@trust_options
+@home_option
+@as_json
+def verify_credential(
+    file: Path, roots: tuple[str, ...], rosters: tuple[Path, ...], agreements: tuple[Path, ...], home: Path | None, json_: bool
+) -> None:
+    """Verify a credential up to a pinned root: who issued it, for what, to whom, until when; and whether it is in a roster known here."""
+    from valiza.office.reader import read_object
+
+    reader = open_reader(home, roots, rosters, agreements)
+    checked = reader.trust.check(read_object(file))
+    emit(
+        {
+            "verified": credential_facts(checked),
+            "in_roster": reader.trust.credential(checked.digest) is not None,
+            "valid_now": checked.valid_from <= now() < checked.valid_until,
+            "roster_as_of": as_of(reader.trust, [checked.body.party], now()),
+        },
+        json_=json_,
+    )
 
 
 @credential.command("list", short_help="List the credentials that are trusted here.", epilog=command_epilog("valiza credential list --home kz"))

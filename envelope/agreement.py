@@ -28,6 +28,7 @@ __all__ = [
     "Termination",
     "agreement_digest",
     "read_agreement",
+    "read_agreements",
     "read_termination",
     "require_adoptable",
     "sign_agreement",
@@ -145,18 +146,20 @@ def terminate(agreement: Agreement, *, root: Root, key: SigningKey, given_at: in
     return _termination(sign_statement(labels.TERMINATION, body, [(header, key)]), root)
 
 
-def read_termination(raw: bytes, trust: Trust) -> Termination:
-    """Read a termination and check that a pinned root of its party signed it.
+def read_termination(raw: bytes, trust: Trust, agreements: Agreements) -> Termination:
+    """Read a termination and check that a pinned root of its party signed it, and that this is a party to the agreement it ends.
 
     Raises:
-        Malformed, NotAuthentic: it is not so.
+        Malformed, NotAuthentic: it is not so. Refused: the agreement is not adopted here, or the party is not one of its two.
     """
     statement = read_statement(raw, labels.TERMINATION)
     root = trust.root(statement.signer.signer_digest)
     if root is None:
         message = "a termination is signed by a root that is not pinned here"
         raise NotAuthentic(message)
-    return _termination(statement, root)
+    termination = _termination(statement, root)
+    agreements.find(termination.agreement).profile.party(termination.party)
+    return termination
 
 
 def _termination(statement: Statement, root: Root) -> Termination:
@@ -184,10 +187,7 @@ class Agreements:
 
     def __init__(self, agreements: Iterable[Agreement], terminations: Iterable[Termination] = ()) -> None:
         self._by_digest = {a.digest: a for a in agreements}
-        # A termination counts only for an agreement to which its signer is a party.
-        self._terminations = [
-            t for t in terminations if t.agreement in self._by_digest and t.party in {p.id for p in self._by_digest[t.agreement].profile.parties}
-        ]
+        self._terminations = list(terminations)
 
     def all(self) -> list[Agreement]:
         """All of them, by id and version."""
@@ -252,3 +252,15 @@ class Agreements:
                 if accepted_at >= later.profile.valid_from + profile.max_transit:
                     message = f"an envelope under {agreement} is accepted only for {profile.max_transit} s after {later} entered into force (A12)"
                     raise Refused(message)
+
+
+def read_agreements(raws: Iterable[bytes], trust: Trust) -> Agreements:
+    """Read agreements and terminations, in any order.
+
+    Raises:
+        Malformed, NotAuthentic, Refused: one of them does not hold.
+    """
+    statements = [read_statement(raw, labels.AGREEMENT, labels.TERMINATION) for raw in raws]
+    signed = Agreements([read_agreement(s.raw, trust) for s in statements if s.type == labels.AGREEMENT])
+    ended = [read_termination(s.raw, trust, signed) for s in statements if s.type == labels.TERMINATION]
+    return Agreements(signed.all(), ended)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import date as calendar_date
 from typing import TYPE_CHECKING, Final
 
 from valiza.envelope.carrier import check_media_type, check_name, check_twins
@@ -209,8 +210,8 @@ def _read_entry(value: Value) -> Entry:
 def _read_basis(value: Value) -> Basis:
     items = array(value, "basis", length=4)
     date = text(items[3], "date of a basis", empty=True, most=10)
-    if date and not _DATE.fullmatch(date):
-        message = f"the date of a basis, {date!r}, is not YYYY-MM-DD"
+    if date and not _is_date(date):
+        message = f"the date of a basis, {date!r}, is no day written YYYY-MM-DD"
         raise Malformed(message)
     return Basis(
         one_of(items[0], "kind of basis", BASIS_KINDS),
@@ -218,6 +219,14 @@ def _read_basis(value: Value) -> Basis:
         text(items[2], "issuer of a basis", empty=True),
         date,
     )
+
+
+def _is_date(text_: str) -> bool:
+    """Whether it is a day of the calendar: the shape alone would let 2026-02-30 through."""
+    try:
+        return bool(_DATE.fullmatch(text_)) and bool(calendar_date.fromisoformat(text_))
+    except ValueError:
+        return False
 
 
 def _read_reference(value: Value) -> Reference:

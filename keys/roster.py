@@ -199,6 +199,19 @@ class Trust:
         verify_by_credential(statement, signer)
         return signer
 
+    def check(self, raw: bytes) -> Credential:
+        """A credential from a file, checked against its issuer, which has to be trusted here; it need not be in a roster itself.
+
+        Raises:
+            NotAuthentic: the issuer is unknown, or did not sign it. Malformed, Refused: as `check_credential` says.
+        """
+        statement = read_statement(raw, labels.CREDENTIAL)
+        issuer = self.root(statement.signer.signer_digest) or self.credential(statement.signer.signer_digest)
+        if issuer is None:
+            message = "the issuer of this credential is in no roster that is trusted here"
+            raise NotAuthentic(message, "import the latest roster of that party")
+        return check_credential(statement, issuer)
+
     def of_body(self, body: Body, purpose: str) -> list[Credential]:
         """Credentials of a body for a purpose, in the order of their digests."""
         return [c for d, c in sorted(self._credentials.items()) if c.body == body and c.purpose == purpose]

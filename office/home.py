@@ -16,7 +16,7 @@ import tomllib
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from valiza.envelope.agreement import Agreement, Agreements, Termination, read_agreement, read_termination
+from valiza.envelope.agreement import read_agreements
 from valiza.keys import labels
 from valiza.keys.errors import Malformed, NoKey, Refused, Usage, ValizaError
 from valiza.keys.fields import Body, body_id, names, party
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from valiza.envelope.agreement import Agreements
     from valiza.keys.credential import Credential
     from valiza.keys.fields import Names
     from valiza.register.journal import RegisterJournal
@@ -86,15 +87,7 @@ class Office:
     @cached_property
     def agreements(self) -> Agreements:
         """The agreements and terminations adopted here."""
-        agreements: list[Agreement] = []
-        terminations: list[Termination] = []
-        for path in self._files("agreements"):
-            raw = read_file(path, LIMITS[labels.AGREEMENT])
-            if path.name.startswith("termination-"):
-                terminations.append(read_termination(raw, self.trust))
-            else:
-                agreements.append(read_agreement(raw, self.trust))
-        return Agreements(agreements, terminations)
+        return read_agreements([read_file(path, LIMITS[labels.AGREEMENT]) for path in self._files("agreements")], self.trust)
 
     def _files(self, folder: str) -> list[Path]:
         return [path for path in sorted((self.home / folder).iterdir()) if not path.name.startswith(".")]

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from valiza.envelope.agreement import Agreement, Agreements, Termination, read_agreement, read_termination
+from valiza.envelope.agreement import Agreements, read_agreements
 from valiza.keys import labels
 from valiza.keys.errors import Unavailable, Usage
 from valiza.keys.files import read_file, storage_errors
 from valiza.keys.roster import Trust
-from valiza.keys.statement import LIMITS, read_statement
+from valiza.keys.statement import LIMITS
 from valiza.office.home import read_given_roster
 
 if TYPE_CHECKING:
@@ -52,19 +52,11 @@ def stranger(fingerprints: Sequence[bytes], rosters: Sequence[Path], agreements:
     Raises:
         Usage: something that is needed was not given. NotAuthentic, Malformed, Refused: what was given does not hold.
     """
-    if not fingerprints or not rosters or not agreements:
-        message = "without an office, verifying needs both roots' fingerprints, both rosters and the agreement"
+    if not fingerprints or not rosters:
+        message = "without an office, verifying needs the roots' fingerprints, the rosters and the agreement"
         raise Usage(message, "give --root FINGERPRINT, --roster FILE and --agreement FILE, each as often as needed; or --home DIR")
     trust = Trust([read_given_roster(path, list(fingerprints)) for path in rosters])
-    signed: list[Agreement] = []
-    ended: list[Termination] = []
-    for path in agreements:
-        raw = read_file(path, LIMITS[labels.AGREEMENT])
-        if read_statement(raw, labels.AGREEMENT, labels.TERMINATION).type == labels.TERMINATION:
-            ended.append(read_termination(raw, trust))
-        else:
-            signed.append(read_agreement(raw, trust))
-    return Reader(trust=trust, agreements=Agreements(signed, ended))
+    return Reader(trust=trust, agreements=read_agreements([read_file(path, LIMITS[labels.AGREEMENT]) for path in agreements], trust))
 
 
 def read_object(path: Path) -> bytes:

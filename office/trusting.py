@@ -121,9 +121,7 @@ def adopt(office: Office, path: Path) -> Agreement | Termination:
     type_ = read_statement(raw, labels.AGREEMENT, labels.TERMINATION).type
     folder = office.home / "agreements"
     if type_ == labels.TERMINATION:
-        termination = read_termination(raw, office.trust)
-        agreement = office.agreements.find(termination.agreement)
-        agreement.profile.party(termination.party)
+        termination = read_termination(raw, office.trust, office.agreements)
         _keep(folder / f"termination-{termination.agreement.hex()[:16]}-{termination.party}-{termination.takes_effect_at}.vls", raw)
         office.reread()
         return termination
