@@ -206,9 +206,7 @@ def issue(officer: str, validity: int, unprotected: bool, home: Path | None, pas
 @credential.command(
     "verify",
     short_help="Verify a credential.",
-    epilog=command_epilog(
-        "valiza credential verify kz/credentials/aigul/seal.vls --home by", "valiza credential verify FILE --root 3f5a… --roster KZ.vls"
-    ),
+    epilog=command_epilog("valiza credential verify seal.vls --home by", "valiza credential verify seal.vls --root 3f5a… --roster KZ.vls"),
 )
 @click.argument("file", type=FILE)
 @trust_options

@@ -1,5 +1,63 @@
 """Who may sign or receive, and what a signature covers: encoding, statements, keys, credentials, rosters.
 
-Modules import only those before them: errors, encoding, labels, digests, fields, statement, signing, recipient, files, keyfile,
-root, credential, roster. Nothing here imports another layer.
+The names below are this layer's API. Modules import only those before them: lazy, errors, encoding, labels, digests, fields, statement,
+signing, recipient, files, keyfile, root, credential, roster. Nothing here imports another layer.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from valiza.keys.lazy import lazy
+
+if TYPE_CHECKING:
+    from valiza.keys.credential import Credential, CredentialDraft, check_credential, issue_credential
+    from valiza.keys.encoding import pack, unpack
+    from valiza.keys.errors import Incomplete, Malformed, NoKey, NotAuthentic, Refused, Unavailable, Usage, ValizaError
+    from valiza.keys.fields import Body, Mark
+    from valiza.keys.keyfile import load_key, save_key
+    from valiza.keys.recipient import Identity, Recipient
+    from valiza.keys.root import Root, make_root, parse_fingerprint, read_root
+    from valiza.keys.roster import Roster, Trust, make_roster, read_roster
+    from valiza.keys.signing import SigningKey, VerifyKey
+    from valiza.keys.statement import Statement, read_statement, sign_statement
+
+__all__ = [
+    "Body",
+    "Credential",
+    "CredentialDraft",
+    "Identity",
+    "Incomplete",
+    "Malformed",
+    "Mark",
+    "NoKey",
+    "NotAuthentic",
+    "Recipient",
+    "Refused",
+    "Root",
+    "Roster",
+    "SigningKey",
+    "Statement",
+    "Trust",
+    "Unavailable",
+    "Usage",
+    "ValizaError",
+    "VerifyKey",
+    "check_credential",
+    "issue_credential",
+    "load_key",
+    "make_root",
+    "make_roster",
+    "pack",
+    "parse_fingerprint",
+    "read_root",
+    "read_roster",
+    "read_statement",
+    "save_key",
+    "sign_statement",
+    "unpack",
+]
+
+__getattr__ = lazy(
+    __name__, __all__, ("errors", "encoding", "fields", "statement", "signing", "recipient", "keyfile", "root", "credential", "roster")
+)
