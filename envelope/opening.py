@@ -98,7 +98,7 @@ def unseal_manifest(
         require_open_route(signed, verified.agreement, route)
         for addressee in verified.addressees:
             permission.require_addressee(addressee, destination=core.destination, degree=route.marks.destination.code, at=signed.body.sealed_at)
-    permission.require_addressee(opener, destination=core.destination, degree=route.marks.destination.code, at=at)
+    permission.require_addressee(opener, destination=core.destination, degree=route.marks.destination.code, at=at, act="opening")
     profile = verified.agreement.profile  # step 13
     permission.require_carrier_marks(profile, manifest.carriers, route.marks)
     permission.require_basis(profile, core.origin.party, manifest.basis)

@@ -89,10 +89,10 @@ def require_sealer_cleared(sealer: Credential, marks: Marks) -> None:
         raise Refused(message)
 
 
-def require_addressee(credential: Credential | None, *, destination: Body, degree: str | None, at: int) -> Credential:
+def require_addressee(credential: Credential | None, *, destination: Body, degree: str | None, at: int, act: str = "sealing") -> Credential:
     """An addressee: known, certified to open for the destination, valid at `at`, cleared to `degree` (A1.8, A4.2); returns it.
 
-    `degree` is the destination's code, or None where a closed stamp hides it still.
+    `degree` is the destination's code, or None where a closed stamp hides it still; `act` says in an error what was done at `at`.
     """
     if credential is None:
         message = "an addressee's credential is in no roster that is trusted here"
@@ -100,7 +100,7 @@ def require_addressee(credential: Credential | None, *, destination: Body, degre
     if credential.purpose != "open" or credential.body != destination:
         message = f"{credential.title!r} ({credential.body}, {credential.purpose}) is not certified to open for {destination} (A5.4)"
         raise Refused(message)
-    credential.require_valid(at, "sealing")
+    credential.require_valid(at, act)
     if degree is not None and not credential.cleared_to(degree):
         message = f"the addressee {credential.title!r} is not cleared to {destination.party}:{degree} (A4.2, A5.1)"
         raise Refused(message)

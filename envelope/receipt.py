@@ -226,7 +226,9 @@ def read_receipt(raw: bytes, *, trust: Trust, agreements: Agreements) -> Authent
     _require_two_persons(answer, countersigner)
     verify_answer(answer, agreements)  # step 6, and 9 between the two offices
     _require_checked(receipt, answer)  # step 8
-    skew = 0 if core.confirming == core.destination else agreements.find(core.agreement).profile.skew
+    # A refusal of an unopened envelope may be about an agreement that is not known here, so it gets no skew of it.
+    with_skew = core.confirming != core.destination and answer.answer.claim is not None
+    skew = agreements.find(core.agreement).profile.skew if with_skew else 0
     if answer.answer.answered_at > receipt.countersigned_at + skew:  # step 9
         message = "the receipt was countersigned before the envelope was answered"
         raise Refused(message)

@@ -106,7 +106,9 @@ def read_rewrap(raw: bytes, *, signed: SignedDispatch, trust: Trust, degree: str
         message = "the rewrap belongs to another envelope"
         raise NotAuthentic(message)
     destination = signed.core.destination
-    addressee = permission.require_addressee(trust.credential(addressee_digest), destination=destination, degree=None, at=made_at)
+    addressee = permission.require_addressee(
+        trust.credential(addressee_digest), destination=destination, degree=None, at=made_at, act="passing the envelope on"
+    )
     if (signer.subject, signer.body) != (addressee.subject, addressee.body):
         message = f"the rewrap for {addressee.title!r} is signed by {signer.title!r}"
         raise Refused(message)
@@ -114,5 +116,7 @@ def read_rewrap(raw: bytes, *, signed: SignedDispatch, trust: Trust, degree: str
     if made_at < signed.body.sealed_at - skew:
         message = "the envelope was passed on before it was sealed"
         raise Refused(message)
-    recipient = permission.require_addressee(trust.credential(stanza.credential), destination=destination, degree=degree, at=made_at)
+    recipient = permission.require_addressee(
+        trust.credential(stanza.credential), destination=destination, degree=degree, at=made_at, act="passing the envelope on"
+    )
     return Rewrap(raw=raw, addressee=addressee, recipient=recipient, stanza=stanza, made_at=made_at, extensions=remarks)
