@@ -42,7 +42,6 @@ def _conditions(condition: tuple[str, ...], missing: tuple[int, ...], damaged: t
 
 
 @click.command(
-    short_help="Acknowledge an opened envelope.",
     epilog=command_epilog(
         "valiza acknowledge report.vlz --home by --as yanka -o report.ack.vls",
         "valiza acknowledge bag.vlz --damaged 2 --number BY-MFA/2026/in/17 --home by -o bag.ack.vls",
@@ -91,7 +90,6 @@ def acknowledge(
 
 
 @click.command(
-    short_help="Refuse an envelope, opened or not.",
     epilog=command_epilog("valiza refuse report.vlz --reason clearance --comment 'nobody here is cleared' --home by -o refusal.vls"),
 )
 @click.argument("envelope", type=FILE)
@@ -126,7 +124,6 @@ def refuse(
 
 
 @click.command(
-    short_help="Countersign an acknowledgement or refusal: makes the receipt.",
     epilog=command_epilog("valiza countersign report.ack.vls --envelope report.vlz --home by --as maryna -o report.receipt.vls"),
 )
 @click.argument("answer", type=FILE)
@@ -155,7 +152,7 @@ def countersign(answer: Path, envelope: Path, output: Path, home: Path | None, o
     emit(facts, json_=json_)
 
 
-@click.group(short_help="Show and verify receipts.")
+@click.group()
 def receipt() -> None:
     """Receipts: countersigned answers."""
 

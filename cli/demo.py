@@ -65,7 +65,6 @@ def _step_failed(step: str, done: subprocess.CompletedProcess[str]) -> ValizaErr
 
 
 @click.command(
-    short_help="Both offices in one folder, a whole exchange, every step shown.",
     epilog=command_epilog("valiza demo --dir try", "valiza demo report.pdf map.png --dir try --json"),
 )
 @click.argument("files", nargs=-1, type=FILE, metavar="[FILE…]")

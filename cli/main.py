@@ -5,23 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
-from valiza.cli.answering import acknowledge, countersign, receipt, refuse
-from valiza.cli.demo import demo
-from valiza.cli.office import agreement, credential, office, roster
-from valiza.cli.receiving import inspect, open_, rewrap, verify
-from valiza.cli.register import register
-from valiza.cli.sending import seal, withdraw
 from valiza.cli.terminal import complain
 from valiza.keys.errors import ValizaError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["cli", "main"]
+__all__ = ["COMMANDS", "cli", "main", "run"]
 
 FAULT: Final = 1
 USAGE: Final = 2
@@ -29,12 +24,46 @@ UNAVAILABLE: Final = 7
 INTERRUPTED: Final = 130
 
 
-class OrderedGroup(click.Group):
-    """A group whose help lists commands in the order of the work."""
+# Commands in the order of the work, each with the module and name where it is, and its line in the help: so the help loads none of them.
+COMMANDS: Final = {
+    "demo": ("demo", "demo", "Both offices in one folder, a whole exchange, every step shown."),
+    "office": ("office", "office", "Make and show an office."),
+    "credential": ("office", "credential", "Certify officers; show and verify credentials."),
+    "roster": ("office", "roster", "Publish and import rosters."),
+    "agreement": ("office", "agreement", "Sign, adopt, show and end agreements."),
+    "seal": ("sending", "seal", "Seal files into an envelope."),
+    "withdraw": ("sending", "withdraw", "Record that an envelope was never sent."),
+    "inspect": ("receiving", "inspect", "Say what any Valiza object says; nothing is believed."),
+    "verify": ("receiving", "verify", "Verify an envelope; no decryption key needed."),
+    "open": ("receiving", "open_", "Open an envelope into a new folder."),
+    "rewrap": ("receiving", "rewrap", "Pass an unopened envelope on to another officer of this body."),
+    "acknowledge": ("answering", "acknowledge", "Acknowledge an opened envelope."),
+    "refuse": ("answering", "refuse", "Refuse an envelope, opened or not."),
+    "countersign": ("answering", "countersign", "Countersign an acknowledgement or refusal: makes the receipt."),
+    "receipt": ("answering", "receipt", "Show and verify receipts."),
+    "register": ("register", "register", "Look up what was sent and received."),
+}
+
+
+class LazyGroup(click.Group):
+    """The commands of the table, each loaded when it is called."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        """Commands as they were added."""
-        return list(self.commands)
+        """Names in the order of the work; click would sort them."""
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, name, _ = COMMANDS[cmd_name]
+        command = getattr(import_module(f"valiza.cli.{module}"), name)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands in the help, from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
 
 
 def _version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -46,7 +75,7 @@ def _version(context: click.Context, _parameter: click.Parameter, wanted: bool) 
 
 
 @click.group(
-    cls=OrderedGroup,
+    cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit status: 0 done and verified · 1 a fault of ours · 2 wrong usage · 3 malformed · 4 not authentic · 5 no key or wrong passphrase · "
     "6 authentic but refused · 7 disk, database, network · 8 incomplete: no final answer yet.",
@@ -57,27 +86,6 @@ def cli() -> None:
 
     An office is a folder (--home DIR or VALIZA_HOME). Try the whole exchange first: valiza demo --dir DIR
     """
-
-
-for _command in (
-    demo,
-    office,
-    credential,
-    roster,
-    agreement,
-    seal,
-    withdraw,
-    inspect,
-    verify,
-    open_,
-    rewrap,
-    acknowledge,
-    refuse,
-    countersign,
-    receipt,
-    register,
-):
-    cli.add_command(_command)
 
 
 def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - the table has one row for each kind of error

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 DAY = 86400
 
 
-@click.group(short_help="Make and show an office.")
+@click.group()
 def office() -> None:
     """Make and show an office: the folder with one body's keys, credentials, agreements and register."""
 
@@ -174,7 +174,7 @@ def show_office(home: Path | None, json_: bool) -> None:
     _show_office(str(home), open_office(home), json_=json_)
 
 
-@click.group(short_help="Certify officers.")
+@click.group()
 def credential() -> None:
     """Certify officers of this body, and show credentials."""
 
@@ -241,7 +241,7 @@ def list_credentials(home: Path | None, json_: bool) -> None:
     emit(facts, json_=json_)
 
 
-@click.group(short_help="Publish and import rosters.")
+@click.group()
 def roster() -> None:
     """Publish this party's roster, and import the other party's."""
 
@@ -323,7 +323,7 @@ def show_rosters(home: Path | None, json_: bool) -> None:
     emit({name: _roster_facts(shown) for name, shown in rosters.items()}, json_=json_)
 
 
-@click.group(short_help="Sign, adopt, show and end agreements.")
+@click.group()
 def agreement() -> None:
     """Agreements: the treaty as data. A draft comes with Valiza: kz-by."""
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    short_help="Say what any Valiza object says; nothing is believed.",
     epilog=command_epilog("valiza inspect report.vlz", "valiza inspect receipt.vls --json"),
 )
 @click.argument("file", type=FILE)
@@ -96,7 +95,6 @@ def _short(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
 
 
 @click.command(
-    short_help="Verify an envelope; no decryption key needed.",
     epilog=command_epilog(
         "valiza verify report.vlz --home by",
         "valiza verify report.vlz --root 3f5a… --root 9c01… --roster KZ.vls --roster BY.vls --agreement kz-by.vls",
@@ -127,9 +125,7 @@ def verify(envelope: Path, roots: tuple[str, ...], rosters: tuple[Path, ...], ag
     emit(facts, json_=json_)
 
 
-@click.command(
-    "open", short_help="Open an envelope into a new folder.", epilog=command_epilog("valiza open report.vlz --home by --as yanka -o report")
-)
+@click.command("open", epilog=command_epilog("valiza open report.vlz --home by --as yanka -o report"))
 @click.argument("envelope", type=FILE)
 @output("A new folder for the carriers")
 @click.option("--rewrap", type=FILE, metavar="FILE", help="The detached stanza by which an addressee passed it on.")
@@ -176,7 +172,6 @@ def open_(envelope: Path, output: Path, rewrap: Path | None, home: Path | None, 
 
 
 @click.command(
-    short_help="Pass an unopened envelope on to another officer of this body.",
     epilog=command_epilog("valiza rewrap report.vlz --home by --as yanka --to-officer alena -o report.rewrap.vls"),
 )
 @click.argument("envelope", type=FILE)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.group(short_help="Look up what was sent and received.")
+@click.group()
 def register() -> None:
     """The register: what was sent and received, answered, and what is outstanding."""
 

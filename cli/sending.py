@@ -28,7 +28,6 @@ def _basis_options(command: Any) -> Any:  # noqa: ANN401 - a decorator of click'
 
 
 @click.command(
-    short_help="Seal files into an envelope.",
     epilog=command_epilog(
         "valiza seal report.pdf --to BY-MFA --agreement kz-by --mark 3 --channel courier --transport air \\",
         "    --escort courier --leg Astana:Minsk --decision 'No. 12 of 2026-11-20' \\",
@@ -297,7 +296,6 @@ def named_envelope(text: str) -> str | Path:
 
 
 @click.command(
-    short_help="Record that an envelope was never sent.",
     epilog=command_epilog("valiza withdraw report.vlz --reason 'sealed with the wrong annex' --home kz"),
 )
 @click.argument("envelope", metavar="ENVELOPE|ID")
