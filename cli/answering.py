@@ -19,7 +19,8 @@ from valiza.cli.options import (
     passphrase_fd,
     trust_options,
 )
-from valiza.cli.render import answer_facts, as_of, dispatch_facts, emit, receipt_facts, utc
+from valiza.cli.render import answer_facts, as_of, dispatch_facts, emit, in_brief, receipt_facts, utc
+from valiza.cli.terminal import complain
 from valiza.keys.errors import Usage
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def acknowledge(
     from valiza.keys.files import require_new
     from valiza.office.answering import acknowledge_envelope
 
-    require_new(output)
+    if str(output) != "-":
+        require_new(output)
     made = acknowledge_envelope(
         open_office(home, passphrase_fd),
         envelope,
@@ -86,7 +88,8 @@ def acknowledge(
         conditions=_conditions(condition, missing, damaged),
         at=now(),
     )
-    emit({"acknowledgement": str(output), "verified": answer_facts(made.answer)}, json_=json_)
+    facts = {"acknowledgement": str(output), "verified": answer_facts(made.answer)}
+    emit(facts, json_=json_, people=in_brief(facts), output=output)
 
 
 @click.command(
@@ -95,7 +98,7 @@ def acknowledge(
 @click.argument("envelope", type=FILE)
 @click.option("--reason", required=True, type=click.Choice(_REASONS), help="Why.")
 @click.option("--comment", default="", metavar="TEXT", help="In words.")
-@click.option("--number", default="", metavar="TEXT", help="Incoming number.")
+@click.option("--number", metavar="TEXT", help="Incoming number; without it the office gives one.")
 @output("The refusal")
 @home_option
 @as_officer
@@ -105,7 +108,7 @@ def refuse(
     envelope: Path,
     reason: str,
     comment: str,
-    number: str,
+    number: str | None,
     output: Path,
     home: Path | None,
     officer: str | None,
@@ -116,11 +119,13 @@ def refuse(
     from valiza.keys.files import require_new
     from valiza.office.answering import refuse_envelope
 
-    require_new(output)
+    if str(output) != "-":
+        require_new(output)
     made = refuse_envelope(
         open_office(home, passphrase_fd), envelope, output, officer=officer, reason=reason, comment=comment, number=number, at=now()
     )
-    emit({"refusal": str(output), "verified": answer_facts(made.answer)}, json_=json_)
+    facts = {"refusal": str(output), "verified": answer_facts(made.answer)}
+    emit(facts, json_=json_, people=in_brief(facts), output=output)
 
 
 @click.command(
@@ -141,7 +146,8 @@ def countersign(answer: Path, envelope: Path, output: Path, home: Path | None, o
     from valiza.keys.files import require_new
     from valiza.office.answering import countersign_answer
 
-    require_new(output)
+    if str(output) != "-":
+        require_new(output)
     at_office = open_office(home, passphrase_fd)
     made = countersign_answer(at_office, answer, envelope, output, officer=officer, at=now())
     facts = {
@@ -149,7 +155,7 @@ def countersign(answer: Path, envelope: Path, output: Path, home: Path | None, o
         "verified": receipt_facts(made.authentic),
         "roster_as_of": as_of(at_office.trust, list(at_office.trust.rosters), now()),
     }
-    emit(facts, json_=json_)
+    emit(facts, json_=json_, people=in_brief(facts), output=output)
 
 
 @click.group()
@@ -224,8 +230,32 @@ def verify_receipt(
         facts |= {
             "duplicate": outcome.verified.duplicate,
             "not_compared": list(outcome.verified.not_compared),
-            "verified": {**receipt_facts(outcome.verified.authentic), "envelope": dispatch_facts(outcome.answer.signed)},
+            "verified": {**receipt_facts(outcome.verified.authentic), "envelope": dispatch_facts(outcome.answer.signed, outcome.profile)},
         }
     facts["roster_as_of"] = as_of(reader.trust, [core.origin.party, core.destination.party], now())
-    emit(facts, json_=json_)
+    emit(facts, json_=json_, people=in_brief(facts))
+    if outcome.exit_code:
+        complain(_why(outcome.verdict.value, facts["verified"]))
     return outcome.exit_code
+
+
+_WHY = {
+    "acknowledged": "the answer is not countersigned: it is no receipt yet",
+    "refused": "the envelope was refused",
+    "discrepant": "something is missing or damaged",
+    "late": "the receipt was countersigned after it was due",
+    "unsolicited": "this office sent no such envelope",
+    "conflict": "another receipt for this envelope is in the register",
+    "withdrawn": "the envelope is recorded as never sent",
+}
+
+
+def _why(verdict: str, verified: dict[str, Any]) -> str:
+    """What a verdict means that is not the one hoped for, in one line."""
+    answer = verified["answer"]
+    words = _WHY.get(verdict, "the receipt does not complete the exchange")
+    if verdict == "refused":
+        return f"{words}: {answer['reason']}" + (f" ({answer['comment']})" if answer["comment"] else "")
+    if verdict == "discrepant":
+        return f"{words}: " + ", ".join(f"carrier {index} {word}" for index, word in enumerate(answer["conditions"]) if word != "present")
+    return words

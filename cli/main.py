@@ -68,9 +68,12 @@ class LazyGroup(click.Group):
 
 def _version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        click.echo(f"valiza {version('valiza')}")
+        try:
+            click.echo(f"valiza {version('valiza')}")
+        except PackageNotFoundError:
+            click.echo("valiza, not installed: its version is not known")
         context.exit()
 
 
@@ -99,7 +102,7 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - the table has one r
         click.echo(error.format_message(), err=True)
         return USAGE
     except click.ClickException as error:
-        complain(error.format_message(), f"valiza {_path(error)}--help")
+        complain(_plainly(error.format_message()), f"valiza {_path(error)}--help")
         return USAGE
     except click.exceptions.Abort:
         complain("interrupted")
@@ -116,6 +119,12 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - the table has one r
             raise
         return FAULT
     return outcome if isinstance(outcome, int) else 0
+
+
+def _plainly(message: str) -> str:
+    """A message of click's in our form: one line, lower case, no full stop."""
+    line = " ".join(message.split()).removesuffix(".")
+    return line[:1].lower() + line[1:]
 
 
 def _path(error: click.ClickException) -> str:

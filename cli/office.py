@@ -81,13 +81,13 @@ def _new_passphrase(unprotected: bool, descriptor: int | None) -> str | None:
     epilog=command_epilog(
         "valiza office init kz --party KZ --body KZ-MFA --degrees 1,2,3 \\",
         "    --officer aigul:seal,open:1 --officer clerk:",
-        "valiza office init kz-archive --party KZ --body KZ-ARCHIVE --degrees 1,2,3 --root-office kz",
+        "valiza office init kz-archive --party KZ --body KZ-ARCHIVE --root-office kz",
     ),
 )
 @click.argument("home", type=FILE)
 @click.option("--party", required=True, metavar="ID", help="The party, for example KZ.")
 @click.option("--body", required=True, metavar="ID", help="The body, for example KZ-MFA.")
-@click.option("--degrees", required=True, metavar="CODE,…", help="The party's degrees of secrecy, the most secret first.")
+@click.option("--degrees", metavar="CODE,…", help="The party's degrees of secrecy, the most secret first. Not with --root-office.")
 @click.option("--name", "name", multiple=True, metavar="LANG=TEXT", help="The body's name in a language. Repeatable.")
 @click.option(
     "--officer",
@@ -106,7 +106,7 @@ def init(
     home: Path,
     party: str,
     body: str,
-    degrees: str,
+    degrees: str | None,
     name: tuple[str, ...],
     officers: tuple[str, ...],
     root_office: Path | None,
@@ -122,14 +122,19 @@ def init(
     """
     from valiza.keys.fields import Body, body_id
     from valiza.keys.fields import party as party_field
+    from valiza.keys.files import require_new
     from valiza.office.founding import Founding, found_office
 
+    if root_office is None and not degrees:
+        message = "the party's degrees are missing"
+        raise Usage(message, "give --degrees CODE,…, the most secret first")
+    require_new(home)
     passphrase = _new_passphrase(unprotected, passphrase_fd)
     root = open_office(root_office, passphrase_fd) if root_office is not None else None
     founding = Founding(
         body=Body(_usage(party_field, party, "--party"), _usage(body_id, body, "--body")),
         names=_names(name, body),
-        degrees=tuple(degrees.split(",")),
+        degrees=tuple(degrees.split(",")) if degrees else (),
         officers=tuple(_officer(text) for text in officers),
         validity=validity * DAY,
         roster_validity=roster_validity * DAY,
@@ -163,7 +168,8 @@ def _show_office(home: str, shown: Any, *, json_: bool) -> None:  # noqa: ANN401
         },
         "agreements": [str(agreement) for agreement in shown.agreements.all()],
     }
-    emit(facts, json_=json_, title=f"office of {shown.body}")
+    people = {**facts, "officers": {name: purposes or "no keys" for name, purposes in facts["officers"].items()}}
+    emit(facts, json_=json_, title=f"office of {shown.body}", people=people)
 
 
 @office.command("show", short_help="Show an office.", epilog=command_epilog("valiza office show --home kz"))

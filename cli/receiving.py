@@ -19,8 +19,21 @@ from valiza.cli.options import (
     passphrase_fd,
     trust_options,
 )
-from valiza.cli.render import as_of, core_facts, credential_facts, dispatch_facts, emit, manifest_facts, plain, route_facts, utc
+from valiza.cli.render import (
+    agreement_facts,
+    as_of,
+    core_facts,
+    credential_facts,
+    dispatch_facts,
+    emit,
+    in_brief,
+    manifest_facts,
+    plain,
+    route_facts,
+    utc,
+)
 from valiza.cli.terminal import progress, safe, say
+from valiza.keys.errors import Malformed, Usage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +85,11 @@ def _inspect_statement(path: Path, source: Any) -> dict[str, Any]:  # noqa: ANN4
     from valiza.keys.statement import LIMITS, read_statement
 
     raw = source.read(max(LIMITS.values()) + 1)
-    statement = read_statement(raw, *LIMITS)
+    try:
+        statement = read_statement(raw, *LIMITS)
+    except Malformed as error:
+        message = f"{str(path)!r} is no Valiza object: {error.message}"
+        raise Malformed(message) from error
     body = unpack(statement.body, max_bytes=max(LIMITS.values()), what=path.name)
     return {
         "type": statement.type,
@@ -112,17 +129,26 @@ def verify(envelope: Path, roots: tuple[str, ...], rosters: tuple[Path, ...], ag
     with progress("verifying", envelope.stat().st_size if envelope.is_file() else 0) as advance:
         verified = verify_envelope(envelope, reader, at=now(), progress=advance).verified
     core = verified.core
-    facts = {
+    facts: dict[str, Any] = {
         "verdict": "verified",
         "verified": {
             **dispatch_facts(verified.signed, verified.agreement.profile),
-            "agreement_id": str(verified.agreement),
+            **agreement_facts(verified.agreement),
             "addressees": [credential_facts(c) for c in verified.addressees],
         },
         "unchecked": list(verified.unchecked),
         "roster_as_of": as_of(reader.trust, [core.origin.party, core.destination.party], now()),
     }
-    emit(facts, json_=json_)
+    said = facts["verified"]
+    people = {
+        "verdict": "verified",
+        **{key: said[key] for key in ("envelope_id", "origin", "destination", "confirming", "agreement_id", "sealer", "sealed_at", "stamp")},
+        "addressees": ", ".join(c["name"] for c in said["addressees"]),
+        **{key: said[key] for key in ("remarks", "attachments")},
+        "unchecked": facts["unchecked"],
+        "roster_as_of": facts["roster_as_of"],
+    }
+    emit(facts, json_=json_, people=in_brief(people))
 
 
 @click.command("open", epilog=command_epilog("valiza open report.vlz --home by --as yanka -o report"))
@@ -141,6 +167,9 @@ def open_(envelope: Path, output: Path, rewrap: Path | None, home: Path | None, 
     from valiza.keys.files import require_new, sweep
     from valiza.office.receiving import open_into
 
+    if str(output) == "-":
+        message = "carriers are written to a folder"
+        raise Usage(message, "give -o DIR")
     at_office = open_office(home, passphrase_fd)
     require_new(output)
     for left in sweep(output.parent):
@@ -149,7 +178,7 @@ def open_(envelope: Path, output: Path, rewrap: Path | None, home: Path | None, 
         opened = open_into(at_office, envelope, output, officer=officer, rewrap=rewrap, at=now(), progress=advance)
     unsealed = opened.envelope.unsealed
     profile = unsealed.verified.agreement.profile
-    facts = {
+    facts: dict[str, Any] = {
         "verdict": "opened",
         "folder": str(output),
         "number": opened.number,
@@ -157,18 +186,31 @@ def open_(envelope: Path, output: Path, rewrap: Path | None, home: Path | None, 
         "verified": {
             **dispatch_facts(unsealed.verified.signed, profile),
             **route_facts(unsealed.route, profile),
-            "agreement_id": str(unsealed.verified.agreement),
+            **agreement_facts(unsealed.verified.agreement),
             "opened_by": credential_facts(unsealed.opener),
             **manifest_facts(opened.envelope.manifest, profile),
         },
-        "mark_to_put_on": {
+        "envelope_mark": {
             "code": unsealed.marks.destination.code,
             "text": profile.party(unsealed.marks.destination.party).mark(unsealed.marks.destination.code).text,
         },
         "measures": profile.terms["measures"],
         "roster_as_of": as_of(at_office.trust, list(at_office.trust.rosters), now()),
     }
-    emit(facts, json_=json_)
+    said = facts["verified"]
+    people = {
+        "folder": facts["folder"],
+        "number": facts["number"],
+        "opened_before": facts["opened_before"],
+        **{key: said[key] for key in ("origin", "sealer", "marks", "purpose", "term", "caveats", "basis", "remarks")},
+        "carriers": [
+            f"{c['name']}{', beside the envelope' if c['physical'] else ''}; put on it: {c['marks']['destination_text']}" for c in said["carriers"]
+        ],
+        "measures": facts["measures"],
+        "roster_as_of": facts["roster_as_of"],
+    }
+    emit(facts, json_=json_, people=in_brief(people))
+    say(f"valiza: next: valiza acknowledge {safe(envelope)} -o FILE, or valiza refuse")
 
 
 @click.command(
@@ -186,4 +228,5 @@ def rewrap(envelope: Path, to: str, output: Path, home: Path | None, officer: st
     from valiza.office.receiving import pass_on
 
     made = pass_on(open_office(home, passphrase_fd), envelope, output, officer=officer, to=to, at=now())
-    emit({"rewrap": str(output), "from": credential_facts(made.addressee), "to": credential_facts(made.recipient)}, json_=json_)
+    facts = {"rewrap": str(output), "from": credential_facts(made.addressee), "to": credential_facts(made.recipient)}
+    emit(facts, json_=json_, people=in_brief(facts), output=output)

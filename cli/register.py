@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# Every way in which an envelope can stand: the verdicts, and what an incoming one goes through.
+STANDINGS = (
+    *("arrived", "opened", "acknowledged", "countersigned", "outstanding", "overdue", "delivered", "refused"),
+    *("discrepant", "late", "conflict", "withdrawn"),
+)
+
+
 @click.group()
 def register() -> None:
     """The register: what was sent and received, answered, and what is outstanding."""
@@ -23,7 +30,7 @@ def register() -> None:
     "list", short_help="List envelopes and where they stand.", epilog=command_epilog("valiza register list --home kz --verdict outstanding")
 )
 @click.option("--direction", type=click.Choice(["in", "out"]), help="Only incoming, or only outgoing ones.")
-@click.option("--verdict", metavar="WORD", help="Only envelopes that stand so: outstanding, overdue, delivered, opened, acknowledged, …")
+@click.option("--verdict", type=click.Choice(STANDINGS), help="Only envelopes that stand so.")
 @home_option
 @as_json
 def list_(direction: str | None, verdict: str | None, home: Path | None, json_: bool) -> None:

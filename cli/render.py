@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from valiza.envelope.acknowledgement import VerifiedAnswer
+    from valiza.envelope.agreement import Agreement
     from valiza.envelope.dispatch import SignedDispatch
     from valiza.envelope.header import Core
     from valiza.envelope.manifest import Manifest
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
     from valiza.keys.roster import Trust
 
 __all__ = [
+    "agreement_facts",
     "answer_facts",
     "as_of",
     "credential_facts",
     "dispatch_facts",
     "emit",
+    "in_brief",
     "manifest_facts",
     "mark_text",
     "receipt_facts",
@@ -46,15 +49,45 @@ def utc(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def emit(facts: Mapping[str, Any], *, json_: bool, title: str = "") -> None:
-    """Print a result on stdout: as JSON, or as indented lines for people."""
+def emit(facts: Mapping[str, Any], *, json_: bool, title: str = "", people: Mapping[str, Any] | None = None, output: object = None) -> None:
+    """Print a result: as JSON, or as indented lines for people.
+
+    Args:
+        facts: everything, with documented fields.
+        json_: whether a script reads it.
+        title: a line above, for people.
+        people: what people are shown, where all of `facts` would hide it.
+        output: where the object itself went; when that is standard output, the result goes to standard error.
+    """
+    err = str(output) == "-"
     if json_:
-        click.echo(json.dumps(facts, ensure_ascii=True, indent=2))
+        click.echo(json.dumps(facts, ensure_ascii=True, indent=2), err=err)
         return
     if title:
-        click.echo(title)
-    for line in _lines(facts, 1 if title else 0):
-        click.echo(line)
+        click.echo(title, err=err)
+    for line in _lines(facts if people is None else people, 1 if title else 0):
+        click.echo(line, err=err)
+
+
+def in_brief(facts: Mapping[str, Any]) -> Facts:
+    """Facts for people: persons by name, digests by their beginning, words in one language."""
+    return {key: _brief(key, item) for key, item in facts.items() if key not in {"names", "subject", "credential"}}
+
+
+def _brief(key: str, item: Any) -> Any:  # noqa: ANN401, PLR0911 - whatever JSON can hold, each in its way
+    if isinstance(item, dict):
+        if "credential" in item and "name" in item:
+            return f"{item['name']}, {item['body']}"
+        if key in {"measures", "title"}:
+            return item.get("en", next(iter(item.values()), ""))
+        if set(item) == {"origin", "destination", "origin_text", "destination_text"}:
+            return f"{item['origin_text']} ({item['origin']}) = {item['destination_text']} ({item['destination']})"
+        return in_brief(item)
+    if isinstance(item, list):
+        return [_brief(key, one) for one in item]
+    if isinstance(item, str) and key in {"agreement", "dispatch", "envelope_id", "digest"} and len(item) == 64:  # noqa: PLR2004 - a digest
+        return f"{item[:16]}…"
+    return item
 
 
 def _lines(value: Any, depth: int) -> list[str]:  # noqa: ANN401 - whatever JSON can hold
@@ -120,6 +153,11 @@ def core_facts(core: Core, profile: Profile | None = None) -> Facts:
         "stamp": stamp_facts(core, profile),
         "remarks": {key: plain(item) for key, item in core.extensions.items()},
     }
+
+
+def agreement_facts(agreement: Agreement) -> Facts:
+    """Which agreement, for people and for scripts."""
+    return {"agreement": agreement.digest.hex(), "agreement_id": agreement.profile.id, "agreement_version": agreement.profile.version}
 
 
 def dispatch_facts(signed: SignedDispatch, profile: Profile | None = None) -> Facts:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from valiza.cli.options import FILE, as_json, as_officer, command_epilog, home_option, now, open_office, passphrase_fd
-from valiza.cli.render import emit, mark_text, route_facts, utc
+from valiza.cli.render import agreement_facts, credential_facts, emit, in_brief, mark_text, route_facts, utc
 from valiza.cli.terminal import ask, progress, safe, say
-from valiza.keys.errors import Usage
+from valiza.keys.errors import Refused, Usage
 
 if TYPE_CHECKING:
     from valiza.envelope.manifest import Basis, Reference
@@ -166,34 +166,35 @@ def seal(
     total = _require_sources(order)
     facts = _plan_facts(plan)
     if dry_run:
-        emit({"sealed": False, **facts}, json_=json_)
+        emit({"sealed": False, **facts}, json_=json_, people=in_brief({"sealed": False, **facts}))
         return
-    if output is None:  # checked above
-        raise AssertionError
+    if output is None or str(output) == "-":  # None was told above
+        message = "an envelope is written to a file: what stands under its name has to be whole"
+        raise Usage(message, "give -o PATH")
     from valiza.keys.files import require_new
 
     require_new(output)
     if not yes:
         _show_plan(facts)
         if not ask("Seal this?", otherwise="--yes"):
-            raise click.Abort
+            message = "nothing was sealed: the answer was no"
+            raise Refused(message)
     with progress("sealing", total) as advance:
         sent = seal_plan(at_office, plan, output, at=now(), random=os.urandom, progress=advance)
     sealed = sent.sealed
-    emit(
-        {
-            "sealed": True,
-            "envelope": str(output),
-            "envelope_id": sealed.core.envelope_id.hex(),
-            "dispatch": sealed.dispatch.digest.hex(),
-            "number": sent.number,
-            "bytes": sealed.length,
-            "manifest_kept": sealed.manifest_copy is not None,
-            **facts,
-            "package": sent.package,
-        },
-        json_=json_,
-    )
+    done = {
+        "sealed": True,
+        "envelope": str(output),
+        "envelope_id": sealed.core.envelope_id.hex(),
+        "dispatch": sealed.dispatch.digest.hex(),
+        "number": sent.number,
+        "bytes": sealed.length,
+        "manifest_kept": sealed.manifest_copy is not None,
+        **facts,
+        "package": sent.package,
+    }
+    shown = ("envelope", "number", "package", "envelope_id", "destination", "marks", "receipt_due")
+    emit(done, json_=json_, people=in_brief({key: done[key] for key in shown}))
 
 
 def _route(path: Path | None, **given: Any) -> dict[str, Any]:  # noqa: ANN401 - options of several kinds
@@ -246,10 +247,10 @@ def _plan_facts(plan: SealPlan) -> dict[str, Any]:
     c, profile = prepared.consignment, prepared.consignment.agreement.profile
     return {
         "origin": str(prepared.sealer.body),
-        "sealer": prepared.sealer.title,
+        "sealer": credential_facts(prepared.sealer),
         "destination": str(c.destination),
         "confirming": str(c.confirming),
-        "agreement": str(c.agreement),
+        **agreement_facts(c.agreement),
         "channel": c.channel,
         **route_facts(prepared.route, profile),
         "package": plan.package,
@@ -271,13 +272,14 @@ def _plan_facts(plan: SealPlan) -> dict[str, Any]:
         ],
         "basis": [{"kind": b.kind, "reference": b.reference, "issued_by": b.issued_by, "date": b.date} for b in c.basis],
         "purpose": c.purpose,
-        "addressees": [a.title for a in c.addressees],
+        "addressees": [credential_facts(a) for a in c.addressees],
         "measures": profile.terms["measures"],
     }
 
 
 def _show_plan(facts: dict[str, Any]) -> None:
-    say(f"destination  {safe(facts['destination'])}, confirmed by {safe(facts['confirming'])}, under {safe(facts['agreement'])}")
+    agreement = f"{facts['agreement_id']} version {facts['agreement_version']}"
+    say(f"destination  {safe(facts['destination'])}, confirmed by {safe(facts['confirming'])}, under {safe(agreement)}")
     marks = facts["marks"]
     say(f"marks        {safe(marks['origin_text'])} ({safe(marks['origin'])})  =  {safe(marks['destination_text'])} ({safe(marks['destination'])})")
     say(f"route        {safe(facts['channel'])}, {safe(facts['transport'])}, escort {safe(facts['escort'])}: {safe('; '.join(facts['legs']))}")
@@ -286,7 +288,7 @@ def _show_plan(facts: dict[str, Any]) -> None:
     for basis in facts["basis"]:
         say(f"basis        {safe(basis['kind'])}: {safe(basis['reference'])}")
     say(f"purpose      {safe(facts['purpose'])}")
-    say(f"addressees   {safe(', '.join(facts['addressees']))}")
+    say(f"addressees   {safe(', '.join(a['name'] for a in facts['addressees']))}")
     say(f"measures     {safe(facts['measures'].get('en', next(iter(facts['measures'].values()))))}")
 
 

@@ -174,12 +174,12 @@ def read_statement(raw: bytes, *types: str, half: bool = False) -> Statement:
     Raises:
         Malformed: not a statement, of another type, or with other signatures than its type has.
     """
-    what = " or ".join(t.rpartition("/")[2] for t in types)
+    what = "valiza statement" if len(types) > 3 else " or ".join(t.rpartition("/")[2] for t in types)  # noqa: PLR2004 - a list that can be read
     value = unpack(raw, max_bytes=max(LIMITS[t] for t in types), what=what)  # steps 1, 2
     items = array(value, what, length=3)
     type_ = items[0]
     if type_ not in types:
-        message = f"statement type {type_!r} is not {' or '.join(map(repr, types))}" if isinstance(type_, str) else f"not a {what}"
+        message = f"a statement of type {type_!r} is not a {what}" if isinstance(type_, str) else f"not a {what}"
         raise Malformed(message)
     if len(raw) > LIMITS[type_]:
         message = f"{what} has {len(raw)} bytes, more than the limit of {LIMITS[type_]}"

@@ -10,15 +10,15 @@ from valiza.envelope.receipt import AuthenticReceipt, Verdict, VerifiedReceipt, 
 from valiza.envelope.verifying import AuthenticDispatch, VerifiedEnvelope, authenticate, verify_envelope
 from valiza.keys import labels
 from valiza.keys.errors import Refused, Usage
-from valiza.keys.files import new_file
 from valiza.keys.statement import read_statement
-from valiza.office.reader import Reader, envelope_file, office_reader, read_object
+from valiza.office.reader import Reader, envelope_file, office_reader, read_object, write_object
 from valiza.office.receiving import check
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from valiza.envelope.profile import Profile
     from valiza.keys.statement import Statement
     from valiza.office.home import Office
 
@@ -78,7 +78,7 @@ def acknowledge_envelope(
         number=office.journal.incoming_number(name) if number is None else number,
         conditions=[conditions.get(index, "present") for index in range(count)],
     )
-    new_file(out, statement.raw, 0o644)
+    write_object(out, statement.raw)
     return Answered(statement=statement, answer=read_answer(statement.raw, office.trust))
 
 
@@ -92,7 +92,9 @@ def _opener_name(office: Office, credential: bytes, wanted: str | None) -> str:
     return office.pick(None, "acknowledge")
 
 
-def refuse_envelope(office: Office, path: Path, out: Path, *, officer: str | None, reason: str, comment: str, number: str, at: int) -> Answered:
+def refuse_envelope(
+    office: Office, path: Path, out: Path, *, officer: str | None, reason: str, comment: str, number: str | None, at: int
+) -> Answered:
     """Refuse an authentic envelope, opened or not, into the new file `out`."""
     with envelope_file(path) as source:
         envelope = authenticate(source, office.trust)
@@ -101,6 +103,7 @@ def refuse_envelope(office: Office, path: Path, out: Path, *, officer: str | Non
         message = f"the envelope is addressed to {core.destination}, and this is {office.body}"
         raise Refused(message)
     office.journal.require_first(envelope.signed.name)
+    given = office.journal.enter_arrival(envelope.signed.name, at=at)
     opening = office.journal.opening(envelope.signed.digest)
     name = office.pick(officer, "acknowledge") if opening is None else _opener_name(office, opening.credential, officer)
     statement = refuse(
@@ -113,9 +116,9 @@ def refuse_envelope(office: Office, path: Path, out: Path, *, officer: str | Non
         trust=office.trust,
         journal=office.journal,
         at=at,
-        number=number,
+        number=given if number is None else number,
     )
-    new_file(out, statement.raw, 0o644)
+    write_object(out, statement.raw)
     return Answered(statement=statement, answer=read_answer(statement.raw, office.trust))
 
 
@@ -144,7 +147,7 @@ def countersign_answer(office: Office, answer_path: Path, envelope_path: Path, o
             journal=office.journal,
             at=at,
         )
-    new_file(out, statement.raw, 0o644)
+    write_object(out, statement.raw)
     return Countersigned(statement=statement, authentic=read_receipt(statement.raw, trust=office.trust, agreements=office.agreements))
 
 
@@ -164,6 +167,7 @@ class ReceiptOutcome:
     answer: VerifiedAnswer
     verdict: Verdict
     exit_code: int
+    profile: Profile | None
 
 
 def judge_receipt(reader: Reader, path: Path, *, envelope: Path | None, at: int) -> ReceiptOutcome:
@@ -177,7 +181,7 @@ def judge_receipt(reader: Reader, path: Path, *, envelope: Path | None, at: int)
     if statement.type != labels.RECEIPT:  # step 1: verified as far as it goes, and never taken for a receipt
         answer = read_answer(raw, reader.trust)
         verify_answer(answer, reader.agreements)
-        return ReceiptOutcome(verified=None, answer=answer, verdict=Verdict.ACKNOWLEDGED, exit_code=Verdict.ACKNOWLEDGED.exit_code)
+        return ReceiptOutcome(verified=None, answer=answer, verdict=Verdict.ACKNOWLEDGED, exit_code=Verdict.ACKNOWLEDGED.exit_code, profile=None)
     authentic = read_receipt(raw, trust=reader.trust, agreements=reader.agreements)
     if envelope is None:
         verified = verify_receipt(authentic, own=reader.own, journal=reader.journal)
@@ -186,7 +190,21 @@ def judge_receipt(reader: Reader, path: Path, *, envelope: Path | None, at: int)
         with envelope_file(envelope) as source:
             found = _envelope(source, reader, authentic.answer, at if claim is None else claim.opened_at)
         verified = verify_receipt(authentic, own=reader.own, journal=reader.journal, envelope=found)
-    return ReceiptOutcome(verified=verified, answer=authentic.answer, verdict=verified.verdict, exit_code=_enter(reader, verified, at))
+    return ReceiptOutcome(
+        verified=verified,
+        answer=authentic.answer,
+        verdict=verified.verdict,
+        exit_code=_enter(reader, verified, at),
+        profile=_profile(reader, verified),
+    )
+
+
+def _profile(reader: Reader, verified: VerifiedReceipt) -> Profile | None:
+    """The agreement's text for display; a refusal may be about one that is not known here."""
+    try:
+        return reader.agreements.find(verified.authentic.answer.signed.core.agreement).profile
+    except Refused:
+        return None
 
 
 def _enter(reader: Reader, verified: VerifiedReceipt, at: int) -> int:

@@ -82,7 +82,7 @@ def found_office(home: Path, founding: Founding, *, at: int, random: Callable[[i
                 names=founding.names,
                 purpose="certify",
                 public_key=body_key.public,
-                clearance=founding.degrees[0],
+                clearance=root.degrees[0],
                 certifies_bodies=root_office is None,
                 valid_from=at,
                 valid_until=min(until, root.valid_until),
@@ -167,6 +167,9 @@ def _root(
             message = f"{root_office.body} is of another party than {founding.body}"
             raise Refused(message)
         old = root_office.roster_of(founding.body.party)
+        if old is not None and founding.degrees not in ((), old.root.degrees):
+            message = f"the degrees of {old.party} are {','.join(old.root.degrees)}, not {','.join(founding.degrees)}"
+            raise Usage(message, "leave --degrees out: they are the root's")
         if old is None:
             message = f"the office of {root_office.body} has no roster"
             raise Refused(message)

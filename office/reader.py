@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from valiza.envelope.agreement import Agreements, read_agreements
 from valiza.keys import labels
 from valiza.keys.errors import Unavailable, Usage
-from valiza.keys.files import read_file, storage_errors
+from valiza.keys.files import new_file, read_file, storage_errors
 from valiza.keys.roster import Trust
 from valiza.keys.statement import LIMITS
 from valiza.office.home import read_given_roster
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from valiza.office.home import Office
     from valiza.register.journal import RegisterJournal
 
-__all__ = ["Reader", "envelope_file", "office_reader", "read_object", "stranger"]
+__all__ = ["Reader", "envelope_file", "office_reader", "read_object", "stranger", "write_object"]
 
 _MAX_OBJECT = max(LIMITS.values())
 
@@ -66,6 +66,15 @@ def read_object(path: Path) -> bytes:
     return read_file(path, _MAX_OBJECT)
 
 
+def write_object(path: Path, raw: bytes) -> None:
+    """Write a statement to a new file, or to standard output for `-`."""
+    if str(path) == "-":
+        sys.stdout.buffer.write(raw)
+        sys.stdout.buffer.flush()
+    else:
+        new_file(path, raw, 0o644)
+
+
 @contextmanager
 def envelope_file(path: Path) -> Iterator[BinaryIO]:
     """An envelope as a seekable, unbuffered file. Standard input (`-`) and pipes are spooled first, still encrypted.
@@ -83,6 +92,7 @@ def envelope_file(path: Path) -> Iterator[BinaryIO]:
         else:
             file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed below
             shutil.copyfileobj(source, file, 1 << 20)
+            file.seek(0)
     try:
         yield file
     finally:

@@ -9,8 +9,8 @@ from valiza.envelope.opening import OpenedEnvelope, open_envelope, unseal_manife
 from valiza.envelope.rewrap import Rewrap, make_rewrap, read_rewrap
 from valiza.envelope.verifying import VerifiedDispatch, VerifiedEnvelope, authenticate, verify_dispatch, verify_envelope
 from valiza.keys.errors import NoKey, Refused, Usage
-from valiza.keys.files import new_file, new_folder
-from valiza.office.reader import Reader, envelope_file, office_reader, read_object
+from valiza.keys.files import new_folder
+from valiza.office.reader import Reader, envelope_file, office_reader, read_object, write_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,5 +123,5 @@ def pass_on(office: Office, path: Path, out: Path, *, officer: str | None, to: s
             trust=reader.trust,
             at=at,
         )
-    new_file(out, rewrap.raw, 0o644)
+    write_object(out, rewrap.raw)
     return rewrap

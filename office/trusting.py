@@ -46,11 +46,11 @@ def import_roster(office: Office, path: Path, fingerprint: bytes | None, *, at: 
         Usage: the party is not known and no fingerprint was given. NotAuthentic, Refused: as `read_roster` and `check_import` say.
     """
     raw = read_file(path, LIMITS[labels.ROSTER])
-    name, claimed = peek_roster_party(raw)
+    name, _ = peek_roster_party(raw)
     pinned = office.pinned().get(name)
     if pinned is None and fingerprint is None:
         message = f"the root of {name} is not pinned here"
-        raise Usage(message, f"compare this fingerprint with the other side by a way you trust, then give it with --root: {claimed}")
+        raise Usage(message, "the other side reads its fingerprint to you (valiza office show); give it with --root FINGERPRINT")
     if pinned is not None and fingerprint is not None and pinned != fingerprint:
         message = f"another root of {name} is pinned here: {pinned.hex()}"
         raise Refused(message)

@@ -133,12 +133,24 @@ class RegisterJournal:
     # -- destination -----------------------------------------------------------------------------------------------------
 
     def record_opening(self, opening: Opening, name: EnvelopeName, *, at: int) -> str:
-        """Record an opening before its plaintext is released; returns the incoming number, given at the first opening."""
+        """Record an opening before its plaintext is released; returns the incoming number, given when the envelope was first entered."""
         with self._store.transaction():
-            first = self._one("opened", name.dispatch_digest)
-            number = first.number if first is not None else self._next_number("in", at)
+            number = self._arrive(name, at)
             self._append("opened", name, at=at, number=number, record=opening.packed())
             return number
+
+    def enter_arrival(self, name: EnvelopeName, *, at: int) -> str:
+        """Enter an envelope that came in and give it an incoming number (A6.2), once; returns the number."""
+        with self._store.transaction():
+            return self._arrive(name, at)
+
+    def _arrive(self, name: EnvelopeName, at: int) -> str:
+        known = self._one("arrived", name.dispatch_digest)
+        if known is not None:
+            return known.number
+        number = self._next_number("in", at)
+        self._append("arrived", name, at=at, number=number)
+        return number
 
     def opening(self, dispatch_digest: bytes) -> Opening | None:
         """The first recorded opening of an envelope."""
@@ -147,7 +159,7 @@ class RegisterJournal:
 
     def incoming_number(self, dispatch_digest: bytes) -> str:
         """The number that an incoming envelope was given; empty if none."""
-        entry = self._one("opened", dispatch_digest)
+        entry = self._one("arrived", dispatch_digest)
         return "" if entry is None else entry.number
 
     # -- answers and receipts --------------------------------------------------------------------------------------------
@@ -162,7 +174,7 @@ class RegisterJournal:
         type_ = read_statement(answer, labels.ACKNOWLEDGEMENT, labels.REFUSAL).type
         note = Verdict.ACKNOWLEDGED if type_ == labels.ACKNOWLEDGEMENT else Verdict.REFUSED
         with self._store.transaction():
-            self._append("answered", name, at=at, number=self.incoming_number(name.dispatch_digest), record=answer, note=note.value)
+            self._append("answered", name, at=at, number=self._arrive(name, at), record=answer, note=note.value)
 
     def stored_receipt(self, dispatch_digest: bytes) -> StoredReceipt | None:
         """The receipt recorded for an envelope, and the verdict it got."""
@@ -218,7 +230,7 @@ def _state(story: list[Entry], at: int) -> EnvelopeState:
     elif "sealed" in kinds:
         verdict = (Verdict.OVERDUE if at > int(kinds["sealed"].note) else Verdict.OUTSTANDING).value
     else:
-        verdict = "opened"
+        verdict = "opened" if "opened" in kinds else "arrived"
     return EnvelopeState(
         direction=first.direction,
         number=next((entry.number for entry in story if entry.number), ""),

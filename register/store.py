@@ -34,7 +34,7 @@ CREATE TABLE entry (
 CREATE INDEX entry_by_dispatch ON entry (dispatch_digest, kind);
 CREATE INDEX entry_by_identity ON entry (envelope_id);
 CREATE UNIQUE INDEX entry_number ON entry (number) WHERE kind = 'numbered';
-CREATE UNIQUE INDEX entry_once ON entry (dispatch_digest, kind) WHERE kind IN ('sealed', 'withdrawn', 'answered', 'receipt');
+CREATE UNIQUE INDEX entry_once ON entry (dispatch_digest, kind) WHERE kind IN ('sealed', 'arrived', 'withdrawn', 'answered', 'receipt');
 CREATE TRIGGER entry_never_changes BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'an entry is never changed'); END;
 CREATE TRIGGER entry_never_goes BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'an entry is never removed'); END;
 """
