@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ask", "complain", "passphrase_source", "progress", "safe", "say", "terminal_present", "warn"]
 
+_LONGEST: Final = 1000
 _UNSAFE: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -46,9 +47,14 @@ def warn(text: str) -> None:
 
 def complain(message: str, hint: str = "") -> None:
     """Say what went wrong, and what to try."""
-    say(f"valiza: error: {safe(message)}")
+    say(f"valiza: error: {_cut(safe(message))}")
     if hint:
         say(f"valiza: hint: {safe(hint)}")
+
+
+def _cut(text: str) -> str:
+    """A line that people read; an error may quote input of any length."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def terminal_present() -> bool:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from valiza.envelope.agreement import Agreements
     from valiza.envelope.journal import Journal, MarksPutOn, Opening
     from valiza.envelope.manifest import Openings
+    from valiza.envelope.profile import PartyTerms
     from valiza.envelope.verifying import AuthenticDispatch
     from valiza.keys.credential import Credential
     from valiza.keys.encoding import Value
@@ -259,8 +260,8 @@ def read_answer(raw: bytes, trust: Trust) -> VerifiedAnswer:
         message = f"an envelope to {signed.core.destination} is answered by {signer.title!r} of {signer.body}"
         raise Refused(message)
     signer.require_valid(answer.answered_at, "answering")  # step 7
+    _require_form(answer, signed)  # step 8: form first, so that nothing after it meets a claim that cannot be
     opener, rewrap = _opener(answer.claim, signer, signed, trust)
-    _require_form(answer, signed)  # step 8
     if answer.claim is not None and answer.claim.opened_at > answer.answered_at:  # step 9, as far as it needs no agreement
         message = "the envelope was answered before it was opened"
         raise Refused(message)
@@ -357,12 +358,22 @@ def verify_answer(verified: VerifiedAnswer, agreements: Agreements) -> None:
         return
     agreement = require_agreement(signed, agreements=agreements, accepted_at=claim.opened_at)
     skew = agreement.profile.skew
+    if isinstance(verified.answer, Acknowledgement) and not isinstance(verified.answer.marks, bytes):
+        _require_marks(verified.answer.marks, agreement.profile.party(signed.core.destination.party))  # step 8
     if signed.body.sealed_at > claim.opened_at + skew:
         message = "the envelope was opened before it was sealed"
         raise Refused(message)
     if verified.rewrap is not None and verified.rewrap.made_at < signed.body.sealed_at - skew:
         message = "the envelope was passed on before it was sealed"
         raise Refused(message)
+
+
+def _require_marks(codes: tuple[str, ...], terms: PartyTerms) -> None:
+    """The marks put on are marks of the destination's party (A6.1)."""
+    unknown = sorted(set(codes) - {mark.code for mark in terms.marks})
+    if unknown:
+        message = f"{', '.join(map(repr, unknown))}, put on a carrier, is no mark of {terms.id} (A6.1)"
+        raise Malformed(message)
 
 
 def peek_answer(raw: bytes) -> tuple[Answer, Core]:

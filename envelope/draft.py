@@ -73,7 +73,7 @@ def read_draft(raw: bytes) -> Profile:
     """
     try:
         draft = tomllib.loads(raw.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError; so is a number with too many digits
         message = f"the agreement is not TOML: {error}"
         raise Malformed(message) from error
     missing = missing_points(draft)

@@ -22,10 +22,11 @@ from valiza.envelope.manifest import (
     marks_digest,
     opening_proof,
     pack_manifest,
+    unpack_manifest,
 )
 from valiza.envelope.manifest_copy import make_manifest_copy
 from valiza.envelope.payload import MANIFEST_STREAM, PAD_STREAM, PayloadWriter, Streams, carrier_stream, write_all
-from valiza.envelope.route import Leg, Marks, Route, Stamp, close_stamp
+from valiza.envelope.route import Leg, Marks, Route, Stamp, close_stamp, read_stamp
 from valiza.keys import labels
 from valiza.keys.digests import digest, keyed_hasher
 from valiza.keys.errors import Refused
@@ -129,7 +130,20 @@ def prepare(consignment: Consignment, *, sealer: Credential, trust: Trust, agree
     if c.due_at < at:
         message = "the receipt would be due before the envelope is sealed"
         raise Refused(message)
-    return PreparedConsignment(consignment=c, sealer=sealer, carrier_marks=carrier_marks, route=route, at=at)
+    prepared = PreparedConsignment(consignment=c, sealer=sealer, carrier_marks=carrier_marks, route=route, at=at)
+    _require_readable(prepared)
+    return prepared
+
+
+def _require_readable(prepared: PreparedConsignment) -> None:
+    """What we seal, every reader accepts: stamp and manifest are read back before a key is used or a number given out."""
+    nothing = bytes(32)
+    read_stamp(_stamp(prepared, nothing).packed())
+    entries = [
+        _entry(carrier, marks, None if carrier.path is None else 0, None if carrier.path is None else nothing)
+        for carrier, marks in zip(prepared.consignment.carriers, prepared.carrier_marks, strict=True)
+    ]
+    unpack_manifest(pack_manifest(_manifest(prepared, salt=nothing, core_digest=nothing, entries=entries, pad_length=0)))
 
 
 def _pair(profile: Profile, mark: Mark) -> Marks:
@@ -171,21 +185,14 @@ def seal_envelope(
     profile = c.agreement.profile
     salt, envelope_id, payload_key = random(32), random(32), random(32)  # step 2
 
-    stamp = Stamp(  # step 3
-        channel=c.channel,
-        package=c.package,
-        due_at=c.due_at,
-        route=None if profile.closed else prepared.route,
-        hidden=close_stamp(salt, prepared.route) if profile.closed else None,
-    )
-    core = make_core(
+    core = make_core(  # step 3
         envelope_id=envelope_id,
         agreement=c.agreement.digest,
         origin=prepared.sealer.body,
         destination=c.destination,
         confirming=c.confirming,
         sealing_credential=prepared.sealer.digest,
-        stamp=stamp,
+        stamp=_stamp(prepared, salt),
     )
     stanzas = [Stanza(a.digest, a.recipient.wrap(payload_key, wrap_info(core.digest, a.digest))) for a in c.addressees]
     header = core.raw + pack_stanzas(stanzas)
@@ -201,19 +208,7 @@ def seal_envelope(
             entries.append(_entry(carrier, marks, size, opening))
         pad_length = profile.padding.length(sum(entry.size or 0 for entry in entries))
         writer.write_zeros(PAD_STREAM, pad_length)
-        manifest = Manifest(  # step 5
-            salt=salt,
-            core_digest=core.digest,
-            carriers=tuple(entries),
-            pad_length=pad_length,
-            basis=c.basis,
-            purpose=c.purpose,
-            term=c.term,
-            caveats=c.caveats,
-            references=c.references,
-            route=prepared.route if profile.closed else None,
-            extensions={},
-        )
+        manifest = _manifest(prepared, salt=salt, core_digest=core.digest, entries=entries, pad_length=pad_length)  # step 5
         plain = pack_manifest(manifest)
         manifest_length = writer.write_bytes(MANIFEST_STREAM, plain)
         payload_digest, payload_length = writer.digest(), writer.length
@@ -249,6 +244,35 @@ def seal_envelope(
         manifest_copy=make_manifest_copy(plain, statement.digest, c.keep_for, random),
         marks=prepared.marks,
         length=len(header) + payload_length + len(statement.raw) + len(footer),
+    )
+
+
+def _stamp(prepared: PreparedConsignment, salt: bytes) -> Stamp:
+    c = prepared.consignment
+    closed = c.agreement.profile.closed
+    return Stamp(
+        channel=c.channel,
+        package=c.package,
+        due_at=c.due_at,
+        route=None if closed else prepared.route,
+        hidden=close_stamp(salt, prepared.route) if closed else None,
+    )
+
+
+def _manifest(prepared: PreparedConsignment, *, salt: bytes, core_digest: bytes, entries: Sequence[Entry], pad_length: int) -> Manifest:
+    c = prepared.consignment
+    return Manifest(
+        salt=salt,
+        core_digest=core_digest,
+        carriers=tuple(entries),
+        pad_length=pad_length,
+        basis=c.basis,
+        purpose=c.purpose,
+        term=c.term,
+        caveats=c.caveats,
+        references=c.references,
+        route=prepared.route if c.agreement.profile.closed else None,
+        extensions={},
     )
 
 

@@ -34,6 +34,9 @@ def storage_errors(path: Path | str) -> Iterator[None]:
     except OSError as error:
         message = f"{str(error.filename or path)!r}: {(error.strerror or str(error)).lower()}"
         raise Unavailable(message) from error
+    except ValueError as error:  # a path with a null byte
+        message = f"{str(path)!r} is no path"
+        raise Unavailable(message) from error
 
 
 def read_file(path: Path, max_bytes: int) -> bytes:

@@ -58,7 +58,7 @@ class Office:
             config = tomllib.loads(read_file(path, _MAX_CONFIG).decode("utf-8"))
             self.body = Body(party(config["party"], "party"), body_id(config["body"], "body"))
             self.names: Names = names(dict(sorted(config["names"].items())), "names")
-        except (KeyError, AttributeError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (KeyError, AttributeError, ValueError, RecursionError) as error:
             message = f"{str(path)!r} is not an office's file: {error}"
             raise Malformed(message) from error
 

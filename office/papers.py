@@ -33,9 +33,18 @@ def _toml(path: Path, what: str) -> Table:
     raw = read_file(path, _MAX_PAPER)
     try:
         return tomllib.loads(raw.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError; so is a number with too many digits
         message = f"{what} {str(path)!r} is not TOML: {error}"
         raise Malformed(message) from error
+
+
+def _tables(table: Table, key: str, where: str) -> list[Table]:
+    """The tables of `[[key]]`."""
+    found = table.get(key, [])
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        message = f"{key} in {where} is not written as [[{key}]]"
+        raise Malformed(message)
+    return found
 
 
 def _known(table: Table, keys: Iterable[str], where: str) -> None:
@@ -88,10 +97,7 @@ def read_route_file(path: Path) -> dict[str, Any]:
     where = f"route {str(path)!r}"
     table = _toml(path, "route")
     _known(table, _ROUTE_KEYS, where)
-    legs = table.get("leg", [])
-    if not isinstance(legs, list) or not all(isinstance(leg, dict) for leg in legs):
-        message = f"{where} has no [[leg]] with from and to"
-        raise Malformed(message)
+    legs = _tables(table, "leg", where)
     for leg in legs:
         _known(leg, {"from", "to"}, f"a leg of {where}")
     return {
@@ -115,7 +121,7 @@ def read_basis(path: Path) -> tuple[Basis, ...]:
     table = _toml(path, "basis")
     _known(table, {"basis"}, where)
     found = []
-    for item in table.get("basis", []):
+    for item in _tables(table, "basis", where):
         _known(item, {"kind", "reference", "issued_by", "date"}, where)
         kind = _str(item, "kind", where)
         if kind not in BASIS_KINDS:
@@ -139,7 +145,11 @@ def read_carriers(files: Sequence[Path], inventory: Path | None, *, mark: str | 
         files = [inventory.parent / row["file"] for row in listed]
     by_name: dict[str, Table] = {}
     for row in listed:
-        by_name[row["file"].rpartition("/")[2]] = row
+        name = row["file"].rpartition("/")[2]
+        if name in by_name:  # or the last row would silently win, perhaps with a lower mark
+            message = f"the inventory names {name!r} twice"
+            raise Usage(message)
+        by_name[name] = row
     names = [path.name for path in files]
     strangers = sorted(set(by_name) - set(names))
     if strangers:
@@ -176,7 +186,7 @@ def _rows(path: Path) -> list[Table]:
     else:
         table = _toml(path, "inventory")
         _known(table, {"carrier"}, where)
-        raw = table.get("carrier", [])
+        raw = _tables(table, "carrier", where)
     rows = []
     for item in raw:
         _known(item, _COLUMNS, where)

@@ -90,7 +90,7 @@ def plan_sealing(office: Office, order: SealOrder, *, at: int) -> SealPlan:
         escort=order.escort,
         legs=order.legs,
         reference=order.reference,
-        package="-",  # the number is given out when it is sealed
+        package=order.package or "-",  # the office gives a number out when it is sealed
         due_at=at + order.due_days * DAY,
         carriers=order.carriers,
         basis=order.basis,
