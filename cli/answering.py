@@ -8,6 +8,7 @@ import click
 
 from valiza.cli.options import (
     FILE,
+    Text,
     as_json,
     as_officer,
     command_epilog,
@@ -25,6 +26,7 @@ from valiza.keys.errors import Usage
 
 if TYPE_CHECKING:
     from pathlib import Path
+import re
 
 _REASONS = ("addressee", "agreement", "basis", "channel", "clearance", "contents", "mark", "other", "route")
 
@@ -33,7 +35,7 @@ def _conditions(condition: tuple[str, ...], missing: tuple[int, ...], damaged: t
     found: dict[int, str] = {}
     for text in condition:
         index, equals, word = text.partition("=")
-        if not equals or not index.isdigit() or word not in {"present", "missing", "damaged"}:
+        if not equals or not re.fullmatch("[0-9]{1,5}", index) or word not in {"present", "missing", "damaged"}:
             message = f"{text!r} is no condition"
             raise Usage(message, "write INDEX=present, INDEX=missing or INDEX=damaged")
         found[int(index)] = word
@@ -50,7 +52,7 @@ def _conditions(condition: tuple[str, ...], missing: tuple[int, ...], damaged: t
 )
 @click.argument("envelope", type=FILE)
 @output("The acknowledgement")
-@click.option("--number", metavar="TEXT", help="Incoming number; without it the one given at opening.")
+@click.option("--number", type=Text(64, empty=True), metavar="TEXT", help="Incoming number; without it the one given at opening.")
 @click.option("--condition", multiple=True, metavar="INDEX=WORD", help="Condition of a physical carrier: present, missing, damaged. Repeatable.")
 @click.option("--missing", multiple=True, type=int, metavar="INDEX", help="A physical carrier that did not come. Repeatable.")
 @click.option("--damaged", multiple=True, type=int, metavar="INDEX", help="A physical carrier that came damaged. Repeatable.")
@@ -97,8 +99,8 @@ def acknowledge(
 )
 @click.argument("envelope", type=FILE)
 @click.option("--reason", required=True, type=click.Choice(_REASONS), help="Why.")
-@click.option("--comment", default="", metavar="TEXT", help="In words.")
-@click.option("--number", metavar="TEXT", help="Incoming number; without it the office gives one.")
+@click.option("--comment", type=Text(empty=True), default="", metavar="TEXT", help="In words.")
+@click.option("--number", type=Text(64, empty=True), metavar="TEXT", help="Incoming number; without it the office gives one.")
 @output("The refusal")
 @home_option
 @as_officer

@@ -21,6 +21,7 @@ from valiza.cli.options import (
     parse_time,
     passphrase_fd,
     trust_options,
+    typed,
 )
 from valiza.cli.render import as_of, credential_facts, emit, utc
 from valiza.cli.terminal import passphrase_source, safe, say, warn
@@ -41,11 +42,15 @@ def office() -> None:
 
 def _officer(text: str) -> NewOfficer:
     """An officer written NAME:PURPOSE,PURPOSE[:CLEARANCE][:DISPLAY NAME]."""
+    from valiza.keys import fields
     from valiza.office.founding import NewOfficer
 
     name, _, rest = text.partition(":")
     purposes, _, rest = rest.partition(":")
     clearance, _, display = rest.partition(":")
+    with typed("--officer"):
+        fields.names({"en": display or name}, "name of an officer")
+        fields.optional(clearance or None, "clearance", fields.code)
     return NewOfficer(
         name=name,
         names={"en": display or name},
@@ -56,6 +61,8 @@ def _officer(text: str) -> NewOfficer:
 
 def _names(values: tuple[str, ...], otherwise: str) -> dict[str, str]:
     """Names written LANGUAGE=TEXT."""
+    from valiza.keys import fields
+
     found = {}
     for value in values:
         tag, equals, text = value.partition("=")
@@ -63,12 +70,12 @@ def _names(values: tuple[str, ...], otherwise: str) -> dict[str, str]:
             message = f"{value!r} is no name"
             raise Usage(message, "write it as LANGUAGE=TEXT, for example en=Ministry")
         found[tag] = text
-    return found or {"en": otherwise}
+    with typed("--name"):
+        return fields.names(found or {"en": otherwise}, "name")
 
 
 def _new_passphrase(unprotected: bool, descriptor: int | None) -> str | None:
     if unprotected:
-        warn("the keys are written without a passphrase: whoever reads the files has them")
         return None
     if descriptor is None and "VALIZA_PASSPHRASE" not in os.environ and sys.stdin.isatty():
         return str(click.prompt("Passphrase for the new keys", hide_input=True, confirmation_prompt=True, err=True))
@@ -120,8 +127,7 @@ def init(
 
     The root is a single key in this release. Compare its fingerprint with the other side by a way that you both trust.
     """
-    from valiza.keys.fields import Body, body_id
-    from valiza.keys.fields import party as party_field
+    from valiza.keys import fields
     from valiza.keys.files import require_new
     from valiza.office.founding import Founding, found_office
 
@@ -131,10 +137,19 @@ def init(
     require_new(home)
     passphrase = _new_passphrase(unprotected, passphrase_fd)
     root = open_office(root_office, passphrase_fd) if root_office is not None else None
+    codes = tuple(degrees.split(",")) if degrees else ()
+    with typed("--degrees"):
+        for code in codes:
+            fields.code(code, f"degree {code!r}")
+    if len(set(codes)) != len(codes):
+        message = "a degree stands twice in --degrees"
+        raise Usage(message)
+    with typed("--party, --body"):
+        at_body = fields.Body(fields.party(party, "party"), fields.body_id(body, "body"))
     founding = Founding(
-        body=Body(_usage(party_field, party, "--party"), _usage(body_id, body, "--body")),
+        body=at_body,
         names=_names(name, body),
-        degrees=tuple(degrees.split(",")) if degrees else (),
+        degrees=codes,
         officers=tuple(_officer(text) for text in officers),
         validity=validity * DAY,
         roster_validity=roster_validity * DAY,
@@ -144,13 +159,9 @@ def init(
     _show_office(str(home), made, json_=json_)
 
 
-def _usage(field: Any, value: str, option: str) -> Any:  # noqa: ANN401 - whatever the field returns
-    from valiza.keys.errors import Malformed
-
-    try:
-        return field(value, option)
-    except Malformed as error:
-        raise Usage(error.message) from error
+def _warn_unprotected(unprotected: bool) -> None:
+    if unprotected:
+        warn("the keys are written without a passphrase: whoever reads the files has them")
 
 
 def _show_office(home: str, shown: Any, *, json_: bool) -> None:  # noqa: ANN401 - an Office; its import is heavy
@@ -201,11 +212,10 @@ def issue(officer: str, validity: int, unprotected: bool, home: Path | None, pas
     from valiza.office.founding import certify_officer
 
     at_office = open_office(home, passphrase_fd)
-    passphrase = None if unprotected else passphrase_source(passphrase_fd)()
-    if unprotected:
-        warn("the keys are written without a passphrase: whoever reads the files has them")
+    passphrase = _new_passphrase(unprotected, passphrase_fd)
     issued = certify_officer(at_office, _officer(officer), at=now(), validity=validity * DAY, random=os.urandom, passphrase=passphrase)
     emit({"issued": [credential_facts(c) for c in issued]}, json_=json_)
+    _warn_unprotected(unprotected)
     say("valiza: publish a roster with it: valiza roster publish -o FILE")
 
 
@@ -315,7 +325,8 @@ def import_(file: Path, root: str | None, home: Path | None, json_: bool) -> Non
     from valiza.keys.root import parse_fingerprint
     from valiza.office.trusting import import_roster
 
-    fingerprint = None if root is None else parse_fingerprint(root)
+    with typed("--root"):
+        fingerprint = None if root is None else parse_fingerprint(root)
     imported, new = import_roster(open_office(home), file, fingerprint, at=now())
     emit({"imported": new, **_roster_facts(imported)}, json_=json_)
 

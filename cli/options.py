@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import time
+import unicodedata
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from valiza.cli.terminal import passphrase_source
-from valiza.keys.errors import Usage
+from valiza.keys.errors import Malformed, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from valiza.office.home import Office
     from valiza.office.reader import Reader
 
 __all__ = [
     "FILE",
+    "Text",
     "as_json",
     "as_officer",
     "command_epilog",
@@ -31,9 +34,39 @@ __all__ = [
     "parse_time",
     "passphrase_fd",
     "trust_options",
+    "typed",
 ]
 
 FILE = click.Path(path_type=Path)
+
+
+class Text(click.ParamType[str]):
+    """Text that somebody typed: put into normalization form NFC, and refused where no statement could hold it."""
+
+    name = "text"
+
+    def __init__(self, most: int = 1000, *, empty: bool = False) -> None:
+        self._most = most
+        self._empty = empty
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 - click's signature
+        """The text, or a usage error."""
+        text = unicodedata.normalize("NFC", str(value))
+        if any(unicodedata.category(c) in {"Cs", "Cn"} for c in text):
+            self.fail("it is not text in UTF-8", param, ctx)
+        if len(text) > self._most or (not text and not self._empty):
+            self.fail(f"it has {len(text)} characters, and {0 if self._empty else 1} to {self._most} are allowed", param, ctx)
+        return text
+
+
+@contextmanager
+def typed(option: str) -> Iterator[None]:
+    """What is malformed inside was typed: wrong usage, not a bad object."""
+    try:
+        yield
+    except Malformed as error:
+        message = f"{option}: {error.message}"
+        raise Usage(message, error.hint) from error
 
 
 def now() -> int:
@@ -96,7 +129,9 @@ def open_reader(home: Path | None, roots: tuple[str, ...], rosters: tuple[Path, 
         if home is not None and "VALIZA_HOME" not in os.environ:
             message = "either an office verifies, or you with roots, rosters and agreements"
             raise Usage(message, "leave out --home, or leave out --root, --roster and --agreement")
-        return stranger([parse_fingerprint(root) for root in roots], rosters, agreements)
+        with typed("--root"):
+            fingerprints = [parse_fingerprint(root) for root in roots]
+        return stranger(fingerprints, rosters, agreements)
     if home is None:
         return stranger([], [], [])
     return office_reader(open_office(home))
@@ -110,12 +145,18 @@ def parse_time(value: str) -> int:
     """
     from datetime import UTC, datetime
 
+    from valiza.keys.fields import MAX_TIME
+
     try:
         parsed = datetime.fromisoformat(value)
-    except ValueError as error:
+        seconds = int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError) as error:
         message = f"{value!r} is not a time"
         raise Usage(message, "write it like 2026-01-01T00:00:00Z") from error
-    return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp())
+    if not 0 <= seconds <= MAX_TIME:
+        message = f"{value!r} is before 1970 or after 9999"
+        raise Usage(message)
+    return seconds
 
 
 def command_epilog(*examples: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from valiza.cli.options import FILE, as_json, as_officer, command_epilog, home_option, now, open_office, passphrase_fd
+from valiza.cli.options import FILE, Text, as_json, as_officer, command_epilog, home_option, now, open_office, passphrase_fd
 from valiza.cli.render import agreement_facts, credential_facts, emit, in_brief, mark_text, route_facts, utc
 from valiza.cli.terminal import ask, progress, safe, say
 from valiza.keys.errors import Refused, Usage
@@ -23,7 +23,8 @@ _KINDS = ("decision", "conclusion", "contract", "confirmation")
 
 def _basis_options(command: Any) -> Any:  # noqa: ANN401 - a decorator of click's
     for kind in reversed(_KINDS):
-        command = click.option(f"--{kind}", multiple=True, metavar="TEXT", help=f"A {kind} that the transfer rests on. Repeatable.")(command)
+        words = f"A {kind} that the transfer rests on. Repeatable."
+        command = click.option(f"--{kind}", type=Text(), multiple=True, metavar="TEXT", help=words)(command)
     return command
 
 
@@ -40,21 +41,23 @@ def _basis_options(command: Any) -> Any:  # noqa: ANN401 - a decorator of click'
 @click.option("--to", "to", metavar="BODY", help="The destination body, for example BY-MFA.")
 @click.option("--agreement", metavar="ID", help="The agreement, for example kz-by.")
 @click.option("--mark", metavar="CODE", help="Mark of every carrier for which the inventory gives none.")
-@click.option("--purpose", metavar="TEXT", help="What the carriers may be used for (A4.1).")
+@click.option("--purpose", type=Text(), metavar="TEXT", help="What the carriers may be used for (A4.1).")
 @click.option("--route", type=FILE, metavar="FILE", help="Route in TOML: channel, transport, escort, reference, [[leg]] from, to.")
 @click.option("--channel", metavar="ID", help="Channel of transfer (R12, A5.4).")
 @click.option("--transport", metavar="ID", help="Transport method (R13).")
 @click.option("--escort", metavar="ID", help="Form of escort (R13).")
-@click.option("--leg", "legs", multiple=True, metavar="FROM:TO", help="A leg of the route. Repeatable, in order.")
-@click.option("--reference", metavar="TEXT", help="The written arrangement that the channel rests on (A5.5).")
+@click.option("--leg", "legs", type=Text(), multiple=True, metavar="FROM:TO", help="A leg of the route. Repeatable, in order.")
+@click.option("--reference", type=Text(), metavar="TEXT", help="The written arrangement that the channel rests on (A5.5).")
 @click.option("--basis", "basis_file", type=FILE, metavar="FILE", help="Basis in TOML: [[basis]] kind, reference, issued_by, date.")
 @_basis_options
 @click.option("--inventory", type=FILE, metavar="FILE", help="Carriers' data in TOML or CSV, physical carriers too.")
 @click.option("--inventory-template", is_flag=True, help="Print an inventory for the files, to be filled in, and seal nothing.")
-@click.option("--classified-by", metavar="TEXT", default="", help="Who classified the carriers, where the inventory does not say (R5).")
-@click.option("--ground", metavar="TEXT", default="", help="On what ground, where the inventory does not say (R5).")
-@click.option("--term", metavar="TEXT", default="", help="For what term the carriers are handed over (R5).")
-@click.option("--caveat", "caveats", multiple=True, metavar="TEXT", help="A caveat. Repeatable.")
+@click.option(
+    "--classified-by", type=Text(empty=True), metavar="TEXT", default="", help="Who classified the carriers, where the inventory does not say (R5)."
+)
+@click.option("--ground", type=Text(empty=True), metavar="TEXT", default="", help="On what ground, where the inventory does not say (R5).")
+@click.option("--term", type=Text(empty=True), metavar="TEXT", default="", help="For what term the carriers are handed over (R5).")
+@click.option("--caveat", "caveats", type=Text(), multiple=True, metavar="TEXT", help="A caveat. Repeatable.")
 @click.option(
     "--refers-to",
     "references",
@@ -78,7 +81,7 @@ def _basis_options(command: Any) -> Any:  # noqa: ANN401 - a decorator of click'
     help="An own officer who can read the office's copy of the manifest. Without it the sealer, if he can open.",
 )
 @click.option("--confirming", metavar="BODY", help="The body that confirms receipt, where the agreement leaves a choice.")
-@click.option("--package", metavar="TEXT", help="Package number; without it the office gives one out.")
+@click.option("--package", type=Text(64), metavar="TEXT", help="Package number; without it the office gives one out.")
 @click.option("--due", "due_days", type=click.IntRange(0, 3650), default=30, show_default=True, metavar="DAYS", help="When the receipt is due.")
 @click.option("-o", "--output", "output", type=FILE, metavar="PATH", help="The envelope (.vlz); it must not exist.")
 @click.option("--yes", is_flag=True, help="Do not ask before sealing.")
@@ -301,7 +304,7 @@ def named_envelope(text: str) -> str | Path:
     epilog=command_epilog("valiza withdraw report.vlz --reason 'sealed with the wrong annex' --home kz"),
 )
 @click.argument("envelope", metavar="ENVELOPE|ID")
-@click.option("--reason", required=True, metavar="TEXT", help="Why.")
+@click.option("--reason", type=Text(), required=True, metavar="TEXT", help="Why.")
 @home_option
 @as_json
 def withdraw(envelope: str, reason: str, home: Path | None, json_: bool) -> None:

@@ -80,10 +80,23 @@ def passphrase_source(descriptor: int | None) -> Callable[[], str]:
 
     def ask_once() -> str:
         if not known:
-            known.append(_read_passphrase(descriptor))
+            known.append(_usable(_read_passphrase(descriptor)))
         return known[0]
 
     return ask_once
+
+
+def _usable(passphrase: str) -> str:
+    """The passphrase, unless it protects nothing or cannot be written down."""
+    try:
+        passphrase.encode("utf-8")
+    except UnicodeEncodeError as error:
+        message = "the passphrase is not text in UTF-8"
+        raise Usage(message) from error
+    if not passphrase:
+        message = "the passphrase is empty"
+        raise Usage(message, "keys without a passphrase are made with --unprotected")
+    return passphrase
 
 
 def _read_passphrase(descriptor: int | None) -> str:

@@ -13,7 +13,7 @@ from valiza.keys.recipient import Identity
 from valiza.keys.root import Root, make_root
 from valiza.keys.roster import Roster, make_roster, read_roster
 from valiza.keys.signing import SigningKey
-from valiza.office.home import BODY_OFFICER, OFFICER_NAME, Office
+from valiza.office.home import BODY_OFFICER, OFFICER_NAME, Office, toml_string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -65,6 +65,9 @@ def found_office(home: Path, founding: Founding, *, at: int, random: Callable[[i
     """
     for officer in founding.officers:
         require_officer(officer)
+    if len({officer.name for officer in founding.officers}) != len(founding.officers):
+        message = "an officer is named twice"
+        raise Usage(message, "give all purposes of an officer in one --officer NAME:PURPOSE,PURPOSE")
     with new_folder(home) as work:
         for folder in ("roots", "rosters", "agreements", "keys", "credentials"):
             (work / folder).mkdir(mode=0o700)
@@ -119,6 +122,9 @@ def require_officer(officer: NewOfficer) -> None:
     if unknown:
         message = f"an officer cannot be certified to {', '.join(unknown)}"
         raise Usage(message, f"purposes: {', '.join(OFFICER_PURPOSES)}")
+    if len(set(officer.purposes)) != len(officer.purposes):
+        message = f"a purpose of {officer.name!r} stands twice"
+        raise Usage(message)
 
 
 def roster_name(roster: Roster) -> str:
@@ -127,10 +133,8 @@ def roster_name(roster: Roster) -> str:
 
 
 def _config(founding: Founding) -> str:
-    import json  # noqa: PLC0415 - a JSON string is a TOML basic string
-
     lines = [f'party = "{founding.body.party}"', f'body = "{founding.body.id}"', "", "[names]"]
-    lines += [f"{tag} = {json.dumps(text, ensure_ascii=False)}" for tag, text in sorted(founding.names.items())]
+    lines += [f"{tag} = {toml_string(text)}" for tag, text in sorted(founding.names.items())]
     return "\n".join(lines) + "\n"
 
 
@@ -173,6 +177,9 @@ def _root(
         if old is None:
             message = f"the office of {root_office.body} has no roster"
             raise Refused(message)
+        if any(c.body == founding.body for c in old.credentials.values()):
+            message = f"{founding.body} has an office already"
+            raise Refused(message, "certify further officers there: valiza credential issue")
         signer = root_office.credential(BODY_OFFICER, "roster")
         root_key, roster_key = root_office.signing_key(BODY_OFFICER, "root"), root_office.signing_key(BODY_OFFICER, "roster")
         return old.root, root_key, signer, roster_key, list(old.credentials.values()), old.version + 1

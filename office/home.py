@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from valiza.keys.fields import Names
     from valiza.register.journal import RegisterJournal
 
-__all__ = ["BODY_OFFICER", "OFFICER_NAME", "Office", "read_given_roster"]
+__all__ = ["BODY_OFFICER", "OFFICER_NAME", "Office", "read_given_roster", "toml_string"]
 
 OFFICER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 BODY_OFFICER: Final = "office"  # whose folder of keys holds the root, certify and roster keys
@@ -185,6 +186,19 @@ class Office:
             message = f"the {purpose} key of {officer!r} is not in this office"
             raise NoKey(message)
         return load_key(path, self._passphrase)
+
+
+def toml_string(text: str) -> str:
+    """A TOML basic string; whatever could not stand in one, or would turn a terminal's text, is escaped."""
+    shown = []
+    for character in text:
+        if character in '"\\':
+            shown.append("\\" + character)
+        elif unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp"}:
+            shown.append(f"\\U{ord(character):08X}")
+        else:
+            shown.append(character)
+    return '"' + "".join(shown) + '"'
 
 
 def _officer(name: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import tomllib
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +14,7 @@ from valiza.envelope.profile import BASIS_KINDS
 from valiza.envelope.route import Leg
 from valiza.keys.errors import Malformed, Usage
 from valiza.keys.files import read_file
+from valiza.office.home import toml_string
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -215,8 +215,8 @@ def inventory_template(files: Sequence[Path], mark: str | None) -> str:
     for path in files:
         lines += [
             "[[carrier]]",
-            f"file = {json.dumps(path.name, ensure_ascii=False)}",
-            f'mark = "{mark or ""}"',
+            f"file = {toml_string(path.name)}",
+            f"mark = {toml_string(mark or '')}",
             f'media_type = "{guess_media_type(path.name)}"',
             'registration = ""',
             "# copy = 1",
@@ -230,7 +230,7 @@ def inventory_template(files: Sequence[Path], mark: str | None) -> str:
         "# [[carrier]]",
         "# physical = true",
         '# name = "parcel 1"',
-        f'# mark = "{mark or ""}"',
+        f"# mark = {toml_string(mark or '')}",
         "",
     ]
     return "\n".join(lines)
