@@ -13,7 +13,7 @@ from valiza.envelope.rewrap import Rewrap, read_rewrap
 from valiza.envelope.verifying import require_agreement
 from valiza.keys import labels
 from valiza.keys.encoding import pack, unpack
-from valiza.keys.errors import Malformed, Refused
+from valiza.keys.errors import Conflict, Malformed, Refused
 from valiza.keys.fields import array, blob, digest_field, extensions, one_of, optional, text, time
 from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statement, sign_statement
 
@@ -159,7 +159,7 @@ def acknowledge(
         conditions: of each carrier by index; None: all present.
 
     Raises:
-        Refused: the envelope was refused before, or the signer is not the opener.
+        Conflict: the envelope was refused before. Refused: the signer is not the opener.
     """
     expectation = opening.expectation
     stored = journal.stored_answer(expectation.dispatch_digest)  # step 2
@@ -195,7 +195,7 @@ def refuse(
     """Refuse an authentic envelope, or return the refusal that the journal has. With `opening` the stage is `opened`.
 
     Raises:
-        Refused: it was acknowledged before, or the signer is not of the destination or not the opener.
+        Conflict: it was acknowledged before. Refused: the signer is not of the destination or not the opener.
         Malformed: no such reason.
     """
     stored = journal.stored_answer(envelope.signed.digest)
@@ -231,7 +231,7 @@ def _is(raw: bytes, type_: str) -> bool:
 
 def _conflict(done: str) -> Statement:
     message = f"this envelope was {done} before: an envelope is either acknowledged or refused"
-    raise Refused(message)
+    raise Conflict(message)
 
 
 def _sign_and_record(type_: str, body: Answer, *, signer: Credential, key: Signer, trust: Trust, journal: Journal, at: int) -> Statement:

@@ -178,6 +178,7 @@ def _party(key: str, table: Table) -> PartyTerms:
 
 def _padding(value: object) -> Padding:
     if isinstance(value, dict):
+        _known(value, {"multiple"}, "padding")
         return Padding("multiple", value["multiple"])
     return Padding(str(value))
 

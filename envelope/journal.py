@@ -105,7 +105,7 @@ class Journal(Protocol):
     """What envelope/ asks of an office's journal. Every `record_…` is durable when it returns, and refuses conflicts by raising Refused."""
 
     def require_first(self, name: EnvelopeName) -> None:
-        """Raise Refused if another dispatch is known under this identity (envelope.md, Reading)."""
+        """Raise Conflict if another dispatch is known under this identity (envelope.md, Reading)."""
 
     def record_opening(self, opening: Opening, name: EnvelopeName, *, at: int) -> str:
         """Record an opening before its plaintext is released; returns the incoming number. A second opening of the same dispatch is recorded too."""

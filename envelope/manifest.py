@@ -39,6 +39,7 @@ __all__ = [
 
 MAX_CARRIERS: Final = 16384
 MAX_MANIFEST: Final = 8 << 20
+MAX_ITEMS: Final = 1 << 19  # a carrier has 18, and there may be 16384
 RELATIONS: Final = ("part-of", "reply-to", "return-of", "supersedes")
 _BLOCK: Final = 4096
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -165,7 +166,7 @@ def unpack_manifest(plain: bytes) -> Manifest:
     if any(plain[4 + length :]):
         message = "the manifest stream is not filled up with zeros"
         raise Malformed(message)
-    return _read_manifest(unpack(plain[4 : 4 + length], max_bytes=MAX_MANIFEST, what="manifest"))
+    return _read_manifest(unpack(plain[4 : 4 + length], max_bytes=MAX_MANIFEST, what="manifest", max_items=MAX_ITEMS))
 
 
 def _read_manifest(value: Value) -> Manifest:

@@ -10,7 +10,7 @@ from valiza.envelope.acknowledgement import Acknowledgement, Refusal, VerifiedAn
 from valiza.envelope.verifying import VerifiedEnvelope
 from valiza.keys import labels
 from valiza.keys.encoding import pack, unpack
-from valiza.keys.errors import Malformed, NotAuthentic, Refused
+from valiza.keys.errors import Conflict, Malformed, NotAuthentic, Refused
 from valiza.keys.fields import Body, array, ascending, attachments, blob, body, extensions, one_of, time
 from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statement, sign_statement
 
@@ -143,7 +143,7 @@ def countersign(
         if _read_body(statement).answer == answer.statement.raw:
             return statement
         message = "another answer to this envelope was countersigned before"
-        raise Refused(message)
+        raise Conflict(message)
     if claim is not None:  # step 4
         checked.append(_require_recorded(answer, journal) if signer.body == core.destination else "entered")
     known = journal.stored_answer(answer.signed.digest)  # step 5
@@ -151,7 +151,7 @@ def countersign(
         journal.record_answer(answer.statement.raw, answer.signed.name, at=at)
     elif known != answer.statement.raw:
         message = "another answer to this envelope is recorded: acknowledged and refused, or answered twice"
-        raise Refused(message)
+        raise Conflict(message)
     body = Receipt(answer=answer.statement.raw, confirming=core.confirming, checked=tuple(sorted(checked)), countersigned_at=at)  # step 6
     header = SignerHeader(role="countersigner", signer_digest=signer.digest, key_digest=key.key_digest)
     statement = sign_statement(labels.RECEIPT, body.packed(), [(header, key)])

@@ -13,7 +13,7 @@ from valiza.keys.lazy import lazy
 if TYPE_CHECKING:
     from valiza.keys.credential import Credential, CredentialDraft, check_credential, issue_credential
     from valiza.keys.encoding import pack, unpack
-    from valiza.keys.errors import Incomplete, Malformed, NoKey, NotAuthentic, Refused, Unavailable, Usage, ValizaError
+    from valiza.keys.errors import Conflict, Incomplete, Malformed, NoKey, NotAuthentic, Refused, Unavailable, Usage, ValizaError
     from valiza.keys.fields import Body, Mark
     from valiza.keys.keyfile import load_key, save_key
     from valiza.keys.recipient import Identity, Recipient
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Body",
+    "Conflict",
     "Credential",
     "CredentialDraft",
     "Identity",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Incomplete", "Malformed", "NoKey", "NotAuthentic", "Refused", "Unavailable", "Usage", "ValizaError"]
+__all__ = ["Conflict", "Incomplete", "Malformed", "NoKey", "NotAuthentic", "Refused", "Unavailable", "Usage", "ValizaError"]
 
 
 class ValizaError(Exception):
@@ -53,6 +53,10 @@ class Refused(ValizaError):
 
     exit_code = 6
     outcome = "refused"
+
+
+class Conflict(Refused):
+    """It contradicts what is recorded: another dispatch, answer or receipt for one envelope."""
 
 
 class Unavailable(ValizaError):

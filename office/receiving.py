@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from valiza.envelope.opening import OpenedEnvelope, open_envelope, unseal_manifest
 from valiza.envelope.rewrap import Rewrap, make_rewrap, read_rewrap
 from valiza.envelope.verifying import VerifiedDispatch, VerifiedEnvelope, authenticate, verify_dispatch, verify_envelope
-from valiza.keys.errors import NoKey, Refused, Usage
+from valiza.keys.errors import Conflict, NoKey, Refused, Usage
 from valiza.keys.files import new_folder
 from valiza.office.reader import Reader, envelope_file, office_reader, read_object, write_object
 
@@ -62,7 +62,12 @@ def open_into(
     """
     reader = office_reader(office)
     with envelope_file(path) as source:
-        verified = check(source, reader, at=at)
+        try:
+            verified = check(source, reader, at=at)
+        except Conflict:
+            signed = authenticate(source, reader.trust).signed
+            office.journal.record_other_dispatch(signed.statement.raw, signed.name, at=at)  # evidence, whoever is to blame
+            raise
         detached = None if rewrap is None else _read_rewrap(verified, rewrap, reader)
         name = _opener(office, verified, detached, officer)
         identities = {office.credential(name, "open").digest: office.identity(name)}

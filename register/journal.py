@@ -10,7 +10,7 @@ from valiza.envelope.dispatch import EnvelopeName
 from valiza.envelope.journal import Expectation, Opening, StoredReceipt
 from valiza.envelope.receipt import Verdict
 from valiza.keys import labels
-from valiza.keys.errors import Refused
+from valiza.keys.errors import Conflict, Refused
 from valiza.keys.fields import Body
 from valiza.keys.statement import read_statement
 from valiza.register.store import Entry, Store
@@ -44,11 +44,11 @@ class RegisterJournal:
     # -- identity --------------------------------------------------------------------------------------------------------
 
     def require_first(self, name: EnvelopeName) -> None:
-        """Raise Refused if another dispatch is known under this identity."""
+        """Raise Conflict if another dispatch is known under this identity."""
         for entry in self._store.find("envelope_id = ? AND kind <> 'numbered'", [name.envelope_id]):
             if Body(entry.origin_party, entry.origin_body) == name.origin and entry.dispatch_digest != name.dispatch_digest:
                 message = f"another dispatch of the envelope {name.envelope_id.hex()} is in the register: conflict"
-                raise Refused(message, "keep both files: they are evidence; ask the origin which one stands")
+                raise Conflict(message, "keep both files: they are evidence; ask the origin which one stands")
 
     def _append(
         self, kind: str, name: EnvelopeName, *, at: int, record: bytes = b"", number: str = "", note: str = "", copy: bytes | None = None
@@ -193,6 +193,13 @@ class RegisterJournal:
         with self._store.transaction():
             if not self._store.count("kind = 'conflict' AND dispatch_digest = ? AND record = ?", [name.dispatch_digest, evidence]):
                 self._append("conflict", name, at=at, record=evidence, note=what)
+
+    def record_other_dispatch(self, dispatch: bytes, name: EnvelopeName, *, at: int) -> None:
+        """Keep a dispatch that came under the identity of another one, beside the one that is known."""
+        for known in self.dispatches_of(name.envelope_id):
+            if known != name.dispatch_digest:
+                first = EnvelopeName(origin=name.origin, envelope_id=name.envelope_id, dispatch_digest=known)
+                self.record_conflict(dispatch, first, what="another dispatch", at=at)
 
     # -- looking up ------------------------------------------------------------------------------------------------------
 
