@@ -114,7 +114,7 @@ def authenticate_dispatch(raw: bytes, core_raw: bytes, trust: Trust) -> SignedDi
     sealer = trust.signer(statement)
     body = read_dispatch_body(statement.body)
     # Step 4 before 5: what is decoded is what was signed.
-    if (body.core_digest, body.core_length) != (digest(labels.DIGEST_CORE, core_raw), len(core_raw)):
+    if body.core_digest != digest(labels.DIGEST_CORE, core_raw):
         message = "the dispatch was signed over another core"
         raise NotAuthentic(message)
     core = read_core(core_raw)  # step 5

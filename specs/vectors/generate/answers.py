@@ -28,6 +28,7 @@ from treaty import Agreement
 from trust import Credential, Statement, read_statement, signed_by
 
 REASONS = ("addressee", "agreement", "basis", "channel", "clearance", "contents", "mark", "other", "route")
+ANSWERS = ("acknowledgement", "refusal")
 CONDITIONS = ("present", "missing", "damaged")
 
 
@@ -135,8 +136,9 @@ def _opening(value: d.Value) -> Opening:
 def judge(answer: Answer, world: World) -> Subject:
     """Reading 3 (the body), 4, 6, 7 and 8, and what of 9 needs no receipt."""
     with step(4):
-        dispatch, core = read_dispatch(answer.dispatch, world.trust), read_core(answer.core)
-        authentic(dispatch.core == core.digest and dispatch.lengths[0] == len(answer.core), "digest of core")
+        dispatch = read_dispatch(answer.dispatch, world.trust)
+        authentic(dispatch.core == wire.digest("core", answer.core), "digest of core")
+        core = read_core(answer.core)
         check_signer(dispatch, core)
     with step(3):
         refuse(answer.signer.body != core.destination, "answered by another body than the destination")
@@ -173,6 +175,7 @@ def check_opener(answer: Answer, opening: Opening, subject: Subject, world: Worl
     rewrap = read_rewrap(opening.rewrap, world.trust)
     check_rewrap(rewrap, subject.dispatch, core, subject.agreement.skew, world.trust)
     refuse(rewrap.recipient != opening.credential, "the rewrap is for another credential")
+    refuse(rewrap.made_at > opening.opened_at, "the rewrap was made after the opening")
     return rewrap
 
 
@@ -226,23 +229,27 @@ def _receipt_statement(raw: bytes, world: World) -> Statement:
         with step(1):
             return read_statement(raw, "receipt")
     except Malformed:
-        for kind in ("acknowledgement", "refusal"):
-            if _kind_of(raw) == kind:
-                with step(3):
-                    answer = read_answer(raw, kind, world)
-                judge(answer, world)
-                with step(1):
-                    raise Incomplete("answered, and not countersigned") from None
-        raise
+        if not any(_is(raw, kind) for kind in ANSWERS):
+            raise
+    with step(3):
+        answer = read_answer(raw, _kind_of(raw), world)
+    judge(answer, world)
+    with step(1):
+        raise Incomplete("answered, and not countersigned")
+
+
+def _is(raw: bytes, kind: str) -> bool:
+    """Whether the outside of a statement is that of some type."""
+    try:
+        read_statement(raw, kind)
+    except Outcome:
+        return False
+    return True
 
 
 def _kind_of(raw: bytes) -> str:
-    """Which of the two answers the bytes say they are."""
-    try:
-        read_statement(raw, "refusal")
-    except Outcome:
-        return "acknowledgement"
-    return "refusal"
+    """Which of the two answers the bytes say they are; for other bytes either will do, as neither reads them."""
+    return "refusal" if _is(raw, "refusal") else "acknowledgement"
 
 
 def check_checked(words: list[str], answer: Answer, core: Core) -> None:

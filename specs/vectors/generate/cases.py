@@ -10,7 +10,7 @@ import objects as o
 import world as w
 
 # Everything that several vectors read. A case names these files in its head.
-LETTER = o.Built(o.Envelope())
+LETTER = o.Built(o.Envelope(addressees=[w.PEOPLE["alena-open"], w.PEOPLE["bahdan-open"]]))
 CLOSED_LETTER = o.Built(o.Envelope("closed", agreement=w.CLOSED, closed=True, carriers=[o.Carrier(content=b"c" * 100)], pad=4))
 KGB_LETTER = o.Built(o.Envelope("kgb", confirming=w.BY_KGB))
 BAG = o.Built(
@@ -82,4 +82,5 @@ class Topic:
 
 TRUSTED: dict[str, Sequence[str]] = {"root": PINNED, "trust": ("kz.vls", "by.vls"), "at": (w.stamp_of(w.NOW),)}
 Cases = Iterator[Case]
+Rows = Sequence[tuple[str, "Changes", str]]  # name, changes, comment
 Changes = Mapping[str, Any]  # fields by name, and what they become

@@ -9,7 +9,7 @@ import spoil
 import wire
 import world as w
 from cases import TRUSTED, Case, Cases, Changes, Topic
-from wire import Item, Raw
+from wire import Item
 
 ROOT = Topic("root", "root", {})
 TOPIC = Topic("credential", "credential", TRUSTED)
@@ -19,43 +19,24 @@ LATE = (w.FROM, w.when("2050-01-01"))
 BAD_ROOTS: Sequence[tuple[str, Changes, str]] = (
     ("extension_unknown", {"extensions": {"quorum": 2}}, "an extension that version 1 does not know"),
     ("no_degrees", {"degrees": []}, "no degree"),
-    ("degrees_many", {"degrees": [f"d{i}" for i in range(17)]}, "17 degrees"),
     ("degree_twice", {"degrees": ["ov", "s", "ov"]}, "one degree twice"),
-    ("degree_long", {"degrees": ["a" * 17]}, "a code of 17 characters"),
-    ("party_lower_case", {"party": "Kz"}, "a party id in lower case"),
-    ("party_long", {"party": "K" * 17}, "a party id of 17 characters"),
-    ("no_names", {"names": {}}, "no name"),
-    ("names_tag", {"names": {"EN": "x"}}, "a language tag in upper case"),
-    ("never_valid", {"valid until": w.ROOT_FROM}, "valid until is not after valid from"),
-    ("extra_field", {"more": None}, "a field too many"),
 )
 BAD_BODIES: Sequence[tuple[str, Changes, str]] = (
-    ("subject_short", {"subject": bytes(15)}, "a subject of 15 bytes"),
-    ("body_id_lower_case", {"body id": "By-mfa"}, "a body id in lower case"),
-    ("names_text", {"names": "Alena"}, "names that are no map"),
-    ("name_empty", {"names": {"be": ""}}, "an empty name"),
-    ("name_long", {"names": {"be": "я" * 1001}}, "a name of 1001 characters"),
     ("purpose_unknown", {"purpose": "read"}, "a purpose that there is not"),
     ("certifies_without_purpose", {"certifies bodies": True}, "certifies bodies, without purpose certify"),
-    ("certifies_integer", {"certifies bodies": 0}, "a boolean written as a number"),
-    ("never_valid", {"valid until": w.FROM}, "valid until is not after valid from"),
-    ("time_beyond", {"valid until": 253402300800}, "a time in the year 10000"),
     ("extension_unknown", {"extensions": {"quorum": 2}}, "an extension that version 1 does not know"),
-    ("extra_field", {"more": None}, "a field too many"),
 )
 GOOD_BODIES: Sequence[tuple[str, Changes, str]] = (
-    ("name_1000", {"names": {"be": "я" * 1000}}, "a name of 1000 characters, 2000 bytes"),
     (
         "names_three",
         {"names": {"be": "Алена", "kk": "Алена", "ru": "Алёна\u202e\n"}},
         "names in three languages; control characters are for the display to escape",
     ),
     ("extension_shown", {"extensions": {"~office": "12"}}, "an extension that is shown and ignored"),
-    ("clearance_none", {"clearance": None}, "no clearance"),
 )
 
 
-def _root(name: str, root: w.Root, outcome: str, comment: str, signer: wire.Signer | None = None, pinned: str = "") -> Case:
+def _root(name: str, root: w.Root, outcome: str, comment: str, *, signer: wire.Signer | None = None, pinned: str = "") -> Case:
     head = {"root": (pinned or f"{root.party} {root.digest.hex()}",)}
     raw = root.statement(signer)
     return ROOT.bad(name, raw, outcome, comment, **head) if outcome else ROOT.good(name, raw, comment, **head)
@@ -68,33 +49,30 @@ def _with_key(root: w.Root, key: bytes, kind: str = KIND) -> tuple[w.Root, wire.
 
 
 def _roots() -> Cases:
+    signer = w.KZ.signer()
     yield _root("good", w.KZ, "", "a root that is pinned")
     yield _root("extension_shown", replace(w.KZ, fields={"extensions": {"~seal": b"\0"}}), "", "an extension that is shown and ignored")
-    yield _root("degrees_16", replace(w.KZ, fields={"degrees": [f"d{i}" for i in range(16)]}), "", "16 degrees")
     yield _root("not_pinned", w.KZ, "not authentic @ pinned", "another fingerprint is pinned", pinned=f"KZ {w.BY.digest.hex()}")
-    yield _root("pinned_for_other_party", w.KZ, "not authentic @ pinned", "pinned under another party's name", pinned=f"BY {w.KZ.digest.hex()}")
-    yield _root("other_signer", w.KZ, "not authentic @ statement 4", "names another root as its signer", replace(w.KZ.signer(), named=w.BY.digest))
-    yield _root("mldsa_broken", w.KZ, "not authentic @ statement 5", "only the Ed25519 half holds", spoil.spoilt(w.KZ.signer(), spoil.flip(9)))
-    yield _root("ed25519_broken", w.KZ, "not authentic @ statement 5", "only the ML-DSA half holds", spoil.spoilt(w.KZ.signer(), spoil.flip(-40)))
-    yield _root("role", w.KZ, "malformed @ statement 3", "signed in the role of an issuer", w.KZ.signer("issuer"))
+    yield _root("pinned_for_other", w.KZ, "not authentic @ pinned", "pinned under another party's name", pinned=f"BY {w.KZ.digest.hex()}")
+    other = replace(signer, named=w.BY.digest)
+    yield _root("other_signer", w.KZ, "not authentic @ statement 4", "names another root as its signer", signer=other)
+    for name, at, comment in (("mldsa_broken", 9, "only the Ed25519 half holds"), ("ed25519_broken", -40, "only the ML-DSA half holds")):
+        yield _root(name, w.KZ, "not authentic @ statement 5", comment, signer=spoil.spoilt(signer, spoil.flip(at)))
+    yield _root("role", w.KZ, "malformed @ statement 3", "signed in the role of an issuer", signer=w.KZ.signer("issuer"))
     for name, changes, comment in BAD_ROOTS:
         yield _root(name, replace(w.KZ, fields=changes), "malformed @ body", comment)
     public = wire.composite_public(w.KZ.seed)
     identity, signer = _with_key(w.KZ, public[:1952] + spoil.IDENTITY)
     comment = "an Ed25519 half that is the identity, under which a trivial signature verifies"
-    yield _root("ed25519_identity", identity, "malformed @ body", comment, spoil.spoilt(signer, spoil.trivial))
+    yield _root("ed25519_identity", identity, "malformed @ body", comment, signer=spoil.spoilt(signer, spoil.trivial))
     for name, key, comment in (
-        ("ed25519_order_8", public[:1952] + spoil.TORSION, "an Ed25519 half of order 8"),
         ("ed25519_non_canonical", public[:1952] + spoil.IDENTITY_PLUS_P, "an Ed25519 half that is not canonical"),
         ("ed25519_mixed_order", spoil.mixed_order(public), "an Ed25519 half with a component of order 8"),
-        ("ed25519_no_point", public[:1952] + b"\x02" + bytes(31), "an Ed25519 half that is no point"),
-        ("key_short", public[:-1], "a public key of 1983 bytes"),
-        ("key_ed25519_only", public[1952:], "a public key without the ML-DSA half"),
     ):
         bad, signer = _with_key(w.KZ, key)
-        yield _root(name, bad, "malformed @ body", comment, signer)
-    other, signer = _with_key(w.KZ, wire.xwing_public(bytes(32)), X_WING)
-    yield _root("key_x_wing", other, "malformed @ body", "a key of kind X-Wing", signer)
+        yield _root(name, bad, "malformed @ body", comment, signer=signer)
+    bad, signer = _with_key(w.KZ, wire.xwing_public(bytes(32)), X_WING)
+    yield _root("key_x_wing", bad, "malformed @ body", "a key of kind X-Wing", signer=signer)
 
 
 def _credential(purpose: str = "acknowledge", issuer: w.Root | w.Credential = w.by_mfa, **changes: Item) -> w.Credential:
@@ -107,11 +85,8 @@ def _good() -> Cases:
     for name, credential, comment in (
         ("good", _credential(), "an officer, certified by his body"),
         ("open", _credential("open"), "a key of kind X-Wing"),
-        ("in_roster", w.PEOPLE["alena-open"], "a credential that the roster has"),
         ("body", w.Credential("new", ("BY", "BY-NEW"), "certify", w.by_mfa, "s"), "a body, certified by one that certifies bodies"),
         ("three_links", replace(_credential(issuer=w.by_kgb), place=w.BY_KGB), "root, body, body, officer"),
-        ("root_certifies", w.Credential("new", w.BY_MVD, "certify", w.BY, "ov", certifies=True), "a body, certified by the root"),
-        ("validity_all", _credential(valid_from=w.by_mfa.valid[0], valid_until=w.by_mfa.valid[1]), "valid exactly as long as its issuer"),
         ("clearance_equal", replace(_credential(issuer=w.by_mvd), place=w.BY_MVD, valid=w.by_mvd.valid), "the clearance of its issuer"),
     ):
         yield TOPIC.good(name, credential.statement(), comment)
@@ -125,7 +100,6 @@ def _signers() -> Cases:
     stranger = replace(w.by_mfa, name="nobody", key="nobody")
     spoils = (
         ("unknown_issuer", stranger.signer("issuer"), 1, "an issuer that nobody knows"),
-        ("roster_role", w.by_roster.signer("issuer"), 2, "issued with a key for rosters"),
         ("officer_issues", w.PEOPLE["alena-acknowledge"].signer("issuer"), 2, "issued by an officer"),
         ("key_digest", replace(issuer, key_digest=bytes(32)), 2, "another key digest in the signed header"),
         ("mldsa_broken", spoil.spoilt(issuer, spoil.flip(9)), 2, "only the Ed25519 half holds"),
@@ -135,8 +109,6 @@ def _signers() -> Cases:
         yield TOPIC.bad(name, replace(good, signing=signer).statement(), f"not authentic @ {step}", comment)
     unsigned = w.Credential("new", w.BY_MFA, "acknowledge", w.KZ, "s", signing=w.KZ.signer("issuer"))
     yield TOPIC.bad("root_of_other_party", unsigned.statement(), "refused @ 3", "an officer of BY, certified by the root of KZ")
-    too_long = replace(good, fields={"more": bytes(65536)}).statement()
-    yield TOPIC.bad("too_long", too_long, "malformed @ statement 1", "longer than a credential may be")
 
 
 def _powers() -> Cases:
@@ -146,8 +118,6 @@ def _powers() -> Cases:
     for name, credential, step, comment in (
         ("other_party", replace(_credential(), place=w.KZ_MFA), 3, "an officer of KZ, certified by a body of BY"),
         ("root_issues_seal", _credential("seal", w.BY), 4, "the root certifies an officer to seal"),
-        ("root_issues_open", _credential("open", w.BY), 4, "the root certifies an officer to open"),
-        ("root_issues_acknowledge", _credential("acknowledge", w.BY), 4, "the root certifies an officer to acknowledge"),
         ("issues_roster", _credential("roster"), 4, "a body issues a credential for rosters"),
         ("issues_certify_own", _credential("certify"), 4, "a body certifies itself once more"),
         ("issues_certifying_body", replace(body, certifies=True), 4, "a body certifies one that may certify bodies"),
@@ -156,10 +126,8 @@ def _powers() -> Cases:
         ("clearance_above", replace(mvd, clearance="ss"), 5, "a clearance above the issuer's"),
         ("clearance_from_none", archive, 5, "a clearance from an issuer that has none"),
         ("clearance_unknown", replace(_credential(), clearance="cosmic"), 5, "a clearance that is no degree of the party"),
-        ("clearance_other_party", w.Credential("new", w.KZ_MFA, "seal", w.kz_mfa, "dsp"), 5, "a degree of the other party only"),
         ("valid_longer", replace(_credential(), valid=(w.FROM, w.by_mfa.valid[1] + 1)), 6, "valid a second longer than its issuer"),
         ("valid_earlier", replace(_credential(), valid=(w.FROM - 1, w.UNTIL)), 6, "valid a second earlier than its issuer"),
-        ("valid_beyond_root", w.Credential("new", w.BY_MVD, "certify", w.BY, "s", valid=LATE), 6, "valid longer than the root"),
         ("purpose_register", _credential("register"), 2, "purpose register, which is not specified yet"),
     ):
         yield TOPIC.bad(name, credential.statement(), f"refused @ {step}", comment)
@@ -176,20 +144,13 @@ def _forms() -> Cases:
         ("ed25519_non_canonical", [KIND, public[:1952] + spoil.IDENTITY_PLUS_P], "an Ed25519 half that is not canonical"),
         ("ed25519_mixed_order", [KIND, spoil.mixed_order(public)], "an Ed25519 half with a component of order 8"),
         ("seal_x_wing", [X_WING, open_key], "a key to open, with a purpose that signs"),
-        ("kind_unknown", ["Ed25519", public], "a kind of key that there is not"),
-        ("key_short", [KIND, public[:-1]], "a public key of 1983 bytes"),
-        ("key_text", [KIND, Raw(wire.encode("a" * 1984))], "a public key that is text"),
     )
     opening: Sequence[tuple[str, Item, str]] = (
         ("open_composite", [KIND, public], "a key to sign, with purpose open"),
         ("x25519_zero", [X_WING, open_key[:1184] + bytes(32)], "an X25519 half of low order: zero"),
-        ("x25519_one", [X_WING, open_key[:1184] + b"\x01" + bytes(31)], "an X25519 half of low order: one"),
         ("x25519_order_8", [X_WING, open_key[:1184] + spoil.X25519_ORDER_8], "an X25519 half of order 8"),
         ("x25519_non_canonical", [X_WING, open_key[:1184] + spoil.X25519_NINE_PLUS_P], "an X25519 half that is not canonical: the base point plus p"),
-        ("x25519_top_bit", [X_WING, open_key[:-1] + bytes([open_key[-1] | 0x80])], "an X25519 half with its top bit set"),
         ("mlkem_3329", [X_WING, out_of_range], "an ML-KEM coefficient of 3329"),
-        ("mlkem_4095", [X_WING, b"\xff\xff" + open_key[2:]], "an ML-KEM coefficient of 4095"),
-        ("x_wing_long", [X_WING, open_key + b"\0"], "a public key of 1217 bytes"),
     )
     for purpose, keys in (("seal", seal), ("open", opening)):
         for name, key, comment in keys:

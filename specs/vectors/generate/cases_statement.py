@@ -17,14 +17,9 @@ SEALER = w.PEOPLE["aigerim-seal"].signer("sealer")
 
 BAD_BODIES: Sequence[tuple[str, Changes, str]] = (
     ("extension_unknown", {"extensions": {"note": 1}}, "an extension that version 1 does not know"),
-    ("extensions_many", {"extensions": {f"~{i:02}": 1 for i in range(17)}}, "17 extensions"),
-    ("extensions_long", {"extensions": {"~": "a" * 4091}}, "extensions of 4097 bytes"),
     ("attachments_unsorted", {"attachments": [["b", b""], ["a", b""]]}, "attachments that are not sorted"),
     ("attachment_twice", {"attachments": [["a", b""], ["a", b""]]}, "two attachments of one kind"),
-    ("attachments_many", {"attachments": [[f"a{i}", b""] for i in range(9)]}, "nine attachments"),
-    ("attachment_large", {"attachments": [["a", bytes(65537)]]}, "an attachment of 65537 bytes"),
     ("time_beyond", {"sealed at": 253402300800}, "a time in the year 10000"),
-    ("digest_short", {"payload": bytes(31)}, "a digest of 31 bytes"),
     ("body_nine_items", {"more": None}, "an item too many"),
 )
 GOOD_BODIES: Sequence[tuple[str, Changes, str]] = (
@@ -64,10 +59,7 @@ def _form() -> Cases:
     yield TOPIC.good("good", LETTER.dispatch, "a dispatch")
     for name, raw, step, comment in (
         ("trailing", LETTER.dispatch + b"\0", 2, "a byte behind it"),
-        ("truncated", LETTER.dispatch[:-1], 2, "its last byte missing"),
         ("four_items", wire.encode([kind, body, signatures, None]), 2, "an item too many"),
-        ("two_items", wire.encode([kind, body]), 2, "without signatures"),
-        ("body_text", wire.encode([kind, "text", signatures]), 2, "a body that is no bin"),
         (
             "body_long_form",
             wire.encode([kind, Raw(b"\xc6" + len(body).to_bytes(4, "big") + body), signatures]),
@@ -75,22 +67,17 @@ def _form() -> Cases:
             "a body with a length in four bytes",
         ),
         ("other_type", _signed(SEALER, "valiza/v1/refusal"), 2, "signed as another type"),
-        ("unknown_type", _signed(SEALER, "valiza/v1/letter"), 2, "signed as a type that there is not"),
         ("next_version", _signed(SEALER, "valiza/v2/dispatch"), 2, "signed as a type of version 2"),
         ("unsigned", wire.encode([kind, body, []]), 3, "no signature"),
         ("two_signatures", wire.encode([kind, body, pair]), 3, "two signatures, each of which holds, where the type takes one"),
         ("signature_twice", wire.encode([kind, body, [signatures[0], signatures[0]]]), 3, "one signature twice"),
         ("signature_short", wire.encode([kind, body, [[header, signature[:-1]]]]), 3, "a signature of 3372 bytes"),
-        ("signature_long", wire.encode([kind, body, [[header, signature + b"\0"]]]), 3, "a signature of 3374 bytes"),
-        ("ed25519_only", wire.encode([kind, body, [[header, signature[3309:]]]]), 3, "only the Ed25519 half"),
-        ("mldsa_only", wire.encode([kind, body, [[header, signature[:3309]]]]), 3, "only the ML-DSA half"),
         (
             "header_long_form",
             _with_header(b"\x93" + b"\xd9\x06sealer" + b"".join(wire.encode(part) for part in fields[1:])),
             3,
             "a signer header with a longer spelling, signed",
         ),
-        ("header_four_items", _with_header(wire.encode([*fields, None])), 3, "a signer header with an item too many, signed"),
         ("header_short_digest", _with_header(wire.encode([fields[0], SEALER.named[:31], fields[2]])), 3, "a signer digest of 31 bytes, signed"),
         ("other_role", _signed(replace(SEALER, role="acknowledger")), 3, "a role of another type"),
     ):
@@ -108,7 +95,6 @@ def _signers() -> Cases:
         ("other_purpose", purpose, 4, "a credential to acknowledge, in the role of a sealer"),
         ("key_digest", replace(SEALER, key_digest=other_key), 4, "the digest of another public key in the signed header"),
         ("other_key", replace(SEALER, signs_with=dauren.seed), 5, "signed with a colleague's key"),
-        ("other_key_digest", replace(SEALER, key_digest=other_key, signs_with=dauren.seed), 4, "key substituted, and named as such"),
         ("mldsa_broken", spoil.spoilt(SEALER, spoil.flip(100)), 5, "only the Ed25519 half holds"),
         ("ed25519_broken", spoil.spoilt(SEALER, spoil.flip(3309)), 5, "only the ML-DSA half holds"),
         ("ed25519_larger_s", spoil.spoilt(SEALER, spoil.larger_s), 5, "S + L in the place of S"),
@@ -132,7 +118,6 @@ def _half_of(seed: bytes) -> spoil.Change:
 
 def _bodies() -> Cases:
     yield TOPIC.bad("body_trailing", _signed(SEALER, body=_body() + b"\0"), "malformed @ statement 6", "a byte behind the body, signed")
-    yield TOPIC.bad("body_no_object", _signed(SEALER, body=b""), "malformed @ statement 6", "an empty body, signed")
     changed = _signed(SEALER, body=_body()).replace(_body(), spoil.flip(60)(_body()))
     yield TOPIC.bad("body_changed", changed, "not authentic @ statement 5", "one bit of the body changed afterwards")
     trailing = wire.encode([TYPE, _body() + b"\0", _parts()[2]])

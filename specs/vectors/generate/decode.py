@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TypeAlias, TypeVar
 
 from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_scalarmult
+
 from outcome import Malformed
 from wire import encode
 
@@ -53,7 +55,7 @@ class _Parser:
             return {0xC0: None, 0xC2: False, 0xC3: True}[marker]
         if marker in _INTEGERS:
             return self.integer(marker)
-        if marker >= 0xE0 or marker not in _SIZED and marker >= 0xC0:
+        if marker >= 0xE0 or (marker not in _SIZED and marker >= 0xC0):
             raise Malformed(f"type {marker:#x} is not allowed")
         return self.sized(marker, depth)
 
@@ -199,7 +201,7 @@ def optional(value: Value, shape: Callable[[Value], T]) -> T | None:
 def ascending(values: Sequence[T], key: Callable[[T], bytes | tuple[bytes, ...] | int]) -> None:
     """Strictly ascending, so distinct too."""
     keys = [key(value) for value in values]
-    need(all(a < b for a, b in zip(keys, keys[1:], strict=False)), "not strictly ascending")  # type: ignore[operator]
+    need(all(a < b for a, b in pairwise(keys)), "not strictly ascending")  # type: ignore[operator]
 
 
 def body(value: Value) -> tuple[str, str]:

@@ -2,22 +2,37 @@
 
     python specs/vectors/generate/generate.py
 
-Everything comes from fixed seeds, so the files come out the same each time.
+Everything comes from fixed seeds, so the files come out the same each time. README.md beside the vectors says how they look.
 """
 
 from __future__ import annotations
 
 import cases_agreement
+import cases_answers
 import cases_credential
 import cases_encoding
 import cases_envelope
+import cases_payload
+import cases_receipt
 import cases_roster
+import cases_splice
 import cases_statement
 from cases import WORLD, Case
 from reader import VECTORS
 from reader import WORLD as FOLDER
 
-MODULES = (cases_encoding, cases_statement, cases_credential, cases_roster, cases_agreement, cases_envelope)
+MODULES = (
+    cases_encoding,
+    cases_statement,
+    cases_credential,
+    cases_roster,
+    cases_agreement,
+    cases_envelope,
+    cases_payload,
+    cases_splice,
+    cases_answers,
+    cases_receipt,
+)
 
 
 def all_cases() -> list[Case]:

@@ -39,7 +39,7 @@ class Envelope:
     carriers: Sequence[Carrier] = (Carrier(),)
     agreement: w.Agreement = w.OPEN
     sealer: w.Credential = w.PEOPLE["aigerim-seal"]
-    addressees: Sequence[w.Credential] = (w.PEOPLE["alena-open"], w.PEOPLE["bahdan-open"])
+    addressees: Sequence[w.Credential] = (w.PEOPLE["alena-open"],)
     destination: tuple[str, str] = w.BY_MFA
     confirming: tuple[str, str] = w.BY_MFA
     code: str = "s"
@@ -281,7 +281,13 @@ def proof(salt: bytes, dispatch: bytes, manifest: bytes, openings: Sequence[byte
 
 
 def rewrap(
-    built: Built, by: str, recipient: w.Credential, fields: Mapping[str, Item] | None = None, signer: Signer | None = None, point: bytes | None = None
+    built: Built,
+    by: str,
+    recipient: w.Credential,
+    fields: Mapping[str, Item] | None = None,
+    *,
+    signer: Signer | None = None,
+    point: bytes | None = None,
 ) -> bytes:
     """envelope.md, Detached stanza: *by* is the name of an officer with `open` and `acknowledge` credentials."""
     wrapped = built.wrapped(recipient, f"rewrap/{recipient.name}", point)

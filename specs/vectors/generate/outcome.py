@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Outcome(Exception):  # noqa: N818 - named for what is wrong
+class Outcome(Exception):
     """Reading stopped: *expect* is the word of a vector's head, *step* the step of the page that describes the object."""
 
     expect = ""
@@ -49,7 +49,7 @@ class Incomplete(Outcome):
 
 @contextmanager
 def step(number: int | str, *, otherwise: bool = False) -> Iterator[None]:
-    """Name the step that a failure inside belongs to; an outer step overrides an inner one, unless it is only for failures *otherwise* without one."""
+    """Name the step that a failure inside belongs to; an outer step overrides an inner one, unless it is for failures *otherwise* without."""
     try:
         yield
     except Outcome as outcome:

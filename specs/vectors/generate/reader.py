@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import answers
 import decode as d
+import opening
 import reading
 import treaty
 import trust
@@ -110,39 +112,21 @@ def read(vector: Vector) -> Result:
         d.decode(raw)
         return Result("success")
     world = world_of(vector)
-    match kind:
-        case "root":
-            trust.read_root(raw, world.trust)
-        case "credential":
-            trust.read_credential(raw, world.trust)
-        case "roster":
-            _read_roster(vector, world)
-        case "agreement":
-            treaty.read_agreement(raw, world.trust)
-        case "termination":
-            treaty.read_termination(raw, world.trust, world.agreements)
-        case "statement":
-            _read_statement(raw, world)
-        case "envelope":
-            return _read_envelope(vector, world)
-        case "rewrap":
-            _read_rewrap(vector, world)
-        case "acknowledgement" | "refusal":
-            with step(3):
-                answer = answers.read_answer(raw, kind, world)
-            answers.judge(answer, world)
-        case "receipt":
-            envelope = next(iter(vector.files("with")), None)
-            receipt = answers.read_receipt(raw, world, record_of(vector), envelope)
-            return Result(receipt.expect, verdict=receipt.verdict)
-        case _:
-            raise ValueError(kind)
-    return Result("success")
+    if kind in STATEMENTS:
+        STATEMENTS[kind](vector, world)
+        return Result("success")
+    if kind == "envelope":
+        return _read_envelope(vector, world)
+    if kind == "receipt":
+        receipt = answers.read_receipt(raw, world, record_of(vector), next(iter(vector.files("with")), None))
+        return Result(receipt.expect, verdict=receipt.verdict)
+    raise ValueError(kind)
 
 
-def _read_statement(raw: bytes, world: reading.World) -> None:
-    """Vectors of statements are dispatches: type, signatures, and the body's form."""
-    reading.read_dispatch(raw, world.trust)
+def _read_answer(vector: Vector, world: reading.World) -> None:
+    with step(3):
+        answer = answers.read_answer(vector.raw, vector.one("object"), world)
+    answers.judge(answer, world)
 
 
 def _read_roster(vector: Vector, world: reading.World) -> None:
@@ -157,7 +141,7 @@ def _read_envelope(vector: Vector, world: reading.World) -> Result:
         reading.verify(vector.raw, world)
         return Result("success")
     rewrap = next(iter(vector.files("rewrap")), None)
-    opened = reading.open_envelope(vector.raw, world, rewrap)
+    opened = opening.open_envelope(vector.raw, world, rewrap)
     return Result("success", payload=hashlib.sha256(b"".join(opened.plaintexts)).hexdigest())
 
 
@@ -165,11 +149,25 @@ def _read_rewrap(vector: Vector, world: reading.World) -> None:
     """A rewrap is read with its envelope, and opened by it where an identity is given."""
     (envelope,) = vector.files("with")
     if world.identities:
-        reading.open_envelope(envelope, world, vector.raw)
+        opening.open_envelope(envelope, world, vector.raw)
         return
     found, agreement = reading.verify_dispatch(envelope, world)
     with step("rewrap"):
         reading.rewrapped(vector.raw, found, agreement, world)
+
+
+# What is read with success or an exception; vectors of statements are dispatches.
+STATEMENTS: dict[str, Callable[[Vector, reading.World], object]] = {
+    "statement": lambda vector, world: reading.read_dispatch(vector.raw, world.trust),
+    "root": lambda vector, world: trust.read_root(vector.raw, world.trust),
+    "credential": lambda vector, world: trust.read_credential(vector.raw, world.trust),
+    "roster": _read_roster,
+    "agreement": lambda vector, world: treaty.read_agreement(vector.raw, world.trust),
+    "termination": lambda vector, world: treaty.read_termination(vector.raw, world.trust, world.agreements),
+    "rewrap": _read_rewrap,
+    "acknowledgement": _read_answer,
+    "refusal": _read_answer,
+}
 
 
 def outcome(vector: Vector) -> Result:

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
-import wire
 from nacl.bindings import (
     crypto_core_ed25519_add,
     crypto_core_ed25519_scalar_add,
@@ -15,6 +14,8 @@ from nacl.bindings import (
     crypto_scalarmult_ed25519_base_noclamp,
     crypto_sign_seed_keypair,
 )
+
+import wire
 
 Change = Callable[[bytes], bytes]
 

@@ -222,7 +222,7 @@ def _subset(value: d.Value, defined: Collection[str]) -> list[str]:
 
 def _padding(value: d.Value) -> tuple[str, int]:
     items = d.array(value, 1, 2)
-    if items == ["none"] or items == ["padme"]:
+    if items in (["none"], ["padme"]):
         return str(items[0]), 0
     rule, multiple = d.fields(value, 2)
     d.one_of(rule, ("multiple",))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import decode as d
-import wire
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import BadSignatureError
+
+import decode as d
+import wire
 from outcome import NotAuthentic, Refused, step
 
 MIB = 1 << 20

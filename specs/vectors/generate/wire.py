@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
-import mldsa
 from blake3 import blake3
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from nacl.bindings import crypto_scalarmult_base, crypto_sign, crypto_sign_seed_keypair
+
+import mldsa
 from xwing import hpke_seal
 
 MAGIC = bytes.fromhex("89564C5A0D0A1A0A")
@@ -55,7 +57,7 @@ def _integer(value: int) -> bytes:
     raise ValueError(value)
 
 
-def encode(item: Item) -> bytes:
+def encode(item: Item) -> bytes:  # noqa: PLR0911 - one for each type
     """encoding.md, "The one spelling"; map keys are written in the order given, so sorting them is the caller's duty."""
     match item:
         case None:
@@ -105,8 +107,6 @@ def xwing_halves(seed: bytes) -> tuple[bytes, bytes]:
 
 @lru_cache(maxsize=1024)
 def xwing_public(seed: bytes) -> bytes:
-    from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
-
     mlkem_seed, scalar = xwing_halves(seed)
     return MLKEM768PrivateKey.from_seed_bytes(mlkem_seed).public_key().public_bytes_raw() + crypto_scalarmult_base(scalar)
 
@@ -179,8 +179,8 @@ def hkdf_sha256(key: bytes, info: bytes) -> bytes:
     return hmac.digest(hmac.digest(bytes(32), key, "sha256"), info + b"\1", "sha256")
 
 
-def cobblestone(key: bytes, context: bytes, plaintext: bytes, salt: bytes, final: bool = True) -> bytes:
-    """Cobblestone-256 (C2SP chunked-encryption) with a given salt; without *final* the last, short chunk is left out."""
+def cobblestone(key: bytes, context: bytes, plaintext: bytes, salt: bytes) -> bytes:
+    """Cobblestone-256 (C2SP chunked-encryption) with a given salt."""
     info = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0" + salt + context
     derived, block = b"", b""
     for counter in (1, 2):
@@ -188,7 +188,7 @@ def cobblestone(key: bytes, context: bytes, plaintext: bytes, salt: bytes, final
         derived += block
     cipher, base, commitment = AESGCM(derived[:32]), int.from_bytes(derived[32:44], "big"), derived[44:76]
     out = [salt, commitment]
-    for number in range(len(plaintext) // CHUNK + (1 if final else 0)):
+    for number in range(len(plaintext) // CHUNK + 1):
         nonce = (base ^ number).to_bytes(12, "big")
         out.append(cipher.encrypt(nonce, plaintext[number * CHUNK : (number + 1) * CHUNK], b""))
     return b"".join(out)

@@ -53,7 +53,7 @@ class Root:
     @property
     def seed(self) -> bytes:
         """The two seeds of its key."""
-        return wire.draw(f"root/{self.party}{self.tag}", 64)
+        return wire.draw(f"key/root {self.party}{self.tag}", 64)
 
     def body(self) -> bytes:
         """credential.md, Root."""
@@ -200,7 +200,7 @@ by_kgb = Credential("by-kgb", BY_KGB, "certify", by_mfa, "ov", valid=(FROM, when
 
 def officer(name: str, purpose: str, clearance: str | None = "ov", valid: tuple[int, int] = (FROM, UNTIL), subject: str = "") -> Credential:
     """A credential of an officer; the first part of the name says the body, by the table of bodies."""
-    person = name.split("-")[0]
+    person = name.split("-", maxsplit=1)[0]
     issuer = ISSUERS[person]
     return Credential(name, issuer.place, purpose, issuer, clearance, valid=valid, subject=subject)
 
