@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test quick lint format types layers vectors bench lock wheel clean
+.PHONY: help demo test quick lint format types layers docs vectors bench lock wheel clean
 
 help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ lint: $(READY)  ## ruff, mypy and the layers
 
 types: $(READY)  ## mypy --strict on the product, then on tests and scripts
 	$(BIN)/mypy $(PACKAGES:%=-p valiza.%)
-	$(BIN)/mypy tests $(wildcard bench/*.py $(GENERATE)/*.py)
+	$(BIN)/mypy tests $(wildcard bench/*.py docs/*.py $(GENERATE)/*.py)
 
 layers: $(READY)  ## who may import whom
 	$(BIN)/lint-imports --no-cache --no-logo
@@ -41,6 +41,10 @@ layers: $(READY)  ## who may import whom
 format: $(READY)  ## rewrite the sources in the agreed form
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
+
+docs: $(READY)  ## write the man page and the examples in the specs anew
+	$(BIN)/python docs/make_man.py
+	$(BIN)/python docs/make_examples.py
 
 vectors: $(READY)  ## generate specs/vectors again
 	$(BIN)/python $(GENERATE)/generate.py

@@ -8,6 +8,7 @@ import click
 
 from valiza.cli.options import (
     FILE,
+    OrderedGroup,
     Text,
     as_json,
     as_officer,
@@ -160,7 +161,7 @@ def countersign(answer: Path, envelope: Path, output: Path, home: Path | None, o
     emit(facts, json_=json_, people=in_brief(facts), output=output)
 
 
-@click.group()
+@click.group(cls=OrderedGroup)
 def receipt() -> None:
     """Receipts: countersigned answers."""
 

@@ -11,6 +11,7 @@ import click
 
 from valiza.cli.options import (
     FILE,
+    OrderedGroup,
     as_json,
     command_epilog,
     home_option,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 DAY = 86400
 
 
-@click.group()
+@click.group(cls=OrderedGroup)
 def office() -> None:
     """Make and show an office: the folder with one body's keys, credentials, agreements and register."""
 
@@ -191,7 +192,7 @@ def show_office(home: Path | None, json_: bool) -> None:
     _show_office(str(home), open_office(home), json_=json_)
 
 
-@click.group()
+@click.group(cls=OrderedGroup)
 def credential() -> None:
     """Certify officers of this body, and show credentials."""
 
@@ -257,7 +258,7 @@ def list_credentials(home: Path | None, json_: bool) -> None:
     emit(facts, json_=json_)
 
 
-@click.group()
+@click.group(cls=OrderedGroup)
 def roster() -> None:
     """Publish this party's roster, and import the other party's."""
 
@@ -340,7 +341,7 @@ def show_rosters(home: Path | None, json_: bool) -> None:
     emit({name: _roster_facts(shown) for name, shown in rosters.items()}, json_=json_)
 
 
-@click.group()
+@click.group(cls=OrderedGroup)
 def agreement() -> None:
     """Agreements: the treaty as data. A draft comes with Valiza: kz-by."""
 

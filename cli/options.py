@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FILE",
+    "OrderedGroup",
     "Text",
     "as_json",
     "as_officer",
@@ -38,6 +39,14 @@ __all__ = [
 ]
 
 FILE = click.Path(path_type=Path)
+
+
+class OrderedGroup(click.Group):
+    """A group whose help lists its commands in the order of the work; click would sort them."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Names as they were added."""
+        return list(self.commands)
 
 
 class Text(click.ParamType[str]):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from valiza.cli.options import as_json, as_officer, command_epilog, home_option, now, open_office, passphrase_fd
+from valiza.cli.options import OrderedGroup, as_json, as_officer, command_epilog, home_option, now, open_office, passphrase_fd
 from valiza.cli.render import emit, manifest_facts, utc
 from valiza.cli.sending import named_envelope
 
@@ -21,7 +21,7 @@ STANDINGS = (
 )
 
 
-@click.group()
+@click.group(cls=OrderedGroup)
 def register() -> None:
     """The register: what was sent and received, answered, and what is outstanding."""
 

@@ -108,13 +108,17 @@ def open_carrier(path: Path) -> BinaryIO:
         Unavailable: it cannot be read.
     """
     with storage_errors(path):
-        if path.is_symlink():
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
             message = f"{str(path)!r} is a symbolic link; a carrier is a regular file"
             raise Refused(message, "name the file that it points to")
+        if not stat.S_ISREG(mode):
+            message = f"{str(path)!r} is not a regular file"
+            raise Refused(message)
         # O_NONBLOCK: opening a named pipe must not wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            message = f"{str(path)!r} is not a regular file"
+            message = f"{str(path)!r} is no regular file any more"
             raise Refused(message)
         return os.fdopen(descriptor, "rb", buffering=0)

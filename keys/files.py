@@ -98,9 +98,21 @@ def _unnamed(folder: Path, mode: int) -> tuple[BinaryIO, Path | None, Path | Non
         except OSError as error:
             if error.errno not in _NO_UNNAMED or not folder.is_dir():
                 raise
-    temporary = folder / f"{PREFIX}{secrets.token_hex(8)}"
-    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    return os.fdopen(descriptor, "w+b", buffering=0), temporary, temporary
+    while True:
+        temporary = folder / f"{PREFIX}{secrets.token_hex(8)}"
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        if _claim(descriptor, temporary):
+            return os.fdopen(descriptor, "w+b", buffering=0), temporary, temporary
+        os.close(descriptor)
+
+
+def _claim(descriptor: int, path: Path) -> bool:
+    """Lock what was just made, so that `sweep` leaves it alone; False if a sweep was quicker and it is gone."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _link(source: Path | str, path: Path) -> None:
@@ -134,11 +146,8 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     require_new(path)
     with storage_errors(path):
-        work = path.parent / f"{PREFIX}{secrets.token_hex(8)}"
-        work.mkdir(mode=0o700)
-        lock = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
+        work, lock = _private_folder(path.parent)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         yield work
         with storage_errors(path):
             os.fsync(lock)
@@ -150,6 +159,20 @@ def new_folder(path: Path) -> Iterator[Path]:
         os.close(lock)
         if os.path.lexists(work):
             shutil.rmtree(work, ignore_errors=True)
+
+
+def _private_folder(parent: Path) -> tuple[Path, int]:
+    """A new 0700 folder in `parent`, and the descriptor that locks it."""
+    while True:
+        work = parent / f"{PREFIX}{secrets.token_hex(8)}"
+        work.mkdir(mode=0o700)
+        try:
+            lock = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:  # a sweep was quicker
+            continue
+        if _claim(lock, work):
+            return work, lock
+        os.close(lock)
 
 
 def sweep(folder: Path) -> list[Path]:

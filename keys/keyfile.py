@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from valiza.keys import labels
 from valiza.keys.encoding import pack, unpack
-from valiza.keys.errors import Malformed, NoKey
+from valiza.keys.errors import Malformed, NoKey, Usage
 from valiza.keys.fields import array, blob, integer, one_of
 from valiza.keys.files import new_file, read_file
 from valiza.keys.recipient import ENCRYPTION_SEED_BYTES, Identity
@@ -107,5 +107,9 @@ def _unsealed(secret: bytes, header: bytes, kdf: object, passphrase: Callable[[]
 def _stretched(passphrase: str, salt: bytes, cost: Argon2Cost) -> bytes:
     from nacl.bindings import crypto_pwhash_alg  # noqa: PLC0415 - only with passphrases
 
-    text = unicodedata.normalize("NFC", passphrase).encode("utf-8")
+    try:
+        text = unicodedata.normalize("NFC", passphrase).encode("utf-8")
+    except UnicodeEncodeError as error:
+        message = "the passphrase is not text in UTF-8"
+        raise Usage(message) from error
     return crypto_pwhash_alg(32, text, salt, cost.passes, cost.memory_kib * 1024, 2)  # 2: Argon2id 1.3
