@@ -164,7 +164,7 @@ class PayloadWriter(_Pass):
         total = 0
         while True:
             buffer = self._sources.take()
-            count = source.readinto(buffer) or 0  # type: ignore[attr-defined] # raw files have it
+            count = _read_into(source, buffer)
             total += count
             result = self._results.take()
             written = encryptor.update_into(buffer[:count], result)
@@ -267,11 +267,24 @@ class PayloadReader(_Pass):
         write_all(out, data)
 
     def _fill(self, buffer: memoryview) -> int:
-        count = self._source.readinto(buffer) or 0  # type: ignore[attr-defined] # raw files have it
+        count = _read_into(self._source, buffer)
         if count == 0:
             message = "the envelope became shorter while it was read"
             raise NotAuthentic(message)
         return count
+
+
+def _read_into(source: BinaryIO, buffer: memoryview) -> int:
+    """Fill a buffer, as far as one read of an unbuffered file does; 0 at the end.
+
+    Raises:
+        Unavailable: it cannot be read.
+    """
+    try:
+        return source.readinto(buffer) or 0  # type: ignore[attr-defined] # raw files have it
+    except OSError as error:
+        message = f"reading failed: {(error.strerror or str(error)).lower()}"
+        raise Unavailable(message) from error
 
 
 def write_all(out: BinaryIO, data: memoryview) -> None:

@@ -77,24 +77,24 @@ def open_new_file(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
     """
     require_new(path)
     with storage_errors(path):
-        file, source, temporary = _unnamed(path.parent, mode)
+        file, temporary = _unnamed(path.parent, mode)
     try:
         with file:
             yield file
             with storage_errors(path):
                 file.flush()
                 os.fsync(file.fileno())
-                _link(source or f"/proc/self/fd/{file.fileno()}", path)
+                _link(temporary or f"/proc/self/fd/{file.fileno()}", path)
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
 
 
-def _unnamed(folder: Path, mode: int) -> tuple[BinaryIO, Path | None, Path | None]:
-    """A file without a name in `folder`, or where the file system has none such, one with a temporary name (returned twice: to link, to remove)."""
+def _unnamed(folder: Path, mode: int) -> tuple[BinaryIO, Path | None]:
+    """A file without a name in `folder`; where the file system has none such, a file with a temporary name, which is returned too."""
     if os.path.isdir("/proc/self/fd"):  # noqa: PTH112 - a constant path
         try:
-            return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, mode), "w+b", buffering=0), None, None
+            return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, mode), "w+b", buffering=0), None
         except OSError as error:
             if error.errno not in _NO_UNNAMED or not folder.is_dir():
                 raise
@@ -102,7 +102,7 @@ def _unnamed(folder: Path, mode: int) -> tuple[BinaryIO, Path | None, Path | Non
         temporary = folder / f"{PREFIX}{secrets.token_hex(8)}"
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         if _claim(descriptor, temporary):
-            return os.fdopen(descriptor, "w+b", buffering=0), temporary, temporary
+            return os.fdopen(descriptor, "w+b", buffering=0), temporary
         os.close(descriptor)
 
 
