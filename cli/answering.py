@@ -22,7 +22,7 @@ from valiza.cli.options import (
     trust_options,
 )
 from valiza.cli.render import answer_facts, as_of, dispatch_facts, emit, in_brief, receipt_facts, utc
-from valiza.cli.terminal import complain
+from valiza.cli.terminal import complain, passphrase_source
 from valiza.keys.errors import Usage
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def acknowledge(
     if str(output) != "-":
         require_new(output)
     made = acknowledge_envelope(
-        open_office(home, passphrase_fd),
+        open_office(home, passphrase_source(passphrase_fd)),
         envelope,
         output,
         officer=officer,
@@ -125,7 +125,14 @@ def refuse(
     if str(output) != "-":
         require_new(output)
     made = refuse_envelope(
-        open_office(home, passphrase_fd), envelope, output, officer=officer, reason=reason, comment=comment, number=number, at=now()
+        open_office(home, passphrase_source(passphrase_fd)),
+        envelope,
+        output,
+        officer=officer,
+        reason=reason,
+        comment=comment,
+        number=number,
+        at=now(),
     )
     facts = {"refusal": str(output), "verified": answer_facts(made.answer)}
     emit(facts, json_=json_, people=in_brief(facts), output=output)
@@ -151,7 +158,7 @@ def countersign(answer: Path, envelope: Path, output: Path, home: Path | None, o
 
     if str(output) != "-":
         require_new(output)
-    at_office = open_office(home, passphrase_fd)
+    at_office = open_office(home, passphrase_source(passphrase_fd))
     made = countersign_answer(at_office, answer, envelope, output, officer=officer, at=now())
     facts = {
         "receipt": str(output),

@@ -49,7 +49,9 @@ class _Demo:
         argv = ["valiza", *map(str, arguments)]
         say(f"{len(self.steps) + 1:2}. {step}, by {who}")
         say(f"    $ {safe(shlex.join(argv))}")
-        done = subprocess.run([sys.executable, "-m", "valiza.cli", *argv[1:]], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)  # noqa: S603 - our own command
+        # -P: nothing that lies in the current folder is imported.
+        command = [sys.executable, "-P", "-m", "valiza.cli", *argv[1:]]
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)  # noqa: S603 - our own command
         self.steps.append({"step": step, "argv": argv, "exit": done.returncode})
         if done.returncode:
             raise _step_failed(step, done)

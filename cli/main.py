@@ -107,8 +107,7 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - the table has one r
     except click.exceptions.Abort:
         complain("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains once more at its end
+    except (BrokenPipeError, SystemExit):  # click ends so, too, when nobody reads what it prints
         return UNAVAILABLE
     except OSError as error:
         complain(f"{error.filename or 'input or output'!r}: {(error.strerror or str(error)).lower()}")
@@ -139,5 +138,6 @@ def _interrupt(_signal: int, _frame: object) -> NoReturn:
 def main() -> NoReturn:
     """The console script. A request to end is an interruption: what is half done is removed on the way out."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
+            signal.signal(number, _interrupt)
     sys.exit(run(sys.argv[1:]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +24,12 @@ from valiza.cli.options import (
     typed,
 )
 from valiza.cli.render import as_of, credential_facts, emit, utc
-from valiza.cli.terminal import passphrase_source, safe, say, warn
+from valiza.cli.terminal import passphrase_source, safe, say, terminal_present, warn
 from valiza.keys.errors import Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from valiza.envelope.profile import Profile
     from valiza.keys.roster import Roster
     from valiza.office.founding import NewOfficer
@@ -75,12 +76,13 @@ def _names(values: tuple[str, ...], otherwise: str) -> dict[str, str]:
         return fields.names(found or {"en": otherwise}, "name")
 
 
-def _new_passphrase(unprotected: bool, descriptor: int | None) -> str | None:
+def _new_passphrase(unprotected: bool, descriptor: int | None, source: Callable[[], str]) -> str | None:
+    """Passphrase for new keys: asked twice where a person is asked, since a typing mistake would make keys that nobody can use."""
     if unprotected:
         return None
-    if descriptor is None and "VALIZA_PASSPHRASE" not in os.environ and sys.stdin.isatty():
+    if descriptor is None and "VALIZA_PASSPHRASE" not in os.environ and terminal_present():
         return str(click.prompt("Passphrase for the new keys", hide_input=True, confirmation_prompt=True, err=True))
-    return passphrase_source(descriptor)()
+    return source()
 
 
 @office.command(
@@ -136,8 +138,9 @@ def init(
         message = "the party's degrees are missing"
         raise Usage(message, "give --degrees CODE,…, the most secret first")
     require_new(home)
-    passphrase = _new_passphrase(unprotected, passphrase_fd)
-    root = open_office(root_office, passphrase_fd) if root_office is not None else None
+    source = passphrase_source(passphrase_fd)
+    passphrase = _new_passphrase(unprotected, passphrase_fd, source)
+    root = open_office(root_office, source) if root_office is not None else None
     codes = tuple(degrees.split(",")) if degrees else ()
     with typed("--degrees"):
         for code in codes:
@@ -212,8 +215,9 @@ def issue(officer: str, validity: int, unprotected: bool, home: Path | None, pas
     """Make keys and credentials for an officer. They count once a roster with them is published and imported."""
     from valiza.office.founding import certify_officer
 
-    at_office = open_office(home, passphrase_fd)
-    passphrase = _new_passphrase(unprotected, passphrase_fd)
+    source = passphrase_source(passphrase_fd)
+    at_office = open_office(home, source)
+    passphrase = _new_passphrase(unprotected, passphrase_fd, source)
     issued = certify_officer(at_office, _officer(officer), at=now(), validity=validity * DAY, random=os.urandom, passphrase=passphrase)
     emit({"issued": [credential_facts(c) for c in issued]}, json_=json_)
     _warn_unprotected(unprotected)
@@ -286,7 +290,7 @@ def publish(output: Path, validity: int, home: Path | None, passphrase_fd: int |
     from valiza.office.founding import publish_roster
 
     require_new(output)
-    published = publish_roster(open_office(home, passphrase_fd), at=now(), validity=validity * DAY)
+    published = publish_roster(open_office(home, passphrase_source(passphrase_fd)), at=now(), validity=validity * DAY)
     new_file(output, published.raw, 0o644)
     emit({"roster": str(output), **_roster_facts(published)}, json_=json_)
 
@@ -456,7 +460,7 @@ def sign_agreement(source: str, output: Path, home: Path | None, passphrase_fd: 
     from valiza.office.trusting import digest_of, sign
 
     require_new(output)
-    signed = sign(open_office(home, passphrase_fd), _source(source))
+    signed = sign(open_office(home, passphrase_source(passphrase_fd)), _source(source))
     new_file(output, signed.statement.raw, 0o644)
     emit({"agreement": str(output), "id": signed.profile.id, "digest": digest_of(signed.profile).hex(), "complete": signed.complete}, json_=json_)
 
@@ -499,7 +503,7 @@ def terminate(name: str, takes_effect: str, output: Path, home: Path | None, pas
     from valiza.office.trusting import terminate_agreement
 
     require_new(output)
-    ended = terminate_agreement(open_office(home, passphrase_fd), name, at=now(), takes_effect_at=parse_time(takes_effect))
+    ended = terminate_agreement(open_office(home, passphrase_source(passphrase_fd)), name, at=now(), takes_effect_at=parse_time(takes_effect))
     new_file(output, ended.raw, 0o644)
     emit({"termination": str(output), "agreement": ended.agreement.hex(), "takes_effect_at": utc(ended.takes_effect_at)}, json_=json_)
     say(f"valiza: adopt it here and send it to the other party: valiza agreement adopt {safe(output)}")

@@ -87,7 +87,10 @@ home_option = click.option("--home", type=FILE, envvar="VALIZA_HOME", metavar="D
 as_officer = click.option("--as", "officer", envvar="VALIZA_AS", metavar="NAME", help="The officer who acts (or VALIZA_AS).")
 as_json = click.option("--json", "json_", is_flag=True, help="Print the result as one JSON object.")
 passphrase_fd = click.option(
-    "--passphrase-fd", type=int, metavar="N", help="Read the passphrase of the keys from file descriptor N (or VALIZA_PASSPHRASE, or a prompt)."
+    "--passphrase-fd",
+    type=click.IntRange(0, 2**31 - 1),
+    metavar="N",
+    help="Read the passphrase of the keys from file descriptor N (or VALIZA_PASSPHRASE, or a prompt).",
 )
 
 
@@ -107,7 +110,7 @@ def trust_options(command: Any) -> Any:  # noqa: ANN401 - a decorator of click's
     return command
 
 
-def open_office(home: Path | None, descriptor: int | None = None) -> Office:
+def open_office(home: Path | None, passphrase: Callable[[], str] | None = None) -> Office:
     """The office named by --home or VALIZA_HOME; what killed commands left in it is removed, and told.
 
     Raises:
@@ -119,7 +122,7 @@ def open_office(home: Path | None, descriptor: int | None = None) -> Office:
     if home is None:
         message = "no office was named"
         raise Usage(message, "give --home DIR, or set VALIZA_HOME; make one with: valiza office init")
-    office = Office(home, passphrase_source(descriptor))
+    office = Office(home, passphrase or passphrase_source(None))
     for left in office.sweep():
         say(f"valiza: removed what an interrupted command left: {safe(left)}")
     return office

@@ -32,7 +32,7 @@ from valiza.cli.render import (
     route_facts,
     utc,
 )
-from valiza.cli.terminal import progress, safe, say
+from valiza.cli.terminal import passphrase_source, progress, safe, say
 from valiza.keys.errors import Malformed, Usage
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def open_(envelope: Path, output: Path, rewrap: Path | None, home: Path | None, 
     if str(output) == "-":
         message = "carriers are written to a folder"
         raise Usage(message, "give -o DIR")
-    at_office = open_office(home, passphrase_fd)
+    at_office = open_office(home, passphrase_source(passphrase_fd))
     require_new(output)
     for left in sweep(output.parent):
         say(f"valiza: removed what an interrupted command left: {safe(left)}")
@@ -227,6 +227,6 @@ def rewrap(envelope: Path, to: str, output: Path, home: Path | None, officer: st
     """Write a detached stanza beside the unaltered envelope, by which another officer of this body can open it (open --rewrap)."""
     from valiza.office.receiving import pass_on
 
-    made = pass_on(open_office(home, passphrase_fd), envelope, output, officer=officer, to=to, at=now())
+    made = pass_on(open_office(home, passphrase_source(passphrase_fd)), envelope, output, officer=officer, to=to, at=now())
     facts = {"rewrap": str(output), "from": credential_facts(made.addressee), "to": credential_facts(made.recipient)}
     emit(facts, json_=json_, people=in_brief(facts), output=output)

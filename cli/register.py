@@ -9,6 +9,7 @@ import click
 from valiza.cli.options import OrderedGroup, as_json, as_officer, command_epilog, home_option, now, open_office, passphrase_fd
 from valiza.cli.render import emit, manifest_facts, utc
 from valiza.cli.sending import named_envelope
+from valiza.cli.terminal import passphrase_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,10 +70,10 @@ def list_(direction: str | None, verdict: str | None, home: Path | None, json_: 
 @passphrase_fd
 @as_json
 def show(envelope: str, with_manifest: bool, home: Path | None, officer: str | None, passphrase_fd: int | None, json_: bool) -> None:
-    """Show the entries of an envelope, named by its file or id, in order."""
+    """Show the entries of an envelope, named by its file, id or number, in order."""
     from valiza.office.sending import find_dispatch, kept_manifest
 
-    at_office = open_office(home, passphrase_fd)
+    at_office = open_office(home, passphrase_source(passphrase_fd))
     digest = find_dispatch(at_office, named_envelope(envelope))
     entries = [
         {

@@ -11,7 +11,7 @@ import click
 
 from valiza.cli.options import FILE, Text, as_json, as_officer, command_epilog, home_option, now, open_office, passphrase_fd
 from valiza.cli.render import agreement_facts, credential_facts, emit, in_brief, mark_text, route_facts, utc
-from valiza.cli.terminal import ask, progress, safe, say
+from valiza.cli.terminal import ask, passphrase_source, progress, safe, say
 from valiza.keys.errors import Refused, Usage
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def seal(
         single=single,
         keep_for=keep_for,
     )
-    at_office = open_office(home, passphrase_fd)
+    at_office = open_office(home, passphrase_source(passphrase_fd))
     plan = plan_sealing(at_office, order, at=now())
     total = _require_sources(order)
     facts = _plan_facts(plan)
@@ -296,8 +296,9 @@ def _show_plan(facts: dict[str, Any]) -> None:
 
 
 def named_envelope(text: str) -> str | Path:
-    """An envelope named by its file, or by its id."""
-    return text if re.fullmatch(r"[0-9a-f]{64}", text) and not Path(text).exists() else Path(text)
+    """An envelope named by its file, by the beginning of its id (8 digits at least), or by the office's number."""
+    named = re.fullmatch(r"[0-9a-f]{8,64}|[A-Z][A-Z0-9-]*/[0-9]{4}/(in|out)/[0-9]+", text)
+    return text if named and not Path(text).exists() else Path(text)
 
 
 @click.command(
@@ -308,7 +309,7 @@ def named_envelope(text: str) -> str | Path:
 @home_option
 @as_json
 def withdraw(envelope: str, reason: str, home: Path | None, json_: bool) -> None:
-    """Record that an envelope sealed here, named by its file or id, was never sent. Its entry stays, and is closed."""
+    """Record that an envelope sealed here, named by its file, id or number, was never sent. Its entry stays, and is closed."""
     from valiza.office.sending import withdraw as withdraw_envelope
 
     digest = withdraw_envelope(open_office(home), named_envelope(envelope), reason=reason, at=now())

@@ -59,7 +59,7 @@ def _cut(text: str) -> str:
 
 def terminal_present() -> bool:
     """Whether a person can be asked."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))  # a daemon may have closed them
 
 
 def ask(question: str, *, otherwise: str) -> bool:
@@ -119,7 +119,7 @@ def _read_passphrase(descriptor: int | None) -> str:
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     """A progress line for long work on a terminal; nothing otherwise. The function given takes the bytes done since its last call."""
-    if not sys.stderr.isatty() or total < 64 << 20:  # below that it is over before it is read
+    if sys.stderr is None or not sys.stderr.isatty() or total < 64 << 20:  # below that it is over before it is read
         yield lambda _count: None
         return
     started, done, shown = time.monotonic(), 0, 0.0

@@ -75,7 +75,7 @@ def read_container(source: BinaryIO) -> Container:
     within = [
         (core, MAX_CORE, "core"),
         (header, MAX_HEADER, "header"),
-        (dispatch - manifest, stream_length(MAX_MANIFEST + 8192), "manifest stream"),
+        (dispatch - manifest, stream_length(MAX_MANIFEST + 4096), "manifest stream"),
         (size - FOOTER_BYTES - dispatch, LIMITS[labels.DISPATCH], "dispatch"),
     ]
     for length, limit, what in within:

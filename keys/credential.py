@@ -52,7 +52,7 @@ class Credential:
     body: Body
     names: Names
     purpose: str
-    key: VerifyKey | Recipient = field(repr=False)
+    key: VerifyKey | Recipient = field(repr=False, compare=False)
     clearance: str | None
     certifies_bodies: bool
     valid_from: int

@@ -49,7 +49,16 @@ def unpack(data: bytes, *, max_bytes: int, what: str, max_items: int = MAX_ITEMS
         raise Malformed(message)
     budget = _Budget(max_items)
     try:  # step 2
-        value = msgpack.unpackb(data, raw=False, strict_map_key=True, list_hook=budget.array, object_pairs_hook=budget.map, ext_hook=_no_extension)
+        value = msgpack.unpackb(
+            data,
+            raw=False,
+            strict_map_key=True,
+            max_array_len=max_items,  # refused at its head, before it is allocated
+            max_map_len=max_items,
+            list_hook=budget.array,
+            object_pairs_hook=budget.map,
+            ext_hook=_no_extension,
+        )
     except (ValueError, RecursionError, msgpack.UnpackException) as error:
         message = f"{what} is not canonical MessagePack"
         raise Malformed(message) from error

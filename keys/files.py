@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import secrets
 import shutil
 from contextlib import contextmanager
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["new_file", "new_folder", "open_new_file", "read_file", "require_new", "storage_errors", "sweep", "sync_folder"]
 
-PREFIX: Final = ".valiza-"  # of whatever is not finished yet
+PREFIX: Final = ".valiza-"  # of whatever is not finished yet, before 16 random digits
+_UNFINISHED: Final = re.compile(r"\.valiza-[0-9a-f]{16}")
 _NO_UNNAMED: Final = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL}
 
 
@@ -179,6 +181,8 @@ def sweep(folder: Path) -> list[Path]:
     """Remove what killed processes left unfinished in `folder`; returns what was removed."""
     removed = []
     for left in sorted(folder.glob(f"{PREFIX}*")):
+        if not _UNFINISHED.fullmatch(left.name) or left.lstat().st_uid != os.geteuid():
+            continue  # not of our making
         with contextlib.suppress(OSError):
             descriptor = os.open(left, os.O_RDONLY | os.O_NOFOLLOW)
             try:

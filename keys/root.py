@@ -32,7 +32,7 @@ class Root:
     party: str
     names: Names
     degrees: tuple[str, ...]
-    key: VerifyKey = field(repr=False)
+    key: VerifyKey = field(repr=False, compare=False)
     valid_from: int
     valid_until: int
     extensions: Extensions = field(repr=False)

@@ -79,15 +79,15 @@ def read_roster(raw: bytes, fingerprint: bytes) -> Roster:
         raise Refused(message)
     statements = [read_statement(blob(item, "credential"), labels.CREDENTIAL) for item in array(items[5], "credentials", most=MAX_CREDENTIALS)]
     ascending([s.digest for s in statements], "credentials")
-    if array(items[6], "revocations"):
-        message = "revocations are not specified yet: a roster with some cannot be used"
-        raise Refused(message)
     chain = _Chain(root, {s.digest: s for s in statements})
     signer = chain.credential(statement.signer.signer_digest)  # step 2
     if not isinstance(signer.issuer, Root):
         message = "a roster is signed by a credential that the root issued"
         raise NotAuthentic(message)
     verify_by_credential(statement, signer)
+    if array(items[6], "revocations"):
+        message = "revocations are not specified yet: a roster with some cannot be used"
+        raise Refused(message)
     roster = Roster(
         raw=raw,
         party=name,

@@ -59,10 +59,18 @@ def stranger(fingerprints: Sequence[bytes], rosters: Sequence[Path], agreements:
     return Reader(trust=trust, agreements=read_agreements([read_file(path, LIMITS[labels.AGREEMENT]) for path in agreements], trust))
 
 
+def _standard_input() -> BinaryIO:
+    """Standard input, where there is one."""
+    if sys.stdin is None:
+        message = "standard input is closed"
+        raise Unavailable(message)
+    return sys.stdin.buffer
+
+
 def read_object(path: Path) -> bytes:
     """The bytes of a statement's file, or of standard input for `-`."""
     if str(path) == "-":
-        return sys.stdin.buffer.read(_MAX_OBJECT + 1)
+        return _standard_input().read(_MAX_OBJECT + 1)
     return read_file(path, _MAX_OBJECT)
 
 
@@ -83,7 +91,7 @@ def envelope_file(path: Path) -> Iterator[BinaryIO]:
         Unavailable: it cannot be read.
     """
     with storage_errors(path):
-        source = sys.stdin.buffer if str(path) == "-" else path.open("rb", buffering=0)
+        source = _standard_input() if str(path) == "-" else path.open("rb", buffering=0)
         if str(path) != "-" and stat.S_ISDIR(path.stat().st_mode):
             message = f"{str(path)!r} is a folder"
             raise Unavailable(message)

@@ -192,16 +192,16 @@ def seal(
 
 
 def find_dispatch(office: Office, wanted: str | Path) -> bytes:
-    """Digest of the dispatch of an envelope known here, named by its file or by its id (64 hexadecimal digits).
+    """Digest of the dispatch of an envelope known here, named by its file, the beginning of its id, or the office's number.
 
     Raises:
         Usage: no such envelope is in the register.
     """
     if isinstance(wanted, str):
-        found = office.journal.dispatches_of(bytes.fromhex(wanted))
-        if not found:
-            message = f"no envelope {wanted} is in the register"
-            raise Usage(message, "valiza register list shows those that are")
+        found = office.journal.named(wanted)
+        if len(found) != 1:
+            message = f"{'several envelopes' if found else 'no envelope'} in the register {'begin' if found else 'is named'} {wanted!r}"
+            raise Usage(message, "valiza register list shows those that are there")
         return found[0]
     with envelope_file(wanted) as source:
         return authenticate(source, office.trust).signed.digest

@@ -211,6 +211,15 @@ class RegisterJournal:
         """Digests of the dispatches known under an envelope id."""
         return list(dict.fromkeys(e.dispatch_digest for e in self._store.find("envelope_id = ? AND kind <> 'numbered'", [envelope_id])))
 
+    def named(self, wanted: str) -> list[bytes]:
+        """Digests of the dispatches whose envelope id begins so, or that have this number; the first known one of each envelope."""
+        found = {
+            e.envelope_id: e.dispatch_digest
+            for e in reversed(self._store.find("kind <> 'numbered'"))
+            if wanted in {e.number, e.envelope_id.hex()[: len(wanted)]}
+        }
+        return list(found.values())
+
     def states(self, at: int) -> list[EnvelopeState]:
         """Every envelope and where it stands at the time `at`, in the order in which they were first entered."""
         entries: dict[bytes, list[Entry]] = {}
