@@ -19,6 +19,7 @@ from valiza.cli.options import (
     open_reader,
     output,
     passphrase_fd,
+    require_output,
     trust_options,
 )
 from valiza.cli.render import answer_facts, as_of, dispatch_facts, emit, in_brief, receipt_facts, utc
@@ -77,11 +78,9 @@ def acknowledge(
 
     Done by the officer who opened it. It is no receipt before it is countersigned.
     """
-    from valiza.keys.files import require_new
     from valiza.office.answering import acknowledge_envelope
 
-    if str(output) != "-":
-        require_new(output)
+    require_output(output)
     made = acknowledge_envelope(
         open_office(home, passphrase_source(passphrase_fd)),
         envelope,
@@ -119,11 +118,9 @@ def refuse(
     json_: bool,
 ) -> None:
     """Sign that this body does not accept an authentic envelope. What was opened here is refused by its opener, with the same proof."""
-    from valiza.keys.files import require_new
     from valiza.office.answering import refuse_envelope
 
-    if str(output) != "-":
-        require_new(output)
+    require_output(output)
     made = refuse_envelope(
         open_office(home, passphrase_source(passphrase_fd)),
         envelope,
@@ -153,11 +150,9 @@ def countersign(answer: Path, envelope: Path, output: Path, home: Path | None, o
 
     Done by another officer than the one who answered.
     """
-    from valiza.keys.files import require_new
     from valiza.office.answering import countersign_answer
 
-    if str(output) != "-":
-        require_new(output)
+    require_output(output)
     at_office = open_office(home, passphrase_source(passphrase_fd))
     made = countersign_answer(at_office, answer, envelope, output, officer=officer, at=now())
     facts = {

@@ -20,6 +20,7 @@ from valiza.cli.options import (
     output,
     parse_time,
     passphrase_fd,
+    require_output,
     trust_options,
     typed,
 )
@@ -286,13 +287,13 @@ def _roster_facts(shown: Roster) -> dict[str, Any]:
 @as_json
 def publish(output: Path, validity: int, home: Path | None, passphrase_fd: int | None, json_: bool) -> None:
     """Sign a new version of this party's roster, with every credential issued here, and write it for the other side."""
-    from valiza.keys.files import new_file, require_new
     from valiza.office.founding import publish_roster
+    from valiza.office.reader import write_object
 
-    require_new(output)
+    require_output(output)
     published = publish_roster(open_office(home, passphrase_source(passphrase_fd)), at=now(), validity=validity * DAY)
-    new_file(output, published.raw, 0o644)
-    emit({"roster": str(output), **_roster_facts(published)}, json_=json_)
+    write_object(output, published.raw)
+    emit({"roster": str(output), **_roster_facts(published)}, json_=json_, output=output)
 
 
 @roster.command(
@@ -304,7 +305,7 @@ def publish(output: Path, validity: int, home: Path | None, passphrase_fd: int |
 @as_json
 def export(output: Path, party: str | None, home: Path | None, json_: bool) -> None:
     """Write a roster that is in force here to a file, as it was signed."""
-    from valiza.keys.files import new_file
+    from valiza.office.reader import write_object
 
     at_office = open_office(home)
     wanted = party or at_office.body.party
@@ -312,8 +313,8 @@ def export(output: Path, party: str | None, home: Path | None, json_: bool) -> N
     if found is None:
         message = f"no roster of {wanted!r} is known here"
         raise Usage(message, f"known: {', '.join(at_office.trust.rosters)}")
-    new_file(output, found.raw, 0o644)
-    emit({"roster": str(output), **_roster_facts(found)}, json_=json_)
+    write_object(output, found.raw)
+    emit({"roster": str(output), **_roster_facts(found)}, json_=json_, output=output)
 
 
 @roster.command(
@@ -456,13 +457,17 @@ def check_agreement(source: str, json_: bool) -> None:
 @as_json
 def sign_agreement(source: str, output: Path, home: Path | None, passphrase_fd: int | None, json_: bool) -> None:
     """Sign a draft, or what the other party has signed already; with both signatures it can be adopted."""
-    from valiza.keys.files import new_file, require_new
+    from valiza.office.reader import write_object
     from valiza.office.trusting import digest_of, sign
 
-    require_new(output)
+    require_output(output)
     signed = sign(open_office(home, passphrase_source(passphrase_fd)), _source(source))
-    new_file(output, signed.statement.raw, 0o644)
-    emit({"agreement": str(output), "id": signed.profile.id, "digest": digest_of(signed.profile).hex(), "complete": signed.complete}, json_=json_)
+    write_object(output, signed.statement.raw)
+    emit(
+        {"agreement": str(output), "id": signed.profile.id, "digest": digest_of(signed.profile).hex(), "complete": signed.complete},
+        json_=json_,
+        output=output,
+    )
 
 
 @agreement.command(
@@ -499,11 +504,11 @@ def adopt_agreement(file: Path, home: Path | None, json_: bool) -> None:
 @as_json
 def terminate(name: str, takes_effect: str, output: Path, home: Path | None, passphrase_fd: int | None, json_: bool) -> None:
     """Sign a termination with this party's root. It takes effect in each office that adopts it."""
-    from valiza.keys.files import new_file, require_new
+    from valiza.office.reader import write_object
     from valiza.office.trusting import terminate_agreement
 
-    require_new(output)
+    require_output(output)
     ended = terminate_agreement(open_office(home, passphrase_source(passphrase_fd)), name, at=now(), takes_effect_at=parse_time(takes_effect))
-    new_file(output, ended.raw, 0o644)
-    emit({"termination": str(output), "agreement": ended.agreement.hex(), "takes_effect_at": utc(ended.takes_effect_at)}, json_=json_)
+    write_object(output, ended.raw)
+    emit({"termination": str(output), "agreement": ended.agreement.hex(), "takes_effect_at": utc(ended.takes_effect_at)}, json_=json_, output=output)
     say(f"valiza: adopt it here and send it to the other party: valiza agreement adopt {safe(output)}")

@@ -34,6 +34,7 @@ __all__ = [
     "output",
     "parse_time",
     "passphrase_fd",
+    "require_output",
     "trust_options",
     "typed",
 ]
@@ -123,6 +124,9 @@ def open_office(home: Path | None, passphrase: Callable[[], str] | None = None) 
         message = "no office was named"
         raise Usage(message, "give --home DIR, or set VALIZA_HOME; make one with: valiza office init")
     office = Office(home, passphrase or passphrase_source(None))
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.call_on_close(office.close)
     for left in office.sweep():
         say(f"valiza: removed what an interrupted command left: {safe(left)}")
     return office
@@ -147,6 +151,14 @@ def open_reader(home: Path | None, roots: tuple[str, ...], rosters: tuple[Path, 
     if home is None:
         return stranger([], [], [])
     return office_reader(open_office(home))
+
+
+def require_output(path: Path) -> None:
+    """Raise Refused if the output exists, before any work is begun; `-` is standard output."""
+    from valiza.keys.files import require_new
+
+    if str(path) != "-":
+        require_new(path)
 
 
 def parse_time(value: str) -> int:

@@ -17,6 +17,7 @@ from valiza.cli.options import (
     open_reader,
     output,
     passphrase_fd,
+    require_output,
     trust_options,
 )
 from valiza.cli.render import (
@@ -203,9 +204,10 @@ def open_(envelope: Path, output: Path, rewrap: Path | None, home: Path | None, 
         "number": facts["number"],
         "opened_before": facts["opened_before"],
         **{key: said[key] for key in ("origin", "sealer", "marks", "purpose", "term", "caveats", "basis", "remarks")},
-        "carriers": [
-            f"{c['name']}{', beside the envelope' if c['physical'] else ''}; put on it: {c['marks']['destination_text']}" for c in said["carriers"]
-        ],
+        "carriers": {
+            f"[{c['index']}]": f"{c['name']}{' (beside the envelope)' if c['physical'] else ''}; put on it: {c['marks']['destination_text']}"
+            for c in said["carriers"]
+        },
         "measures": facts["measures"],
         "roster_as_of": facts["roster_as_of"],
     }
@@ -227,6 +229,7 @@ def rewrap(envelope: Path, to: str, output: Path, home: Path | None, officer: st
     """Write a detached stanza beside the unaltered envelope, by which another officer of this body can open it (open --rewrap)."""
     from valiza.office.receiving import pass_on
 
+    require_output(output)
     made = pass_on(open_office(home, passphrase_source(passphrase_fd)), envelope, output, officer=officer, to=to, at=now())
     facts = {"rewrap": str(output), "from": credential_facts(made.addressee), "to": credential_facts(made.recipient)}
     emit(facts, json_=json_, people=in_brief(facts), output=output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from valiza.envelope.profile import Profile, read_profile
@@ -11,7 +12,7 @@ from valiza.keys.digests import digest
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.fields import array, digest_field, extensions, party, time
-from valiza.keys.root import verify_by_root
+from valiza.keys.root import read_root, verify_by_root
 from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statement, sign_statement
 
 if TYPE_CHECKING:
@@ -98,10 +99,16 @@ def read_agreement(raw: bytes, trust: Trust) -> Agreement:
     Raises:
         Malformed, NotAuthentic: it is not so.
     """
+    return _read_agreement(raw, tuple(roster.root.raw for roster in trust.rosters.values()))
+
+
+@lru_cache(maxsize=16)  # an agreement already checked in this process, against the same roots, is not checked again
+def _read_agreement(raw: bytes, roots: tuple[bytes, ...]) -> Agreement:
+    trusted = {root.digest: root for root in map(read_root, roots)}
     statement = read_statement(raw, labels.AGREEMENT)
     signers = []
     for index, entry in enumerate(statement.signatures):
-        root = trust.root(entry.header.signer_digest)
+        root = trusted.get(entry.header.signer_digest)
         if root is None:
             message = "an agreement is signed by a root that is not pinned here"
             raise NotAuthentic(message, "import the roster of that party with its root's fingerprint first")

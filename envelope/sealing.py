@@ -125,6 +125,9 @@ def prepare(consignment: Consignment, *, sealer: Credential, trust: Trust, agree
     if not 1 <= len(c.addressees) <= MAX_STANZAS:
         message = f"an envelope has 1 to {MAX_STANZAS} addressees, not {len(c.addressees)}"
         raise Refused(message)
+    if len({a.digest for a in c.addressees}) != len(c.addressees):
+        message = "an addressee is named twice"
+        raise Refused(message)
     for addressee in c.addressees:
         permission.require_addressee(addressee, destination=c.destination, degree=marks.destination.code, at=at)
     if c.due_at < at:

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from valiza.keys.credential import PURPOSES, Credential, CredentialDraft, issue_credential
-from valiza.keys.errors import Refused, Usage
+from valiza.keys.errors import NotAuthentic, Refused, Usage
 from valiza.keys.files import new_file, new_folder
 from valiza.keys.keyfile import save_key
 from valiza.keys.recipient import Identity
 from valiza.keys.root import Root, make_root
 from valiza.keys.roster import Roster, make_roster, read_roster
 from valiza.keys.signing import SigningKey
-from valiza.office.home import BODY_OFFICER, OFFICER_NAME, Office, toml_string
+from valiza.office.home import BODY_OFFICER, OFFICER_NAME, Office, about, toml_string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -286,7 +286,12 @@ def _new_credentials(office: Office, old: Roster) -> Iterable[Credential]:
     from valiza.keys.statement import LIMITS, read_statement  # noqa: PLC0415
 
     for path in sorted((office.home / "credentials").glob("*/*.vls")):
-        statement = read_statement(read_file(path, LIMITS[labels.CREDENTIAL]), labels.CREDENTIAL)
-        issuer = old.credentials.get(statement.signer.signer_digest)
-        if statement.digest not in old.credentials and issuer is not None:
+        with about(path):
+            statement = read_statement(read_file(path, LIMITS[labels.CREDENTIAL]), labels.CREDENTIAL)
+            if statement.digest in old.credentials:
+                continue
+            issuer = old.credentials.get(statement.signer.signer_digest)
+            if issuer is None:
+                message = "its issuer is in no roster known here"
+                raise NotAuthentic(message)
             yield check_credential(statement, issuer)

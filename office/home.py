@@ -14,12 +14,13 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
+from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from valiza.envelope.agreement import read_agreements
+from valiza.envelope.agreement import Agreements, read_agreement, read_termination
 from valiza.keys import labels
-from valiza.keys.errors import Malformed, NoKey, Refused, Usage, ValizaError
+from valiza.keys.errors import Malformed, NoKey, NotAuthentic, Refused, Usage, ValizaError
 from valiza.keys.fields import Body, body_id, names, party
 from valiza.keys.files import read_file, sweep
 from valiza.keys.keyfile import load_key
@@ -30,10 +31,9 @@ from valiza.keys.signing import SigningKey
 from valiza.keys.statement import LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from valiza.envelope.agreement import Agreements
     from valiza.keys.credential import Credential
     from valiza.keys.fields import Names
     from valiza.register.journal import RegisterJournal
@@ -42,7 +42,9 @@ __all__ = ["BODY_OFFICER", "OFFICER_NAME", "Office", "read_given_roster", "toml_
 
 OFFICER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 BODY_OFFICER: Final = "office"  # whose folder of keys holds the root, certify and roster keys
+TERMINATION: Final = "termination-"  # how the names of adopted terminations begin
 _MAX_CONFIG: Final = 1 << 16
+T = TypeVar("T")
 
 
 class Office:
@@ -67,7 +69,15 @@ class Office:
 
     def pinned(self) -> dict[str, bytes]:
         """Fingerprints of the pinned roots by party."""
-        return {path.name: parse_fingerprint(read_file(path, 256).decode("ascii", "replace")) for path in sorted((self.home / "roots").iterdir())}
+        return self._pinned
+
+    @cached_property
+    def _pinned(self) -> dict[str, bytes]:
+        found = {}
+        for path in self._files("roots"):
+            with about(path):
+                found[path.name] = parse_fingerprint(read_file(path, 256).decode("ascii", "replace"))
+        return found
 
     def roster_of(self, party_id: str) -> Roster | None:
         """The latest roster of a party that was imported here."""
@@ -78,7 +88,9 @@ class Office:
         if fingerprint is None:
             message = f"the root of {party_id} is not pinned here"
             raise Refused(message)
-        return read_roster(read_file(max(found)[1], LIMITS[labels.ROSTER]), fingerprint)
+        _, path = max(found)
+        with about(path):
+            return read_roster(read_file(path, LIMITS[labels.ROSTER]), fingerprint)
 
     @cached_property
     def trust(self) -> Trust:
@@ -88,7 +100,14 @@ class Office:
     @cached_property
     def agreements(self) -> Agreements:
         """The agreements and terminations adopted here."""
-        return read_agreements([read_file(path, LIMITS[labels.AGREEMENT]) for path in self._files("agreements")], self.trust)
+        paths = self._files("agreements")
+        signed = Agreements([self._read(path, read_agreement) for path in paths if not path.name.startswith(TERMINATION)])
+        ended = [self._read(path, read_termination, signed) for path in paths if path.name.startswith(TERMINATION)]
+        return Agreements(signed.all(), ended)
+
+    def _read(self, path: Path, read: Callable[..., T], *more: object) -> T:
+        with about(path):
+            return read(read_file(path, LIMITS[labels.AGREEMENT]), self.trust, *more)
 
     def _files(self, folder: str) -> list[Path]:
         return [path for path in sorted((self.home / folder).iterdir()) if not path.name.startswith(".")]
@@ -100,9 +119,15 @@ class Office:
 
         return RegisterJournal(self.home / "register.db", self.body)
 
+    def close(self) -> None:
+        """Close the journal, if it was used."""
+        journal = self.__dict__.pop("journal", None)
+        if journal is not None:
+            journal.close()
+
     def reread(self) -> None:
         """Forget what was read of trust and agreements, after they changed."""
-        for name in ("trust", "agreements"):
+        for name in ("_pinned", "trust", "agreements"):
             self.__dict__.pop(name, None)
 
     def sweep(self) -> list[Path]:
@@ -165,27 +190,54 @@ class Office:
         return able[0]
 
     def signing_key(self, officer: str, purpose: str) -> SigningKey:
-        """An officer's signing key, unlocked."""
+        """An officer's signing key, unlocked, and the one that is certified.
+
+        Raises:
+            NoKey: it is not here, another one lies in its place, or the passphrase is wrong.
+        """
+        own = self.trust.rosters.get(self.body.party)
+        if purpose == "root" and own is None:
+            message = f"no roster of {self.body.party} is known here"
+            raise Refused(message)
+        certified = own.root.key if purpose == "root" and own is not None else self.credential(officer, purpose).verify_key
         key = self._key(officer, purpose)
-        if not isinstance(key, SigningKey):
-            message = f"the {purpose} key of {officer!r} is no signing key"
-            raise Malformed(message)
+        if not isinstance(key, SigningKey) or key.key_digest != certified.key_digest:
+            raise self._other_key(officer, purpose)
         return key
 
     def identity(self, officer: str) -> Identity:
-        """An officer's opening key, unlocked."""
+        """An officer's opening key, unlocked, and the one that is certified.
+
+        Raises:
+            NoKey: it is not here, another one lies in its place, or the passphrase is wrong.
+        """
+        certified = self.credential(officer, "open").recipient
         key = self._key(officer, "open")
-        if not isinstance(key, Identity):
-            message = f"the open key of {officer!r} is no encryption key"
-            raise Malformed(message)
+        if not isinstance(key, Identity) or key.public != certified.raw:
+            raise self._other_key(officer, "open")
         return key
+
+    def _other_key(self, officer: str, purpose: str) -> NoKey:
+        message = f"the {purpose} key of {officer!r} in this office is not the one that is certified"
+        return NoKey(message, f"put the right file at {self.key_path(officer, purpose)}, or certify the officer anew")
 
     def _key(self, officer: str, purpose: str) -> SigningKey | Identity:
         path = self.key_path(officer, purpose)
         if not path.is_file():
             message = f"the {purpose} key of {officer!r} is not in this office"
             raise NoKey(message)
-        return load_key(path, self._passphrase)
+        with about(path):
+            return load_key(path, self._passphrase)
+
+
+@contextmanager
+def about(path: Path) -> Iterator[None]:
+    """Name the file of this office that an error is about: after a backup was restored nobody would find it."""
+    try:
+        yield
+    except (Malformed, NotAuthentic, Refused) as error:
+        message = f"{str(path)!r}: {error.message}"
+        raise type(error)(message, error.hint) from error
 
 
 def toml_string(text: str) -> str:

@@ -203,7 +203,12 @@ def _rows(path: Path) -> list[Table]:
 def _csv(path: Path, where: str) -> list[Table]:
     raw = read_file(path, _MAX_PAPER)
     try:
-        return [dict(row) for row in csv.DictReader(io.StringIO(raw.decode("utf-8-sig")), restkey="(more)", restval="", strict=True)]
+        reader = csv.DictReader(io.StringIO(raw.decode("utf-8-sig")), restkey="(more)", restval="", strict=True)
+        columns = list(reader.fieldnames or [])
+        if len(set(columns)) != len(columns):  # or the last one would silently win
+            message = f"{where} has a column twice"
+            raise Malformed(message)
+        return [dict(row) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         message = f"{where} is not CSV in UTF-8: {error}"
         raise Malformed(message) from error

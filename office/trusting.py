@@ -18,12 +18,13 @@ from valiza.envelope.agreement import (
 from valiza.envelope.draft import packaged_draft, read_draft
 from valiza.envelope.profile import Profile, read_profile
 from valiza.keys import labels
-from valiza.keys.errors import Malformed, Refused, Usage
+from valiza.keys.errors import Malformed, NotAuthentic, Refused, Usage
 from valiza.keys.files import new_file, read_file
+from valiza.keys.root import verify_by_root
 from valiza.keys.roster import Roster, check_import, peek_roster_party, read_roster
 from valiza.keys.statement import LIMITS, Statement, read_statement
 from valiza.office.founding import roster_name
-from valiza.office.home import BODY_OFFICER
+from valiza.office.home import BODY_OFFICER, TERMINATION
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,12 +101,19 @@ def sign(office: Office, source: str | Path) -> SignedDraft:
     """Sign an agreement with the root of the own party.
 
     Raises:
-        Refused: it is complete already, or not this party's. NoKey: the root's key is not here.
+        NotAuthentic: the other party's signature does not hold. Refused: it is complete already, or not this party's.
+        NoKey: the root's key is not here.
     """
     profile, half = read_profile_file(source)
     if half is not None and len(half.signatures) == 2:  # noqa: PLR2004 - both parties
         message = "this agreement is signed by both parties already"
         raise Refused(message)
+    if half is not None:  # what the other party did not sign, perhaps because somebody changed it on the way, is not signed here either
+        other = office.trust.root(half.signatures[0].header.signer_digest)
+        if other is None:
+            message = "this agreement is signed by a root that is not pinned here"
+            raise NotAuthentic(message, "import the roster of the other party with its root's fingerprint first")
+        verify_by_root(half, 0, other)
     root = office.trust.rosters[office.body.party].root
     statement = sign_agreement(profile, root=root, key=office.signing_key(BODY_OFFICER, "root"), half=half)
     return SignedDraft(profile=profile, statement=statement, complete=half is not None)
@@ -122,7 +130,7 @@ def adopt(office: Office, path: Path) -> Agreement | Termination:
     folder = office.home / "agreements"
     if type_ == labels.TERMINATION:
         termination = read_termination(raw, office.trust, office.agreements)
-        _keep(folder / f"termination-{termination.agreement.hex()[:16]}-{termination.party}-{termination.takes_effect_at}.vls", raw)
+        _keep(folder / f"{TERMINATION}{termination.agreement.hex()[:16]}-{termination.party}-{termination.takes_effect_at}.vls", raw)
         office.reread()
         return termination
     agreement = read_agreement(raw, office.trust)

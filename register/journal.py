@@ -46,7 +46,7 @@ class RegisterJournal:
     def require_first(self, name: EnvelopeName) -> None:
         """Raise Conflict if another dispatch is known under this identity."""
         for entry in self._store.find("envelope_id = ? AND kind <> 'numbered'", [name.envelope_id]):
-            if Body(entry.origin_party, entry.origin_body) == name.origin and entry.dispatch_digest != name.dispatch_digest:
+            if _origin(entry) == name.origin and entry.dispatch_digest != name.dispatch_digest:
                 message = f"another dispatch of the envelope {name.envelope_id.hex()} is in the register: conflict"
                 raise Conflict(message, "keep both files: they are evidence; ask the origin which one stands")
 
@@ -196,10 +196,10 @@ class RegisterJournal:
 
     def record_other_dispatch(self, dispatch: bytes, name: EnvelopeName, *, at: int) -> None:
         """Keep a dispatch that came under the identity of another one, beside the one that is known."""
-        for known in self.dispatches_of(name.envelope_id):
-            if known != name.dispatch_digest:
-                first = EnvelopeName(origin=name.origin, envelope_id=name.envelope_id, dispatch_digest=known)
-                self.record_conflict(dispatch, first, what="another dispatch", at=at)
+        known = [e for e in self._store.find("envelope_id = ? AND kind <> 'numbered'", [name.envelope_id]) if _origin(e) == name.origin]
+        if known and known[0].dispatch_digest != name.dispatch_digest:
+            first = EnvelopeName(origin=name.origin, envelope_id=name.envelope_id, dispatch_digest=known[0].dispatch_digest)
+            self.record_conflict(dispatch, first, what="another dispatch", at=at)
 
     # -- looking up ------------------------------------------------------------------------------------------------------
 
@@ -232,6 +232,10 @@ class RegisterJournal:
         self._store.close()
 
 
+def _origin(entry: Entry) -> Body:
+    return Body(entry.origin_party, entry.origin_body)
+
+
 def _state(story: list[Entry], at: int) -> EnvelopeState:
     first = story[0]
     kinds = {entry.kind: entry for entry in story}
@@ -250,7 +254,7 @@ def _state(story: list[Entry], at: int) -> EnvelopeState:
     return EnvelopeState(
         direction=first.direction,
         number=next((entry.number for entry in story if entry.number), ""),
-        origin=Body(first.origin_party, first.origin_body),
+        origin=_origin(first),
         envelope_id=first.envelope_id,
         dispatch_digest=first.dispatch_digest,
         since=first.at,

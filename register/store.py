@@ -35,6 +35,12 @@ CREATE INDEX entry_by_dispatch ON entry (dispatch_digest, kind);
 CREATE INDEX entry_by_identity ON entry (envelope_id);
 CREATE UNIQUE INDEX entry_number ON entry (number) WHERE kind = 'numbered';
 CREATE UNIQUE INDEX entry_once ON entry (dispatch_digest, kind) WHERE kind IN ('sealed', 'arrived', 'withdrawn', 'answered', 'receipt');
+CREATE TRIGGER entry_never_replaced BEFORE INSERT ON entry WHEN EXISTS (
+    SELECT 1 FROM entry WHERE seq = NEW.seq OR (kind = NEW.kind AND (
+        (kind IN ('sealed', 'arrived', 'withdrawn', 'answered', 'receipt') AND dispatch_digest = NEW.dispatch_digest)
+        OR (kind = 'numbered' AND number = NEW.number)
+    ))
+) BEGIN SELECT RAISE(ABORT, 'an entry is never replaced'); END;
 CREATE TRIGGER entry_never_changes BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'an entry is never changed'); END;
 CREATE TRIGGER entry_never_goes BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'an entry is never removed'); END;
 """
