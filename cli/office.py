@@ -11,6 +11,7 @@ import click
 from valiza.cli.options import (
     FILE,
     OrderedGroup,
+    Text,
     as_json,
     command_epilog,
     home_option,
@@ -99,10 +100,11 @@ def _new_passphrase(unprotected: bool, descriptor: int | None, source: Callable[
 @click.option("--party", required=True, metavar="ID", help="The party, for example KZ.")
 @click.option("--body", required=True, metavar="ID", help="The body, for example KZ-MFA.")
 @click.option("--degrees", metavar="CODE,…", help="The party's degrees of secrecy, the most secret first. Not with --root-office.")
-@click.option("--name", "name", multiple=True, metavar="LANG=TEXT", help="The body's name in a language. Repeatable.")
+@click.option("--name", "name", type=Text(), multiple=True, metavar="LANG=TEXT", help="The body's name in a language. Repeatable.")
 @click.option(
     "--officer",
     "officers",
+    type=Text(),
     multiple=True,
     metavar="NAME:PURPOSE,…[:CLEARANCE[:TEXT]]",
     help="An officer with purposes (seal, open, acknowledge, countersign, transport, act), clearance and name. Repeatable.",
@@ -162,6 +164,7 @@ def init(
     )
     made = found_office(home, founding, at=now(), random=os.urandom, root_office=root)
     _show_office(str(home), made, json_=json_)
+    _warn_unprotected(unprotected)
 
 
 def _warn_unprotected(unprotected: bool) -> None:
@@ -206,7 +209,7 @@ def credential() -> None:
     short_help="Make keys and credentials for an officer.",
     epilog=command_epilog("valiza credential issue aigul:seal,open:1 --home kz", "valiza roster publish --home kz -o KZ.roster.vls"),
 )
-@click.argument("officer", metavar="NAME:PURPOSE,…[:CLEARANCE[:TEXT]]")
+@click.argument("officer", type=Text(), metavar="NAME:PURPOSE,…[:CLEARANCE[:TEXT]]")
 @click.option("--validity", type=click.IntRange(1, 3650), default=1825, show_default=True, metavar="DAYS", help="Validity of the credentials.")
 @click.option("--unprotected", is_flag=True, help="Write keys without a passphrase. For tests and demonstrations.")
 @home_option

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["drafts", "missing_points", "packaged_draft", "read_draft"]
 
 Table = dict[str, Any]
+MAX_DRAFT: Final = 1 << 20
 
 # The points of R4, what they ask, and whether a draft has them (R10: what is missing is named).
 _POINTS: Final[tuple[tuple[str, str, Callable[[Table], bool]], ...]] = (
@@ -72,6 +73,9 @@ def read_draft(raw: bytes) -> Profile:
         Refused: a point of R4 is missing; the message names every one with its clause.
     """
     try:
+        if len(raw) > MAX_DRAFT:
+            message = f"the agreement is longer than {MAX_DRAFT} bytes"
+            raise Malformed(message)
         draft = tomllib.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError; so is a number with too many digits
         message = f"the agreement is not TOML: {error}"

@@ -115,6 +115,9 @@ def _own_stanza(verified: VerifiedDispatch, identities: Mapping[bytes, Identity]
     found = [(c, s) for c, s in zip(verified.addressees, verified.authentic.stanzas, strict=True) if c.digest in identities]
     if rewrap is not None:
         rewrap.require_addressed(verified.authentic.addressees)
+        if rewrap.made_at > at:
+            message = "the envelope was passed on in the future"
+            raise Refused(message, "compare the clocks of this office")
         if not found and rewrap.recipient.digest in identities:
             found.append((rewrap.recipient, rewrap.stanza))
     if not found:

@@ -78,7 +78,8 @@ def make_rewrap(
     header = SignerHeader(role="acknowledger", signer_digest=signer.digest, key_digest=key.key_digest)
     raw = sign_statement(labels.REWRAP, body, [(header, key)]).raw
     route = verified.core.stamp.route
-    return read_rewrap(raw, signed=verified.signed, trust=trust, degree=None if route is None else route.marks.destination.code, skew=0)
+    degree = None if route is None else route.marks.destination.code
+    return read_rewrap(raw, signed=verified.signed, trust=trust, degree=degree, skew=verified.agreement.profile.skew)
 
 
 def read_rewrap(raw: bytes, *, signed: SignedDispatch, trust: Trust, degree: str | None, skew: int) -> Rewrap:

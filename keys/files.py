@@ -12,13 +12,13 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from valiza.keys.errors import Refused, Unavailable
+from valiza.keys.errors import Malformed, Refused, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["new_file", "new_folder", "open_new_file", "read_file", "require_new", "storage_errors", "sweep", "sync_folder"]
+__all__ = ["new_file", "new_folder", "open_new_file", "read_file", "read_text_file", "require_new", "storage_errors", "sweep", "sync_folder"]
 
 PREFIX: Final = ".valiza-"  # of whatever is not finished yet, before 16 random digits
 _UNFINISHED: Final = re.compile(r"\.valiza-[0-9a-f]{16}")
@@ -49,6 +49,23 @@ def read_file(path: Path, max_bytes: int) -> bytes:
     """
     with storage_errors(path), path.open("rb") as file:
         return file.read(max_bytes + 1)
+
+
+def read_text_file(path: Path, max_bytes: int, what: str) -> str:
+    """The whole of a text file in UTF-8.
+
+    Raises:
+        Malformed: longer than `max_bytes`, or not UTF-8. Unavailable: it cannot be read.
+    """
+    raw = read_file(path, max_bytes)
+    if len(raw) > max_bytes:
+        message = f"{what} {str(path)!r} is longer than {max_bytes} bytes"
+        raise Malformed(message)
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"{what} {str(path)!r} is not text in UTF-8"
+        raise Malformed(message) from error
 
 
 def sync_folder(folder: Path) -> None:

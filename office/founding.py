@@ -72,12 +72,11 @@ def found_office(home: Path, founding: Founding, *, at: int, random: Callable[[i
         for folder in ("roots", "rosters", "agreements", "keys", "credentials"):
             (work / folder).mkdir(mode=0o700)
         (work / "office.toml").write_text(_config(founding), encoding="utf-8")
-        keys = _Keyring(work, founding.passphrase, random)
-        root, root_key, roster_credential, roster_key, known, version = _root(founding, keys, root_office, at)
+        desk = _Desk(work, founding.passphrase, random)
+        root, root_key, roster_credential, roster_key, known, version = _root(founding, desk, root_office, at)
         until = at + founding.validity
-        body_key = keys.signing(BODY_OFFICER, "certify")
-        certify = _issue(
-            work,
+        body_key = desk.signing(BODY_OFFICER, "certify")
+        certify = desk.issue(
             BODY_OFFICER,
             CredentialDraft(
                 subject=random(16),
@@ -95,7 +94,10 @@ def found_office(home: Path, founding: Founding, *, at: int, random: Callable[[i
         )
         issued = [certify]
         for officer in founding.officers:
-            issued += _certify(work, officer, keys, issuer=certify, key=body_key, at=at, until=until, subject=random(16))
+            issued += _certify(desk, officer, issuer=certify, key=body_key, at=at, until=until, subject=random(16))
+        desk.write()
+        for officer in founding.officers:  # one without keys: a clerk who looks things up
+            (work / "credentials" / officer.name).mkdir(mode=0o700, exist_ok=True)
         roster = make_roster(
             version=version,
             issued_at=at,
@@ -138,32 +140,50 @@ def _config(founding: Founding) -> str:
     return "\n".join(lines) + "\n"
 
 
-class _Keyring:
-    """Makes keys and saves them at once."""
+class _Desk:
+    """Makes keys and credentials in memory; `write` puts them into an office together, or none of them."""
 
     def __init__(self, home: Path, passphrase: str | None, random: Callable[[int], bytes]) -> None:
         self._home = home
         self._passphrase = passphrase
-        self._random = random
+        self._keys: list[tuple[Path, SigningKey | Identity]] = []
+        self._credentials: list[tuple[Path, Credential]] = []
+        self.random = random
 
     def signing(self, officer: str, purpose: str) -> SigningKey:
-        key = SigningKey.generate(self._random)
-        self._save(officer, purpose, key)
+        key = SigningKey.generate(self.random)
+        self._keys.append((self._home / "keys" / officer / f"{purpose}.key", key))
         return key
 
     def encryption(self, officer: str) -> Identity:
-        key = Identity.generate(self._random)
-        self._save(officer, "open", key)
+        key = Identity.generate(self.random)
+        self._keys.append((self._home / "keys" / officer / "open.key", key))
         return key
 
-    def _save(self, officer: str, purpose: str, key: SigningKey | Identity) -> None:
-        folder = self._home / "keys" / officer
-        folder.mkdir(mode=0o700, exist_ok=True)
-        save_key(folder / f"{purpose}.key", key, passphrase=self._passphrase, random=self._random)
+    def issue(self, officer: str, draft: CredentialDraft, issuer: Root | Credential, key: SigningKey) -> Credential:
+        credential = issue_credential(draft, issuer=issuer, key=key)
+        self._credentials.append((self._home / "credentials" / officer / f"{draft.purpose}.vls", credential))
+        return credential
+
+    def write(self) -> None:
+        written: list[Path] = []
+        try:
+            for path, key in self._keys:
+                path.parent.mkdir(mode=0o700, exist_ok=True)
+                save_key(path, key, passphrase=self._passphrase, random=self.random)
+                written.append(path)
+            for path, credential in self._credentials:
+                path.parent.mkdir(mode=0o700, exist_ok=True)
+                new_file(path, credential.raw)
+                written.append(path)
+        except BaseException:
+            for path in written:
+                path.unlink(missing_ok=True)
+            raise
 
 
 def _root(
-    founding: Founding, keys: _Keyring, root_office: Office | None, at: int
+    founding: Founding, desk: _Desk, root_office: Office | None, at: int
 ) -> tuple[Root, SigningKey, Credential, SigningKey, list[Credential], int]:
     """Root, its key, the roster credential and its key, credentials known already, and the version of the roster to come."""
     if root_office is not None:
@@ -184,13 +204,13 @@ def _root(
         root_key, roster_key = root_office.signing_key(BODY_OFFICER, "root"), root_office.signing_key(BODY_OFFICER, "roster")
         return old.root, root_key, signer, roster_key, list(old.credentials.values()), old.version + 1
     until = at + 2 * founding.validity
-    root_key = keys.signing(BODY_OFFICER, "root")
+    root_key = desk.signing(BODY_OFFICER, "root")
     root = make_root(
         party_id=founding.body.party, party_names=founding.names, degrees=founding.degrees, key=root_key, valid_from=at, valid_until=until
     )
-    roster_key = keys.signing(BODY_OFFICER, "roster")
+    roster_key = desk.signing(BODY_OFFICER, "roster")
     draft = CredentialDraft(
-        subject=keys._random(16),  # noqa: SLF001 - one class, one file
+        subject=desk.random(16),
         body=founding.body,
         names=founding.names,
         purpose="roster",
@@ -199,24 +219,14 @@ def _root(
         valid_from=at,
         valid_until=until,
     )
-    signer = _issue(keys._home, BODY_OFFICER, draft, root, root_key)  # noqa: SLF001
+    signer = desk.issue(BODY_OFFICER, draft, root, root_key)
     return root, root_key, signer, roster_key, [], 1
 
 
-def _issue(home: Path, officer: str, draft: CredentialDraft, issuer: Root | Credential, key: SigningKey) -> Credential:
-    credential = issue_credential(draft, issuer=issuer, key=key)
-    folder = home / "credentials" / officer
-    folder.mkdir(mode=0o700, exist_ok=True)
-    new_file(folder / f"{draft.purpose}.vls", credential.raw)
-    return credential
-
-
-def _certify(
-    home: Path, officer: NewOfficer, keys: _Keyring, *, issuer: Credential, key: SigningKey, at: int, until: int, subject: bytes
-) -> list[Credential]:
+def _certify(desk: _Desk, officer: NewOfficer, *, issuer: Credential, key: SigningKey, at: int, until: int, subject: bytes) -> list[Credential]:
     issued = []
     for purpose in officer.purposes:
-        public = keys.encryption(officer.name).public if purpose == "open" else keys.signing(officer.name, purpose).public
+        public = desk.encryption(officer.name).public if purpose == "open" else desk.signing(officer.name, purpose).public
         draft = CredentialDraft(
             subject=subject,
             body=issuer.body,
@@ -227,9 +237,7 @@ def _certify(
             valid_from=at,
             valid_until=min(until, issuer.valid_until),
         )
-        issued.append(_issue(home, officer.name, draft, issuer, key))
-    if not officer.purposes:  # an officer without keys: a clerk who looks things up
-        (home / "credentials" / officer.name).mkdir(mode=0o700, exist_ok=True)
+        issued.append(desk.issue(officer.name, draft, issuer, key))
     return issued
 
 
@@ -250,8 +258,10 @@ def certify_officer(
     subject = office.credential(officer.name, own[0]).subject if own else random(16)
     issuer, key = office.credential(BODY_OFFICER, "certify"), office.signing_key(BODY_OFFICER, "certify")
     issuer.require_valid(at, "issuing")
-    keys = _Keyring(office.home, passphrase, random)
-    return _certify(office.home, officer, keys, issuer=issuer, key=key, at=at, until=at + validity, subject=subject)
+    desk = _Desk(office.home, passphrase, random)
+    issued = _certify(desk, officer, issuer=issuer, key=key, at=at, until=at + validity, subject=subject)
+    desk.write()
+    return issued
 
 
 def publish_roster(office: Office, *, at: int, validity: int) -> Roster:

@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from valiza.envelope.agreement import Agreements, read_agreement, read_termination
 from valiza.keys import labels
-from valiza.keys.errors import Malformed, NoKey, NotAuthentic, Refused, Usage, ValizaError
+from valiza.keys.errors import Malformed, NoKey, NotAuthentic, Refused, Usage
 from valiza.keys.fields import Body, body_id, names, party
-from valiza.keys.files import read_file, sweep
+from valiza.keys.files import read_file, read_text_file, sweep
 from valiza.keys.keyfile import load_key
 from valiza.keys.recipient import Identity
 from valiza.keys.root import parse_fingerprint
-from valiza.keys.roster import Roster, Trust, read_roster
+from valiza.keys.roster import Roster, Trust, peek_roster_party, read_roster
 from valiza.keys.signing import SigningKey
-from valiza.keys.statement import LIMITS
+from valiza.keys.statement import LIMITS, read_statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,7 +42,6 @@ __all__ = ["BODY_OFFICER", "OFFICER_NAME", "Office", "read_given_roster", "toml_
 
 OFFICER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 BODY_OFFICER: Final = "office"  # whose folder of keys holds the root, certify and roster keys
-TERMINATION: Final = "termination-"  # how the names of adopted terminations begin
 _MAX_CONFIG: Final = 1 << 16
 T = TypeVar("T")
 
@@ -58,7 +57,7 @@ class Office:
             message = f"{str(home)!r} is no office"
             raise Usage(message, "make one with: valiza office init, or name one with --home DIR or VALIZA_HOME")
         try:
-            config = tomllib.loads(read_file(path, _MAX_CONFIG).decode("utf-8"))
+            config = tomllib.loads(read_text_file(path, _MAX_CONFIG, "office file"))
             self.body = Body(party(config["party"], "party"), body_id(config["body"], "body"))
             self.names: Names = names(dict(sorted(config["names"].items())), "names")
         except (KeyError, AttributeError, ValueError, RecursionError) as error:
@@ -100,10 +99,10 @@ class Office:
     @cached_property
     def agreements(self) -> Agreements:
         """The agreements and terminations adopted here."""
-        paths = self._files("agreements")
-        signed = Agreements([self._read(path, read_agreement) for path in paths if not path.name.startswith(TERMINATION)])
-        ended = [self._read(path, read_termination, signed) for path in paths if path.name.startswith(TERMINATION)]
-        return Agreements(signed.all(), ended)
+        paths, types = self._files("agreements"), (labels.AGREEMENT, labels.TERMINATION)
+        ending = {path for path in paths if self._read(path, lambda raw, _: read_statement(raw, *types).type) == labels.TERMINATION}
+        signed = Agreements([self._read(path, read_agreement) for path in paths if path not in ending])
+        return Agreements(signed.all(), [self._read(path, read_termination, signed) for path in paths if path in ending])
 
     def _read(self, path: Path, read: Callable[..., T], *more: object) -> T:
         with about(path):
@@ -132,7 +131,10 @@ class Office:
 
     def sweep(self) -> list[Path]:
         """Remove what killed commands left unfinished in this folder; returns what was removed."""
-        return [left for folder in (self.home, self.home / "keys", self.home / "rosters", self.home / "agreements") for left in sweep(folder)]
+        removed = sweep(self.home)
+        for folder in sorted(path for pattern in ("*", "*/*") for path in self.home.glob(pattern) if path.is_dir()):
+            removed += sweep(folder)
+        return removed
 
     # -- officers --------------------------------------------------------------------------------------------------------
 
@@ -266,11 +268,13 @@ def read_given_roster(path: Path, fingerprints: list[bytes]) -> Roster:
     Raises:
         NotAuthentic, Malformed, Refused, Unavailable: it has not, or is none.
     """
+    if not fingerprints:
+        message = "no fingerprint of a root was given"
+        raise Usage(message, "give the fingerprint of each party's root with --root")
     raw = read_file(path, LIMITS[labels.ROSTER])
-    failure: ValizaError = Usage("no fingerprint of a root was given", "give the fingerprint of each party's root with --root")
-    for fingerprint in fingerprints:
-        try:
-            return read_roster(raw, fingerprint)
-        except ValizaError as error:
-            failure = error
-    raise failure
+    name, claimed = peek_roster_party(raw)
+    root = parse_fingerprint(claimed)
+    if root not in fingerprints:
+        message = f"the roster {str(path)!r} of {name} has a root whose fingerprint was not given"
+        raise NotAuthentic(message, "give the fingerprint of each party's root, as you compared it, with --root")
+    return read_roster(raw, root)

@@ -13,7 +13,7 @@ from valiza.envelope.manifest import Basis
 from valiza.envelope.profile import BASIS_KINDS
 from valiza.envelope.route import Leg
 from valiza.keys.errors import Malformed, Usage
-from valiza.keys.files import read_file
+from valiza.keys.files import read_text_file
 from valiza.office.home import toml_string
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ Table = dict[str, Any]
 
 
 def _toml(path: Path, what: str) -> Table:
-    raw = read_file(path, _MAX_PAPER)
+    text = read_text_file(path, _MAX_PAPER, what)
     try:
-        return tomllib.loads(raw.decode("utf-8"))
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError; so is a number with too many digits
         message = f"{what} {str(path)!r} is not TOML: {error}"
         raise Malformed(message) from error
@@ -201,16 +201,16 @@ def _rows(path: Path) -> list[Table]:
 
 
 def _csv(path: Path, where: str) -> list[Table]:
-    raw = read_file(path, _MAX_PAPER)
+    text = read_text_file(path, _MAX_PAPER, "inventory")
     try:
-        reader = csv.DictReader(io.StringIO(raw.decode("utf-8-sig")), restkey="(more)", restval="", strict=True)
+        reader = csv.DictReader(io.StringIO(text), restkey="(more)", restval="", strict=True)
         columns = list(reader.fieldnames or [])
         if len(set(columns)) != len(columns):  # or the last one would silently win
             message = f"{where} has a column twice"
             raise Malformed(message)
         return [dict(row) for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        message = f"{where} is not CSV in UTF-8: {error}"
+    except csv.Error as error:
+        message = f"{where} is not CSV: {error}"
         raise Malformed(message) from error
 
 

@@ -24,7 +24,7 @@ from valiza.keys.root import verify_by_root
 from valiza.keys.roster import Roster, check_import, peek_roster_party, read_roster
 from valiza.keys.statement import LIMITS, Statement, read_statement
 from valiza.office.founding import roster_name
-from valiza.office.home import BODY_OFFICER, TERMINATION
+from valiza.office.home import BODY_OFFICER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +63,9 @@ def import_roster(office: Office, path: Path, fingerprint: bytes | None, *, at: 
     check_import(roster, old, at)
     if old is not None and old.raw == roster.raw:
         return roster, False
-    new_file(office.home / "rosters" / roster_name(roster), raw)
+    kept = office.home / "rosters" / roster_name(roster)
+    if not (kept.exists() and kept.read_bytes() == raw):  # it is there already if an import was interrupted before it pinned the root
+        new_file(kept, raw)
     if pinned is None:
         new_file(office.home / "roots" / name, root.hex().encode("ascii") + b"\n")
     office.reread()
@@ -130,7 +132,7 @@ def adopt(office: Office, path: Path) -> Agreement | Termination:
     folder = office.home / "agreements"
     if type_ == labels.TERMINATION:
         termination = read_termination(raw, office.trust, office.agreements)
-        _keep(folder / f"{TERMINATION}{termination.agreement.hex()[:16]}-{termination.party}-{termination.takes_effect_at}.vls", raw)
+        _keep(folder / f"termination-{termination.agreement.hex()[:16]}-{termination.party}-{termination.takes_effect_at}.vls", raw)
         office.reread()
         return termination
     agreement = read_agreement(raw, office.trust)
@@ -147,12 +149,12 @@ def adopt(office: Office, path: Path) -> Agreement | Termination:
 
 
 def _keep(path: Path, raw: bytes) -> None:
-    if not path.exists():  # adopting the same again changes nothing
+    if not path.exists():  # the same again changes nothing; its name has its digest
         new_file(path, raw)
 
 
 def terminate_agreement(office: Office, name: str, *, at: int, takes_effect_at: int) -> Termination:
-    """Sign the end of an agreement with the root of the own party, and adopt it here (A14)."""
+    """Sign the end of an agreement with the root of the own party (A14). It takes effect where it is adopted."""
     known = [a for a in office.agreements.all() if a.profile.id == name]
     if not known:
         message = f"no agreement {name!r} is adopted here"
