@@ -175,9 +175,10 @@ def show(file: Path, json_: bool) -> None:
     """Show what a receipt says, and what is inside it. No signature is checked: nothing here is to be believed."""
     from valiza.envelope.acknowledgement import peek_answer
     from valiza.envelope.receipt import peek_receipt
+    from valiza.keys import labels
     from valiza.office.reader import read_object
 
-    body = peek_receipt(read_object(file))
+    body = peek_receipt(read_object(file, labels.RECEIPT))
     given, core = peek_answer(body.answer)
     said: dict[str, Any] = {
         "confirming": str(body.confirming),

@@ -241,10 +241,11 @@ def verify_credential(
     file: Path, roots: tuple[str, ...], rosters: tuple[Path, ...], agreements: tuple[Path, ...], home: Path | None, json_: bool
 ) -> None:
     """Verify a credential up to a pinned root: who issued it, for what, to whom, until when; and whether it is in a roster known here."""
+    from valiza.keys import labels
     from valiza.office.reader import read_object
 
     reader = open_reader(home, roots, rosters, agreements)
-    checked = reader.trust.check(read_object(file))
+    checked = reader.trust.check(read_object(file, labels.CREDENTIAL))
     emit(
         {
             "verified": credential_facts(checked),

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 SIGNATURE_BYTES: Final = 3373
+_FEW: Final = 3  # types that an error lists
 _KIB: Final = 1024
 _MIB: Final = 1024 * _KIB
 
@@ -174,12 +175,13 @@ def read_statement(raw: bytes, *types: str, half: bool = False) -> Statement:
     Raises:
         Malformed: not a statement, of another type, or with other signatures than its type has.
     """
-    what = "valiza statement" if len(types) > 3 else " or ".join(t.rpartition("/")[2] for t in types)  # noqa: PLR2004 - a list that can be read
+    what = " or ".join(t.rpartition("/")[2] for t in types) if len(types) <= _FEW else "valiza statement"
     value = unpack(raw, max_bytes=max(LIMITS[t] for t in types), what=what)  # steps 1, 2
     items = array(value, what, length=3)
     type_ = items[0]
     if type_ not in types:
-        message = f"a statement of type {type_!r} is not a {what}" if isinstance(type_, str) else f"not a {what}"
+        wanted = " or ".join(map(repr, types)) if len(types) <= _FEW else "one that is known"
+        message = f"statement type {type_!r} is not {wanted}" if isinstance(type_, str) else f"not a {what}"
         raise Malformed(message)
     if len(raw) > LIMITS[type_]:
         message = f"{what} has {len(raw)} bytes, more than the limit of {LIMITS[type_]}"

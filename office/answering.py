@@ -133,7 +133,7 @@ class Countersigned:
 def countersign_answer(office: Office, answer_path: Path, envelope_path: Path, out: Path, *, officer: str | None, at: int) -> Countersigned:
     """Verify an answer and its envelope, and countersign for the confirming body, into the new file `out`."""
     reader = office_reader(office)
-    answer = read_answer(read_object(answer_path), office.trust)
+    answer = read_answer(read_object(answer_path, labels.ACKNOWLEDGEMENT, labels.REFUSAL), office.trust)
     with envelope_file(envelope_path) as source:
         envelope = _envelope(source, reader, answer, at)
         name = office.pick(officer, "countersign")
@@ -176,7 +176,7 @@ def judge_receipt(reader: Reader, path: Path, *, envelope: Path | None, at: int)
     Raises:
         Malformed, NotAuthentic, Refused: it is no receipt for what it claims.
     """
-    raw = read_object(path)
+    raw = read_object(path, labels.RECEIPT)
     statement = read_statement(raw, labels.RECEIPT, labels.ACKNOWLEDGEMENT, labels.REFUSAL)
     if statement.type != labels.RECEIPT:  # step 1: verified as far as it goes, and never taken for a receipt
         answer = read_answer(raw, reader.trust)

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Reader", "envelope_file", "office_reader", "read_object", "stranger", "write_object"]
 
-_MAX_OBJECT = max(LIMITS.values())
-
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
@@ -67,11 +65,12 @@ def _standard_input() -> BinaryIO:
     return sys.stdin.buffer
 
 
-def read_object(path: Path) -> bytes:
-    """The bytes of a statement's file, or of standard input for `-`."""
+def read_object(path: Path, *types: str) -> bytes:
+    """The bytes of a file with a statement of one of `types`, or of standard input for `-`; of a longer one no more than shows that it is."""
+    limit = max(LIMITS[type_] for type_ in types)
     if str(path) == "-":
-        return _standard_input().read(_MAX_OBJECT + 1)
-    return read_file(path, _MAX_OBJECT)
+        return _standard_input().read(limit + 1)
+    return read_file(path, limit)
 
 
 def write_object(path: Path, raw: bytes) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from valiza.envelope.opening import OpenedEnvelope, open_envelope, unseal_manifest
 from valiza.envelope.rewrap import Rewrap, make_rewrap, read_rewrap
 from valiza.envelope.verifying import VerifiedDispatch, VerifiedEnvelope, authenticate, verify_dispatch, verify_envelope
+from valiza.keys import labels
 from valiza.keys.errors import Conflict, NoKey, Refused, Usage
 from valiza.keys.files import new_folder
 from valiza.office.reader import Reader, envelope_file, office_reader, read_object, write_object
@@ -82,7 +83,7 @@ def open_into(
 def _read_rewrap(verified: VerifiedDispatch, path: Path, reader: Reader) -> Rewrap:
     route = verified.core.stamp.route
     return read_rewrap(
-        read_object(path),
+        read_object(path, labels.REWRAP),
         signed=verified.signed,
         trust=reader.trust,
         degree=None if route is None else route.marks.destination.code,
