@@ -1,0 +1,499 @@
+"""The documentation against the program: fields of --json, man page, examples in the specifications, stories of README and tutorial."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+import pytest
+
+from valiza.cli.main import cli, run
+from valiza.cli.register import STANDINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+pytestmark = pytest.mark.checkout
+
+ROOT: Final = Path(__file__).parent.parent
+DOCS: Final = ROOT / "docs"
+
+# --- the fields of --json ---------------------------------------------------------------------------------------------------------------------------
+
+_HEX: Final = "[0-9a-f]"
+_PARTY: Final = "[A-Z][A-Z0-9]{0,15}"
+_WRITTEN: Final = {
+    "text": r"(?s:.*)",
+    "path": r".+",
+    "word": r"[a-z][a-z0-9-]*",
+    "code": r"[A-Za-z0-9._-]{1,16}",
+    "mark": rf"{_PARTY}:[A-Za-z0-9._-]{{1,16}}",
+    "body": rf"{_PARTY}/[A-Z][A-Z0-9-]{{0,31}}",
+    "digest": rf"{_HEX}{{64}}",
+    "subject": rf"{_HEX}{{32}}",
+    "time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ",
+}
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(item, str) for item in (*value, *value.values()))
+
+
+def _is_written(form: str) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and re.fullmatch(form, value) is not None
+
+
+_JUDGED: Final[dict[str, Callable[[Any], bool]]] = {
+    **{name: _is_written(form) for name, form in _WRITTEN.items()},
+    "integer": lambda value: type(value) is int,
+    "bytes": lambda value: type(value) is int and value >= 0,
+    "seconds": lambda value: type(value) in {int, float} and value >= 0,
+    "boolean": lambda value: type(value) is bool,
+    "null": lambda value: value is None,
+    "names": _is_names,
+    "anything": lambda _: True,
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A field of a table: its type, when it is there (empty: always), and the words that it may be (empty: any)."""
+
+    kind: str
+    when: str
+    words: frozenset[str]
+
+
+@dataclass
+class Page:
+    """docs/json.md, read: the fields of every shape and command, and what was printed of them."""
+
+    shapes: dict[str, dict[str, Row]] = field(default_factory=dict)
+    commands: dict[str, dict[str, Row] | str] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    printed: set[tuple[str, str]] = field(default_factory=set)
+
+    def fields(self, name: str) -> dict[str, Row]:
+        """Fields of a shape or command, those of the shapes that it includes among them."""
+        table = self.shapes[name] if name in self.shapes else self.commands[name]
+        assert isinstance(table, dict)
+        found: dict[str, Row] = {}
+        for key, row in table.items():
+            included = re.fullmatch(r"\[([a-z ]+)\]\(#[a-z-]+\)", key)
+            if included:
+                found |= {inner: Row(r.kind, r.when or row.when, r.words) for inner, r in self.fields(included[1]).items()}
+            else:
+                found[key] = row
+        return found
+
+    def owner(self, name: str, key: str) -> tuple[str, str]:
+        """The table in which a field stands."""
+        table = self.shapes[name] if name in self.shapes else self.commands[name]
+        assert isinstance(table, dict)
+        if key in table:
+            return name, key
+        included = [m[1] for k in table if (m := re.fullmatch(r"\[([a-z ]+)\]\(#[a-z-]+\)", k))]
+        return next(self.owner(inner, key) for inner in included if key in self.fields(inner))
+
+    def judge_object(self, name: str, value: Any, where: str) -> None:
+        """Compare an object with its table."""
+        if not isinstance(value, dict):
+            self.faults.append(f"{where} is no object")
+            return
+        fields = self.fields(name)
+        self.faults += [f"{where}.{key} is printed, and not documented" for key in value if key not in fields]
+        self.faults += [
+            f"{where}.{key} is documented as always there, and missing" for key, row in fields.items() if not row.when and key not in value
+        ]
+        for key, row in fields.items():
+            if key in value:
+                self.printed.add(self.owner(name, key))
+                self.judge(row.kind, value[key], f"{where}.{key}")
+                said = value[key] if isinstance(value[key], list) else [value[key]]
+                self.faults += [f"{where}.{key} is {word!r}" for word in said if row.words and word not in row.words]
+
+    def judge(self, kind: str, value: Any, where: str) -> None:
+        """Compare a value with its type."""
+        alternatives = re.split(r", or | or (?=null)", kind)
+        if len(alternatives) > 1:
+            fitting = [one for one in alternatives if self._fits(one, value)]
+            if not fitting:
+                self.faults.append(f"{where} is no {kind}: {value!r}")
+            for one in fitting[:1]:
+                self.judge(one, value, where)
+        elif kind.startswith("list of ") and isinstance(value, list):
+            for index, item in enumerate(value):
+                self.judge(kind.removeprefix("list of "), item, f"{where}[{index}]")
+        elif kind.startswith("map of ") and isinstance(value, dict):
+            for key, item in value.items():
+                self.judge(kind.removeprefix("map of "), item, f"{where}.{key}")
+        elif shape := re.fullmatch(r"\[([a-z ]+)\]\(#([a-z-]+)\)", kind):
+            assert shape[1].replace(" ", "-") == shape[2]
+            self.judge_object(shape[1], value, where)
+        elif kind.startswith(("list of ", "map of ")) or not _JUDGED[kind](value):
+            self.faults.append(f"{where} is no {kind}: {value!r}")
+
+    def _fits(self, kind: str, value: Any) -> bool:
+        trial = Page(self.shapes, self.commands)
+        trial.judge(kind, value, "")
+        return not trial.faults
+
+
+def _read_page() -> Page:
+    page = Page()
+    tables: dict[str, Any] = {}
+    name = ""
+    for line in (DOCS / "json.md").read_text(encoding="utf-8").splitlines():
+        if heading := re.fullmatch(r"## `valiza ([a-z ]+)`", line):
+            name, tables = heading[1], page.commands
+        elif heading := re.fullmatch(r"### ([a-z ]+)", line):
+            name, tables = heading[1], page.shapes
+        elif line.startswith("#"):
+            name = ""
+        elif name and (whole := re.fullmatch(r"A (map of .+), by [a-z]+\.", line)):
+            tables[name] = whole[1]
+        elif name and line.startswith("| ") and not line.startswith("| field |"):
+            key, kind, when, what = (cell.strip() for cell in line.strip("|").split("|"))
+            assert key.strip("`") not in tables.setdefault(name, {}), f"{name}: {key} stands twice"
+            words = re.findall("`([^`]+)`", what) if kind in {"word", "list of word"} else []
+            tables[name][key.strip("`")] = Row(kind, when, frozenset(words))
+    return page
+
+
+@dataclass
+class Desk:
+    """Types commands in this process, in one folder, and keeps what they print with --json."""
+
+    folder: Path
+    results: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+
+    def type(self, command: str, *, code: int = 0) -> Any:
+        """Run a command line, with --json, and return what it printed."""
+        out, err = io.StringIO(), io.StringIO()
+        words = shlex.split(command)
+        with contextlib.chdir(self.folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            done = run([*words, "--json"])
+        assert done == code, f"{command}: exit {done}\n{err.getvalue()}"
+        assert out.getvalue().isascii()
+        result = json.loads(out.getvalue())
+        assert out.getvalue() == json.dumps(result, indent=2) + "\n"
+        self.results[_command_name(words)].append(result)
+        return result
+
+
+def _leaves(command: click.Command = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command that is no group, with the words that call it."""
+    if not isinstance(command, click.Group):
+        yield path, command
+        return
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        child = command.get_command(context, name)
+        assert child is not None
+        yield from _leaves(child, (*path, name))
+
+
+def _command_name(words: list[str]) -> str:
+    return next(" ".join(path) for path, _ in _leaves() if tuple(words[: len(path)]) == path)
+
+
+SEAL: Final = (
+    "seal papers/report.txt --to BY-MFA --agreement kz-by --mark 3 --channel courier --transport air --escort courier --leg Astana:Minsk "
+    "--decision 'No. 12' --conclusion 'No. 7' --purpose exercise --home kz --yes "
+)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """Two offices in one folder, and every command typed at least once."""
+    folder = tmp_path_factory.mktemp("desk")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("VALIZA_")]:
+            patch.delenv(name)
+        at = Desk(folder)
+        trust = _found(at)
+        _send(at)
+        _answer(at, trust)
+        _look_up(at)
+    return at
+
+
+def _found(at: Desk) -> str:
+    """Two offices that trust each other; returns the options of a reader who has none."""
+    papers = at.folder / "papers"
+    papers.mkdir()
+    (papers / "report.txt").write_text("report\n", encoding="utf-8")
+    (papers / "list.toml").write_text(
+        '[[carrier]]\nfile = "report.txt"\nmark = "3"\nregistration = "12/s"\ncopy = 1\nsheets = 4\nclassified_by = "KZ-MFA"\nground = "item 4"\n'
+        '[[carrier]]\nphysical = true\nname = "parcel 1"\nmark = "3"\n',
+        encoding="utf-8",
+    )
+    kz = at.type("office init kz --party KZ --body KZ-MFA --degrees 1,2,3 --officer aigul:seal,open:1:Aigul --unprotected")
+    by = at.type(
+        "office init by --party BY --body BY-MFA --degrees 1,2,3 --unprotected "
+        "--officer yanka:open,acknowledge:1:Yanka --officer maryna:open,countersign:1:Maryna"
+    )
+    at.type("credential issue alena:open,acknowledge:1:Alena --home by --unprotected")
+    at.type("roster publish --home by -o BY.vls")
+    at.type("roster export --home kz -o KZ.vls")
+    at.type(f"roster import BY.vls --home kz --root {by['root']}")
+    at.type(f"roster import KZ.vls --home by --root {kz['root']}")
+    at.type("agreement check kz-by")
+    at.type("agreement sign kz-by --home kz -o half.vls")
+    at.type("agreement sign half.vls --home by -o whole.vls")
+    at.type("agreement adopt whole.vls --home kz")
+    at.type("agreement adopt whole.vls --home by")
+    for source in ("kz-by", "half.vls", "whole.vls"):
+        at.type(f"agreement show {source}")
+    at.type("roster show --home kz")
+    at.type("office show --home kz")
+    at.type("credential list --home kz")
+    at.type("credential verify kz/credentials/aigul/seal.vls --home by")
+    return f"--root {kz['root']} --root {by['root']} --roster KZ.vls --roster BY.vls --agreement whole.vls"
+
+
+def _send(at: Desk) -> None:
+    first = at.type(SEAL + "--dry-run")
+    assert not (at.folder / "first.vlz").exists(), first
+    first = at.type(SEAL + "--inventory papers/list.toml --caveat 'do not copy' --term '2 years' -o first.vlz")
+    at.type(f"{SEAL} --refers-to reply-to:{first['dispatch']} --addressee Yanka --addressee Maryna -o second.vlz")
+    for name in ("third", "fourth"):
+        at.type(f"{SEAL} -o {name}.vlz")
+    at.type("withdraw third.vlz --reason 'wrong annex' --home kz")
+
+
+def _answer(at: Desk, trust: str) -> None:
+    at.type("verify first.vlz --home by")
+    at.type(f"verify first.vlz {trust}")
+    at.type("open first.vlz --home by --as yanka -o first")
+    at.type("open first.vlz --home by --as maryna -o again")
+    at.type("acknowledge first.vlz --home by --damaged 1 -o first.ack.vls")
+    at.type("countersign first.ack.vls --envelope first.vlz --home by -o first.receipt.vls")
+    at.type("rewrap second.vlz --home by --as yanka --to-officer alena -o second.rewrap.vls")
+    at.type("open second.vlz --home by --as alena --rewrap second.rewrap.vls -o second")
+    at.type("acknowledge second.vlz --home by -o second.ack.vls")
+    at.type("countersign second.ack.vls --envelope second.vlz --home by -o second.receipt.vls")
+    at.type("refuse fourth.vlz --reason route --comment 'came by rail' --home by --as yanka -o fourth.refusal.vls")
+    at.type("countersign fourth.refusal.vls --envelope fourth.vlz --home by -o fourth.receipt.vls")
+    at.type("receipt verify second.ack.vls --home kz", code=8)
+    for name, code in (("first", 6), ("second", 0), ("fourth", 6)):
+        at.type(f"receipt show {name}.receipt.vls")
+        at.type(f"receipt verify {name}.receipt.vls --home kz", code=code)
+        at.type(f"receipt verify {name}.receipt.vls --envelope {name}.vlz {trust}", code=code)
+
+
+def _look_up(at: Desk) -> None:
+    for name in ("first.vlz", "KZ.vls", "whole.vls", "first.receipt.vls"):
+        at.type(f"inspect {name}")
+    at.type("register list --home kz")
+    at.type("register list --home by")
+    at.type("register show first.vlz --manifest --home kz")
+    at.type("register show first.vlz --home by")
+    at.type("agreement terminate kz-by --home kz --takes-effect 2099-06-01T00:00:00Z -o end.vls")
+    at.type("agreement adopt end.vls --home kz")
+    at.type("agreement list --home kz")
+    at.type("demo --dir demo")
+
+
+@pytest.mark.slow
+def test_every_field_printed_is_documented_and_every_field_documented_is_printed(desk: Desk) -> None:
+    page = _read_page()
+    for name, results in desk.results.items():
+        table = page.commands[name]
+        for result in results:
+            if isinstance(table, str):
+                page.judge(table, result, name)
+            else:
+                page.judge_object(name, result, name)
+    assert page.faults == []
+    tables = {**page.shapes, **{name: table for name, table in page.commands.items() if isinstance(table, dict)}}
+    documented = {(name, key) for name, table in tables.items() for key in table if not key.startswith("[")}
+    assert sorted(documented - page.printed) == []
+
+
+@pytest.mark.slow
+def test_every_command_that_prints_json_was_typed(desk: Desk) -> None:
+    with_json = {" ".join(path) for path, command in _leaves() if any("--json" in parameter.opts for parameter in command.params)}
+    assert set(desk.results) == with_json
+    assert set(_read_page().commands) == with_json
+
+
+# --- pages that are made ----------------------------------------------------------------------------------------------------------------------------
+
+
+def _script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_standings_of_the_register_are_documented() -> None:
+    assert _read_page().shapes["state"]["verdict"].words == set(STANDINGS)
+
+
+def test_man_page_is_what_the_help_says() -> None:
+    make_man = _script("make_man")
+    page = make_man.MARKDOWN.read_text(encoding="utf-8")
+    assert make_man.make_markdown(page) == page, "run: python docs/make_man.py"
+    assert make_man.make_roff(page) == make_man.ROFF.read_text(encoding="utf-8"), "run: python docs/make_man.py"
+
+
+@pytest.mark.parametrize("name", ["statement", "credential", "agreement", "envelope", "receipt"])
+def test_example_on_top_of_a_specification_is_a_real_object(name: str) -> None:
+    make_examples = _script("make_examples")
+    assert name in make_examples.EXAMPLES
+    assert make_examples.make_page(name) == (ROOT / "specs" / f"{name}.md").read_text(encoding="utf-8"), "run: python docs/make_examples.py"
+
+
+# --- what pages name --------------------------------------------------------------------------------------------------------------------------------
+
+PAGES: Final = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in (*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "specs").rglob("*.md"), ROOT / "tests" / "vectors" / "README.md")
+)
+
+
+def _anchors(page: Path) -> set[str]:
+    """The anchors that a Markdown renderer gives to the headings of a page."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_of_a_page_lead_somewhere(page: str) -> None:
+    path = ROOT / page
+    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in link:
+            continue
+        file, _, anchor = link.partition("#")
+        target = path.parent / file if file else path
+        assert target.exists(), link
+        assert not anchor or anchor in _anchors(target), link
+
+
+def test_security_names_tests_and_vectors_that_exist() -> None:
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    tests = re.findall(r"`(tests/[^`]+\.py)`", text)
+    vectors = re.findall(r"`((?:acknowledgement|agreement|credential|encoding|envelope|receipt|refusal|rewrap|root|roster|statement)_\w+)`", text)
+    assert tests
+    assert vectors
+    assert [name for name in tests if not (ROOT / name).is_file()] == []
+    assert [name for name in vectors if not (ROOT / "specs" / "vectors" / f"{name}.vector").is_file()] == []
+
+
+# --- stories ----------------------------------------------------------------------------------------------------------------------------------------
+# A page tells a story between `<!-- story: NAME -->` and the next such line. Its ```console blocks are typed into one shell in an empty folder, and
+# what appears has to be what the block shows: `…` stands for anything within a line, and alone on a line for any lines. A block below
+# `<!-- file: NAME -->` is written to that file. A command may fail where the story shows its error, or asks for `$?` next.
+
+_MARK: Final = "\x1e"
+
+
+@dataclass
+class Typed:
+    """A command of a story, and the lines that it is to print."""
+
+    command: str
+    shown: list[str] = field(default_factory=list)
+
+
+def _stories() -> dict[str, list[Typed]]:
+    found: dict[str, list[Typed]] = {}
+    for page in ("README.md", "docs/tutorial.md"):
+        parts = re.split(r"<!-- story: (.+?) -->\n", (ROOT / page).read_text(encoding="utf-8"))
+        for name, text in zip(parts[1::2], parts[2::2], strict=True):
+            found[f"{page}-{name}"] = list(_story(text))
+    return found
+
+
+def _story(text: str) -> Iterator[Typed]:
+    for file, language, block in re.findall(r"(?:<!-- file: (\S+) -->\n)?```(\w+)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        if file:
+            yield Typed(f"cat > {shlex.quote(file)} <<'{_MARK}'\n{block}{_MARK}")
+        elif language == "console":
+            yield from _typed(block.splitlines())
+
+
+def _typed(lines: list[str]) -> Iterator[Typed]:
+    current: Typed | None = None
+    for line in lines:
+        if current is not None and current.command.endswith("\\") and not current.shown:
+            current.command += f"\n{line}"
+        elif line.startswith("$ "):
+            if current is not None:
+                yield current
+            current = Typed(line[2:])
+        else:
+            assert current is not None
+            current.shown.append(line)
+    if current is not None:
+        yield current
+
+
+def _pattern(shown: list[str]) -> str:
+    lines = ["(?:.*\n)*" if line.strip() == "…" else re.escape(line).replace("…", ".*") + "\n" for line in shown]
+    return "".join(lines)
+
+
+STORIES: Final = ("README.md-readme", "README.md-offices", "docs/tutorial.md-exchange")  # a checkout is not at hand while tests are collected
+
+
+def test_every_story_is_played() -> None:
+    assert set(_stories()) == set(STORIES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STORIES)
+def test_story_happens_as_it_is_told(name: str, tmp_path: Path) -> None:
+    story = _stories()[name]
+    programs, home = tmp_path / "programs", tmp_path / "home"
+    programs.mkdir()
+    home.mkdir()
+    shim = programs / "valiza"
+    shim.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m valiza.cli "$@"\n', encoding="utf-8")
+    shim.chmod(0o755)
+    script = "".join(f"{typed.command}\ns=$?; printf '{_MARK}%d{_MARK}' $s; (exit $s)\n" for typed in story)
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("VALIZA_")}
+    environment = kept | {"PATH": f"{programs}:{kept['PATH']}", "LC_ALL": "C.UTF-8", "HOME": str(home)}
+    bash = shutil.which("bash")
+    assert bash is not None
+    (tmp_path / "story").write_text(script, encoding="utf-8")
+    done = subprocess.run(
+        [bash, tmp_path / "story"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        cwd=home,
+        env=environment,
+        check=False,
+        timeout=600,
+    )
+    printed = done.stdout.split(_MARK)
+    assert len(printed) == 2 * len(story) + 1, done.stdout[-2000:]
+    for index, typed in enumerate(story):
+        text, status = printed[2 * index], int(printed[2 * index + 1])
+        text += "" if text.endswith("\n") or not text else "\n"
+        assert re.fullmatch(_pattern(typed.shown), text), f"$ {typed.command}\n{text}"
+        may_fail = index + 1 < len(story) and story[index + 1].command == "echo $?"
+        assert status == 0 or may_fail or any(line.startswith("valiza: error: ") for line in typed.shown), f"$ {typed.command}: exit {status}\n{text}"
