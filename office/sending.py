@@ -129,13 +129,14 @@ def _addressees(office: Office, destination: Body, order: SealOrder, degree: str
         if not chosen and known:
             message = f"no officer of {destination} who opens is cleared to {destination.party}:{degree} (A4.2, A5.1)"
             raise Refused(message)
+    chosen = list({c.digest: c for c in chosen}.values())  # one named twice is one
     if not chosen:
         message = f"no officer of {destination} is certified to open"
         raise Refused(message, "import the latest roster of that party, or check the body's id")
     if len(chosen) < _LEAST_ADDRESSEES and not order.single:
         message = f"only one officer of {destination} could open it, {chosen[0].title!r}"
         raise Refused(message, "address a second, or seal to one alone with --single")
-    return list({c.digest: c for c in chosen}.values())
+    return chosen
 
 
 def _addressee(known: list[Credential], destination: Body, wanted: str) -> Credential:
