@@ -244,7 +244,7 @@ def verify_credential(
     from valiza.keys import labels
     from valiza.office.reader import read_object
 
-    reader = open_reader(home, roots, rosters, agreements)
+    reader = open_reader(home, roots, rosters, agreements, needs_agreement=False)
     checked = reader.trust.check(read_object(file, labels.CREDENTIAL))
     emit(
         {

@@ -132,7 +132,9 @@ def open_office(home: Path | None, passphrase: Callable[[], str] | None = None) 
     return office
 
 
-def open_reader(home: Path | None, roots: tuple[str, ...], rosters: tuple[Path, ...], agreements: tuple[Path, ...]) -> Reader:
+def open_reader(
+    home: Path | None, roots: tuple[str, ...], rosters: tuple[Path, ...], agreements: tuple[Path, ...], *, needs_agreement: bool = True
+) -> Reader:
     """An office's reader, or a stranger's when roots, rosters or agreements are given.
 
     Raises:
@@ -147,9 +149,9 @@ def open_reader(home: Path | None, roots: tuple[str, ...], rosters: tuple[Path, 
             raise Usage(message, "leave out --home, or leave out --root, --roster and --agreement")
         with typed("--root"):
             fingerprints = [parse_fingerprint(root) for root in roots]
-        return stranger(fingerprints, rosters, agreements)
+        return stranger(fingerprints, rosters, agreements, needs_agreement=needs_agreement)
     if home is None:
-        return stranger([], [], [])
+        return stranger([], [], [], needs_agreement=needs_agreement)
     return office_reader(open_office(home))
 
 

@@ -8,7 +8,7 @@ import tomllib
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-from valiza.envelope.carrier import Carrier, check_name, guess_media_type
+from valiza.envelope.carrier import Carrier, guess_media_type
 from valiza.envelope.manifest import Basis
 from valiza.envelope.profile import BASIS_KINDS
 from valiza.envelope.route import Leg
@@ -218,7 +218,9 @@ def inventory_template(files: Sequence[Path], mark: str | None) -> str:
     """An inventory in TOML for some files, to be filled in."""
     lines = ["# Inventory of carriers. What is left empty is left out.", ""]
     for path in files:
-        check_name(path.name)  # what could not be sealed need not be filled in
+        if any("\udc80" <= c <= "\udcff" for c in path.name):  # what Python makes of bytes that are no UTF-8
+            message = f"the file name {path.name!r} is not text in UTF-8"
+            raise Malformed(message)
         lines += [
             "[[carrier]]",
             f"file = {toml_string(path.name)}",

@@ -44,13 +44,13 @@ def office_reader(office: Office) -> Reader:
     return Reader(trust=office.trust, agreements=office.agreements, own=office.body, journal=office.journal)
 
 
-def stranger(fingerprints: Sequence[bytes], rosters: Sequence[Path], agreements: Sequence[Path]) -> Reader:
+def stranger(fingerprints: Sequence[bytes], rosters: Sequence[Path], agreements: Sequence[Path], *, needs_agreement: bool = True) -> Reader:
     """A reader without an office: an arbiter, a gateway script (R4.8, A13).
 
     Raises:
         Usage: something that is needed was not given. NotAuthentic, Malformed, Refused: what was given does not hold.
     """
-    if not fingerprints or not rosters:
+    if not fingerprints or not rosters or (needs_agreement and not agreements):
         message = "without an office, verifying needs the roots' fingerprints, the rosters and the agreement"
         raise Usage(message, "give --root FINGERPRINT, --roster FILE and --agreement FILE, each as often as needed; or --home DIR")
     trust = Trust([read_given_roster(path, list(fingerprints)) for path in rosters])
