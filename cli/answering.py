@@ -34,15 +34,18 @@ _REASONS = ("addressee", "agreement", "basis", "channel", "clearance", "contents
 
 
 def _conditions(condition: tuple[str, ...], missing: tuple[int, ...], damaged: tuple[int, ...]) -> dict[int, str]:
-    found: dict[int, str] = {}
+    said: list[tuple[int, str]] = []
     for text in condition:
         index, equals, word = text.partition("=")
         if not equals or not re.fullmatch("[0-9]{1,5}", index) or word not in {"present", "missing", "damaged"}:
             message = f"{text!r} is no condition"
             raise Usage(message, "write INDEX=present, INDEX=missing or INDEX=damaged")
-        found[int(index)] = word
-    found |= dict.fromkeys(missing, "missing")
-    found |= dict.fromkeys(damaged, "damaged")
+        said.append((int(index), word))
+    said += [(index, "missing") for index in missing] + [(index, "damaged") for index in damaged]
+    found = dict(said)
+    if len(set(said)) != len(found):
+        message = "the condition of a carrier is given twice, and differently"
+        raise Usage(message)
     return found
 
 

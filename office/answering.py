@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from valiza.envelope.acknowledgement import VerifiedAnswer, acknowledge, read_answer, refuse, verify_answer
+from valiza.envelope.acknowledgement import Acknowledgement, Answer, VerifiedAnswer, acknowledge, read_answer, refuse, verify_answer
 from valiza.envelope.receipt import AuthenticReceipt, Verdict, VerifiedReceipt, countersign, read_receipt, verify_receipt
 from valiza.envelope.verifying import AuthenticDispatch, VerifiedEnvelope, authenticate, verify_envelope
 from valiza.keys import labels
-from valiza.keys.errors import Refused, Usage
+from valiza.keys.errors import Conflict, Refused, Usage
 from valiza.keys.statement import read_statement
 from valiza.office.reader import Reader, envelope_file, office_reader, read_object, write_object
 from valiza.office.receiving import check
@@ -78,8 +78,20 @@ def acknowledge_envelope(
         number=office.journal.incoming_number(name) if number is None else number,
         conditions=[conditions.get(index, "present") for index in range(count)],
     )
+    verified = read_answer(statement.raw, office.trust)
+    _require_same(verified.answer, conditions, number)
     write_object(out, statement.raw)
-    return Answered(statement=statement, answer=read_answer(statement.raw, office.trust))
+    return Answered(statement=statement, answer=verified)
+
+
+def _require_same(answer: Answer, conditions: Mapping[int, str], number: str | None) -> None:
+    """An acknowledgement that the journal had already is handed out again only to who asks for nothing else."""
+    if not isinstance(answer, Acknowledgement) or number not in (None, answer.number):
+        message = f"this envelope was acknowledged before, with the number {answer.number!r}"
+        raise Conflict(message)
+    if conditions and any(conditions.get(index, "present") != said for index, said in enumerate(answer.conditions)):
+        message = f"this envelope was acknowledged before, with the conditions {', '.join(answer.conditions)}"
+        raise Conflict(message, "a supplement to an acknowledgement is a later act, outside this version")
 
 
 def _opener_name(office: Office, credential: bytes, wanted: str | None) -> str:
