@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from valiza.envelope.acknowledgement import Acknowledgement, Answer, VerifiedAnswer, acknowledge, read_answer, refuse, verify_answer
+from valiza.envelope.acknowledgement import Acknowledgement, Answer, Refusal, VerifiedAnswer, acknowledge, read_answer, refuse, verify_answer
 from valiza.envelope.receipt import AuthenticReceipt, Verdict, VerifiedReceipt, countersign, read_receipt, verify_receipt
 from valiza.envelope.verifying import AuthenticDispatch, VerifiedEnvelope, authenticate, verify_envelope
 from valiza.keys import labels
@@ -130,8 +130,12 @@ def refuse_envelope(
         at=at,
         number=given if number is None else number,
     )
+    verified = read_answer(statement.raw, office.trust)
+    if isinstance(verified.answer, Refusal) and (verified.answer.reason, verified.answer.comment) != (reason, comment):
+        message = f"this envelope was refused before, for the reason {verified.answer.reason!r}"
+        raise Conflict(message)
     write_object(out, statement.raw)
-    return Answered(statement=statement, answer=read_answer(statement.raw, office.trust))
+    return Answered(statement=statement, answer=verified)
 
 
 @dataclass(frozen=True, kw_only=True)
