@@ -71,7 +71,7 @@ def list_(direction: str | None, verdict: str | None, home: Path | None, json_: 
 @as_json
 def show(envelope: str, with_manifest: bool, home: Path | None, officer: str | None, passphrase_fd: int | None, json_: bool) -> None:
     """Show the entries of an envelope, named by its file, id or number, in order."""
-    from valiza.office.sending import find_dispatch, kept_manifest
+    from valiza.office.sending import find_dispatch, kept_manifest, story
 
     at_office = open_office(home, passphrase_source(passphrase_fd))
     digest = find_dispatch(at_office, named_envelope(envelope))
@@ -82,9 +82,9 @@ def show(envelope: str, with_manifest: bool, home: Path | None, officer: str | N
             "kind": e.kind,
             "direction": e.direction,
             "number": e.number,
-            "note": e.note if e.kind != "sealed" else f"receipt due {utc(int(e.note))}",
+            "note": e.note if due is None else f"receipt due {utc(due)}",
         }
-        for e in at_office.journal.story(digest)
+        for e, due in story(at_office, digest)
     ]
     facts: dict[str, object] = {"dispatch": digest.hex(), "entries": entries}
     if with_manifest:

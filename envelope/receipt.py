@@ -320,7 +320,9 @@ def verify_receipt(
     not_compared = tuple(what for what in NOT_COMPARED if what in missing and not (answer.answer.claim is None and what != "payload"))
     stored = journal.stored_receipt(name) if journal is not None else None
     duplicate = stored is not None and stored.raw == authentic.statement.raw
-    if stored is not None and not duplicate:
+    known = journal.stored_answer(name) if journal is not None else None
+    contradicted = known is not None and read_statement(known, labels.ACKNOWLEDGEMENT, labels.REFUSAL).type != answer.statement.type
+    if contradicted or (stored is not None and not duplicate):
         verdict = Verdict.CONFLICT
     elif is_origin and expected is None:
         verdict = Verdict.UNSOLICITED

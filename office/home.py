@@ -248,7 +248,7 @@ def toml_string(text: str) -> str:
     for character in text:
         if character in '"\\':
             shown.append("\\" + character)
-        elif unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp"}:
+        elif unicodedata.category(character) in {"Cc", "Cf", "Co", "Zl", "Zp"}:
             shown.append(f"\\U{ord(character):08X}")
         else:
             shown.append(character)

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from valiza.envelope.route import Leg
     from valiza.keys.credential import Credential
     from valiza.office.home import Office
+    from valiza.register.store import Entry
 
-__all__ = ["DAY", "SealOrder", "find_dispatch", "kept_manifest", "plan_sealing", "seal", "withdraw"]
+__all__ = ["DAY", "SealOrder", "find_dispatch", "kept_manifest", "plan_sealing", "seal", "story", "withdraw"]
 
 DAY: Final = 86400
 _LEAST_ADDRESSEES: Final = 2  # officers go on leave while a bag travels
@@ -213,6 +214,13 @@ def withdraw(office: Office, wanted: str | Path, *, reason: str, at: int) -> byt
     digest = find_dispatch(office, wanted)
     office.journal.withdraw(digest, reason=reason, at=at)
     return digest
+
+
+def story(office: Office, dispatch_digest: bytes) -> list[tuple[Entry, int | None]]:
+    """All entries of an envelope in order, and for its sealing when the receipt is due, in seconds since 1970."""
+    from valiza.register.journal import receipt_due  # noqa: PLC0415 - SQLite only where a journal is used
+
+    return [(entry, receipt_due(entry) if entry.kind == "sealed" else None) for entry in office.journal.story(dispatch_digest)]
 
 
 def kept_manifest(office: Office, dispatch_digest: bytes, officer: str | None) -> Manifest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from valiza.envelope.dispatch import EnvelopeName
 from valiza.envelope.journal import Expectation, Opening, StoredReceipt
 from valiza.envelope.receipt import Verdict
 from valiza.keys import labels
-from valiza.keys.errors import Conflict, Refused
+from valiza.keys.errors import Conflict, Refused, Unavailable
 from valiza.keys.fields import Body
 from valiza.keys.statement import read_statement
 from valiza.register.store import Entry, Store
@@ -18,7 +19,7 @@ from valiza.register.store import Entry, Store
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["EnvelopeState", "RegisterJournal"]
+__all__ = ["EnvelopeState", "RegisterJournal", "receipt_due"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +233,18 @@ class RegisterJournal:
         self._store.close()
 
 
+def receipt_due(sealed: Entry) -> int:
+    """When the receipt of an envelope sealed here is due, in seconds since 1970.
+
+    Raises:
+        Unavailable: the entry is damaged.
+    """
+    if not re.fullmatch("[0-9]{1,11}", sealed.note):
+        message = f"entry {sealed.seq} of the register is damaged: {sealed.note!r} is no time"
+        raise Unavailable(message, "restore it from a backup")
+    return int(sealed.note)
+
+
 def _origin(entry: Entry) -> Body:
     return Body(entry.origin_party, entry.origin_body)
 
@@ -248,7 +261,7 @@ def _state(story: list[Entry], at: int) -> EnvelopeState:
     elif "answered" in kinds:
         verdict = kinds["answered"].note
     elif "sealed" in kinds:
-        verdict = (Verdict.OVERDUE if at > int(kinds["sealed"].note) else Verdict.OUTSTANDING).value
+        verdict = (Verdict.OVERDUE if at > receipt_due(kinds["sealed"]) else Verdict.OUTSTANDING).value
     else:
         verdict = "opened" if "opened" in kinds else "arrived"
     return EnvelopeState(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from valiza.keys.errors import Refused, Unavailable
+from valiza.keys.fields import MAX_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Entry", "Store"]
 
 _VERSION: Final = 1
+_WAIT_S: Final = 30.0  # for another process that holds the register
 _SCHEMA: Final = """
 CREATE TABLE entry (
     seq             INTEGER PRIMARY KEY,
@@ -72,7 +75,7 @@ def _database_errors(path: Path) -> Iterator[None]:
     except sqlite3.IntegrityError as error:
         message = f"the register refuses the entry: {error}"
         raise Refused(message) from error
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeError, OverflowError) as error:  # a damaged file shows itself in many ways
         message = f"the register {str(path)!r} cannot be used: {error}"
         raise Unavailable(message) from error
 
@@ -83,16 +86,34 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._path = path
         with _database_errors(path):
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
-            path.chmod(0o600)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                self._create()
-            elif version != _VERSION:
-                message = f"the register {str(path)!r} is of version {version}, and this program knows {_VERSION}"
-                raise Unavailable(message)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S)
+            try:
+                self._prepare()
+            except BaseException:
+                self._db.close()
+                raise
+
+    def _prepare(self) -> None:
+        self._path.chmod(0o600)
+        self._write_ahead()
+        self._db.execute("PRAGMA synchronous = FULL")
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            self._create()
+        elif version != _VERSION:
+            message = f"the register {str(self._path)!r} is of version {version}, and this program knows {_VERSION}"
+            raise Unavailable(message)
+
+    def _write_ahead(self) -> None:
+        """Switch to WAL. SQLite does not wait for another process that is just switching, so this does."""
+        until = time.monotonic() + _WAIT_S
+        while self._db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
 
     def _create(self) -> None:
         with self.transaction():
@@ -132,7 +153,11 @@ class Store:
         """Entries that a condition selects, in order. `where` is the program's own text, never input."""
         with _database_errors(self._path):
             rows = self._db.execute(f"SELECT {_COLUMNS} FROM entry WHERE {where} ORDER BY seq", values)  # noqa: S608 - see above
-            return [Entry(**dict(zip(_COLUMNS.split(", "), row, strict=True))) for row in rows]
+            found = [Entry(**dict(zip(_COLUMNS.split(", "), row, strict=True))) for row in rows]
+        if any(not 0 <= entry.at <= MAX_TIME for entry in found):
+            message = f"the register {str(self._path)!r} is damaged: an entry has a time that cannot be"
+            raise Unavailable(message, "restore it from a backup")
+        return found
 
     def count(self, where: str, values: Sequence[object] = ()) -> int:
         """How many entries a condition selects."""
