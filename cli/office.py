@@ -27,7 +27,7 @@ from valiza.cli.options import (
 )
 from valiza.cli.render import as_of, credential_facts, emit, utc
 from valiza.cli.terminal import passphrase_source, safe, say, terminal_present, warn
-from valiza.keys.errors import Usage
+from valiza.keys.errors import Unavailable, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -173,7 +173,7 @@ def _warn_unprotected(unprotected: bool) -> None:
 
 
 def _show_office(home: str, shown: Any, *, json_: bool) -> None:  # noqa: ANN401 - an Office; its import is heavy
-    own = shown.trust.rosters[shown.body.party]
+    own = shown.own_roster
     facts = {
         "home": home,
         "body": str(shown.body),
@@ -296,7 +296,10 @@ def publish(output: Path, validity: int, home: Path | None, passphrase_fd: int |
 
     require_output(output)
     published = publish_roster(open_office(home, passphrase_source(passphrase_fd)), at=now(), validity=validity * DAY)
-    write_object(output, published.raw)
+    try:
+        write_object(output, published.raw)
+    except Unavailable as error:
+        raise Unavailable(error.message, "the roster is in force here; write it with: valiza roster export -o FILE") from error
     emit({"roster": str(output), **_roster_facts(published)}, json_=json_, output=output)
 
 

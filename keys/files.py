@@ -10,13 +10,13 @@ import re
 import secrets
 import shutil
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from valiza.keys.errors import Malformed, Refused, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 __all__ = ["new_file", "new_folder", "open_new_file", "read_file", "read_text_file", "require_new", "storage_errors", "sweep", "sync_folder"]
 
@@ -84,6 +84,8 @@ def require_new(path: Path) -> None:
             raise FileExistsError(errno.EEXIST, "exists", str(path))
         if not path.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, "the folder does not exist", str(path.parent))
+        if len(os.fsencode(path.name)) > os.pathconf(path.parent, "PC_NAME_MAX"):
+            raise OSError(errno.ENAMETOOLONG, "file name too long", str(path))
 
 
 @contextmanager
@@ -103,7 +105,7 @@ def open_new_file(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
             with storage_errors(path):
                 file.flush()
                 os.fsync(file.fileno())
-                _link(temporary or f"/proc/self/fd/{file.fileno()}", path)
+                _link(temporary or Path(f"/proc/self/fd/{file.fileno()}"), path)
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -134,7 +136,7 @@ def _claim(descriptor: int, path: Path) -> bool:
         return False
 
 
-def _link(source: Path | str, path: Path) -> None:
+def _link(source: Path, path: Path) -> None:
     """Give the file a name that did not exist, durably."""
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:

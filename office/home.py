@@ -56,13 +56,24 @@ class Office:
         if not path.is_file():
             message = f"{str(home)!r} is no office"
             raise Usage(message, "make one with: valiza office init, or name one with --home DIR or VALIZA_HOME")
-        try:
-            config = tomllib.loads(read_text_file(path, _MAX_CONFIG, "office file"))
-            self.body = Body(party(config["party"], "party"), body_id(config["body"], "body"))
-            self.names: Names = names(dict(sorted(config["names"].items())), "names")
-        except (KeyError, AttributeError, ValueError, RecursionError) as error:
-            message = f"{str(path)!r} is not an office's file: {error}"
-            raise Malformed(message) from error
+        with about(path):
+            config = _config(path)
+            self.body = Body(party(config.get("party"), "party"), body_id(config.get("body"), "body"))
+            given = config.get("names")
+            self.names: Names = names(dict(sorted(given.items())) if isinstance(given, dict) else given, "names")
+
+    @property
+    def own_roster(self) -> Roster:
+        """The latest roster of the own party.
+
+        Raises:
+            Refused: there is none here.
+        """
+        found = self.trust.rosters.get(self.body.party)
+        if found is None:
+            message = f"no roster of {self.body.party} is in this office"
+            raise Refused(message, "restore it, or import it: valiza roster import FILE --root FINGERPRINT")
+        return found
 
     # -- whom it trusts --------------------------------------------------------------------------------------------------
 
@@ -197,11 +208,7 @@ class Office:
         Raises:
             NoKey: it is not here, another one lies in its place, or the passphrase is wrong.
         """
-        own = self.trust.rosters.get(self.body.party)
-        if purpose == "root" and own is None:
-            message = f"no roster of {self.body.party} is known here"
-            raise Refused(message)
-        certified = own.root.key if purpose == "root" and own is not None else self.credential(officer, purpose).verify_key
+        certified = self.own_roster.root.key if purpose == "root" else self.credential(officer, purpose).verify_key
         key = self._key(officer, purpose)
         if not isinstance(key, SigningKey) or key.key_digest != certified.key_digest:
             raise self._other_key(officer, purpose)
@@ -230,6 +237,14 @@ class Office:
             raise NoKey(message)
         with about(path):
             return load_key(path, self._passphrase)
+
+
+def _config(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(read_text_file(path, _MAX_CONFIG, "office file"))
+    except (ValueError, RecursionError) as error:
+        message = f"it is not TOML: {error}"
+        raise Malformed(message) from error
 
 
 @contextmanager

@@ -116,7 +116,7 @@ def sign(office: Office, source: str | Path) -> SignedDraft:
             message = "this agreement is signed by a root that is not pinned here"
             raise NotAuthentic(message, "import the roster of the other party with its root's fingerprint first")
         verify_by_root(half, 0, other)
-    root = office.trust.rosters[office.body.party].root
+    root = office.own_roster.root
     statement = sign_agreement(profile, root=root, key=office.signing_key(BODY_OFFICER, "root"), half=half)
     return SignedDraft(profile=profile, statement=statement, complete=half is not None)
 
@@ -159,7 +159,7 @@ def terminate_agreement(office: Office, name: str, *, at: int, takes_effect_at: 
     if not known:
         message = f"no agreement {name!r} is adopted here"
         raise Refused(message)
-    root = office.trust.rosters[office.body.party].root
+    root = office.own_roster.root
     agreement = max(known, key=lambda a: a.profile.version)
     return terminate(agreement, root=root, key=office.signing_key(BODY_OFFICER, "root"), given_at=at, takes_effect_at=takes_effect_at)
 

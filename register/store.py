@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from valiza.keys.errors import Refused, Unavailable
 from valiza.keys.fields import MAX_TIME
+from valiza.keys.files import storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,7 +95,8 @@ class Store:
                 raise
 
     def _prepare(self) -> None:
-        self._path.chmod(0o600)
+        with storage_errors(self._path):
+            self._path.chmod(0o600)
         self._write_ahead()
         self._db.execute("PRAGMA synchronous = FULL")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -107,13 +109,18 @@ class Store:
     def _write_ahead(self) -> None:
         """Switch to WAL. SQLite does not wait for another process that is just switching, so this does."""
         until = time.monotonic() + _WAIT_S
-        while self._db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        while True:
             try:
-                self._db.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError:
-                if time.monotonic() > until:
+                mode = self._db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                     raise
                 time.sleep(0.01)
+                continue
+            if mode != "wal":
+                message = f"the register {str(self._path)!r} cannot keep a write-ahead log there"
+                raise Unavailable(message, "keep the office on a local disk")
+            return
 
     def _create(self) -> None:
         with self.transaction():

@@ -1,0 +1,363 @@
+"""Files that appear whole or not at all, are never overwritten, and leave nothing behind."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from valiza.keys import files
+from valiza.keys.errors import Refused, Unavailable
+from valiza.keys.files import PREFIX, new_file, new_folder, open_new_file, read_file, require_new, storage_errors, sweep, sync_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+REAL_OPEN: Final = os.open
+MOUNT: Final = shutil.which("mount")
+
+
+class SomethingElseError(Exception):
+    """Whatever goes wrong in the block that fills a file."""
+
+
+def left_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture(params=["unnamed", "no unnamed files", "no /proc"])
+def how(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every way in which a file is made: without a name, and with a temporary one where the file system or /proc does not have that."""
+
+    def without_tmpfile(path: Any, flags: int, *arguments: Any, **keywords: Any) -> int:
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(errno.EOPNOTSUPP, "not supported", str(path))
+        return REAL_OPEN(path, flags, *arguments, **keywords)
+
+    if request.param == "no unnamed files":
+        monkeypatch.setattr(os, "open", without_tmpfile)
+    elif request.param == "no /proc":
+        monkeypatch.setattr(os.path, "isdir", lambda path: path != "/proc/self/fd")
+    return str(request.param)
+
+
+# -- new files ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_file_has_its_bytes_and_belongs_to_its_owner_alone(tmp_path: Path, how: str) -> None:
+    before = os.umask(0)
+    try:
+        new_file(tmp_path / "it", b"bytes" * 100_000)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "it").read_bytes() == b"bytes" * 100_000
+    assert (tmp_path / "it").stat().st_mode & 0o777 == 0o600
+    assert left_in(tmp_path) == ["it"]
+
+
+def test_another_mode_can_be_asked_for(tmp_path: Path, how: str) -> None:
+    before = os.umask(0o022)
+    try:
+        new_file(tmp_path / "it", b"", 0o644)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "it").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_file_has_no_name_before_it_is_whole(tmp_path: Path, how: str) -> None:
+    with open_new_file(tmp_path / "it") as file:
+        file.write(b"half")
+        assert "it" not in left_in(tmp_path)
+        assert (left_in(tmp_path) == []) == (how == "unnamed")
+        file.write(b" and half")
+    assert (tmp_path / "it").read_bytes() == b"half and half"
+
+
+@pytest.mark.parametrize("error", [SomethingElseError, KeyboardInterrupt, SystemExit])
+def test_nothing_is_left_when_the_block_fails(tmp_path: Path, how: str, error: type[BaseException]) -> None:
+    def fail() -> None:
+        with open_new_file(tmp_path / "it") as file:
+            file.write(b"half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert left_in(tmp_path) == []
+
+
+def test_a_file_is_written_in_pieces_if_the_system_takes_only_some_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Reluctant:
+        taken = b""
+
+        def write(self, data: memoryview) -> int:
+            self.taken += bytes(data[:3])
+            return min(3, len(data))
+
+    reluctant = Reluctant()
+
+    @contextmanager
+    def opened(_path: Path, _mode: int) -> Iterator[Reluctant]:
+        yield reluctant
+
+    monkeypatch.setattr(files, "open_new_file", opened)
+    new_file(tmp_path / "it", b"ten bytes.")
+    assert reluctant.taken == b"ten bytes."
+
+
+def existing_file(path: Path) -> None:
+    path.write_bytes(b"precious")
+
+
+def existing_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def dangling_link(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+EXISTING: Final = pytest.mark.parametrize("existing", [existing_file, existing_folder, dangling_link])
+
+
+@EXISTING
+def test_what_exists_is_never_overwritten(tmp_path: Path, how: str, existing: Callable[[Path], None]) -> None:
+    existing(tmp_path / "it")
+    before = os.lstat(tmp_path / "it")
+    for make in (lambda: require_new(tmp_path / "it"), lambda: new_file(tmp_path / "it", b"other"), lambda: new_folder(tmp_path / "it").__enter__()):
+        with pytest.raises(Refused, match="exists already"):
+            make()
+    assert os.lstat(tmp_path / "it").st_ino == before.st_ino
+    assert left_in(tmp_path) == ["it"]
+
+
+@EXISTING
+def test_what_came_into_being_meanwhile_is_not_overwritten(tmp_path: Path, how: str, existing: Callable[[Path], None]) -> None:
+    def write() -> None:
+        with open_new_file(tmp_path / "it") as file:
+            file.write(b"other")
+            existing(tmp_path / "it")
+
+    with pytest.raises(Refused):
+        write()
+    assert left_in(tmp_path) == ["it"]
+    assert (tmp_path / "it").is_symlink() or (tmp_path / "it").is_dir() or (tmp_path / "it").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("path", ["missing/it", "file/it", "x" * 300], ids=["no folder", "a file for a folder", "name too long"])
+def test_where_nothing_can_be_made_it_is_unavailable(tmp_path: Path, how: str, path: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Unavailable):
+        new_file(tmp_path / path, b"x")
+    with pytest.raises(Unavailable), new_folder(tmp_path / path):
+        pass
+    assert left_in(tmp_path) == ["file"]
+
+
+# -- new folders ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_folder_appears_with_all_that_is_in_it(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "it") as work:
+        assert work.stat().st_mode & 0o777 == 0o700
+        assert work.parent == tmp_path
+        new_file(work / "a", b"a")
+        (work / "b").mkdir()
+        assert not (tmp_path / "it").exists()
+    assert left_in(tmp_path) == ["it"]
+    assert left_in(tmp_path / "it") == ["a", "b"]
+    assert (tmp_path / "it").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("error", [SomethingElseError, KeyboardInterrupt, SystemExit])
+def test_nothing_is_left_of_a_folder_when_its_block_fails(tmp_path: Path, error: type[BaseException]) -> None:
+    def fail() -> None:
+        with new_folder(tmp_path / "it") as work:
+            new_file(work / "a", b"a")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert left_in(tmp_path) == []
+
+
+@EXISTING
+def test_a_folder_does_not_take_the_place_of_what_came_meanwhile(tmp_path: Path, existing: Callable[[Path], None]) -> None:
+    def fill() -> None:
+        with new_folder(tmp_path / "it") as work:
+            new_file(work / "a", b"a")
+            existing(tmp_path / "it")
+
+    with pytest.raises(Refused):
+        fill()
+    assert left_in(tmp_path) == ["it"]
+    assert not (tmp_path / "it" / "a").exists()
+
+
+# -- what killed processes leave ------------------------------------------------------------------------------------------
+
+FILLING: Final = """
+import sys, time
+from pathlib import Path
+from valiza.keys.files import new_file, new_folder
+
+with new_folder(Path(sys.argv[1])) as work:
+    new_file(work / "secret", b"plaintext")
+    print(work.name, flush=True)
+    time.sleep(60)
+"""
+
+
+@contextmanager
+def another_process(path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A process that is filling a new folder, and the folder's name for now."""
+    with subprocess.Popen([sys.executable, "-c", FILLING, str(path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def test_what_a_living_process_fills_is_left_alone_and_what_a_killed_one_left_is_removed(tmp_path: Path) -> None:
+    with another_process(tmp_path / "it") as (process, name):
+        assert (tmp_path / name / "secret").read_bytes() == b"plaintext"
+        assert sweep(tmp_path) == []
+        assert left_in(tmp_path) == [name]
+        process.kill()
+        process.wait()
+    assert left_in(tmp_path) == [name], "a kill leaves it, but never under its final name"
+    assert sweep(tmp_path) == [tmp_path / name]
+    assert left_in(tmp_path) == []
+
+
+def test_a_file_that_is_being_written_is_not_swept_away(tmp_path: Path, how: str) -> None:
+    with open_new_file(tmp_path / "it") as file:
+        file.write(b"bytes")
+        assert sweep(tmp_path) == []
+    assert (tmp_path / "it").read_bytes() == b"bytes"
+
+
+def test_a_folder_is_made_although_another_process_sweeps_at_that_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between making the folder and locking it: then there is nothing that tells it from one left behind."""
+    real = fcntl.flock
+    swept: list[list[Path]] = []
+
+    def flock(descriptor: int, operation: int) -> None:
+        if operation == fcntl.LOCK_EX and not swept:
+            monkeypatch.undo()
+            swept.append(sweep(tmp_path))
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with new_folder(tmp_path / "it") as work:
+        new_file(work / "a", b"a")
+    assert left_in(tmp_path / "it") == ["a"]
+
+
+def test_only_what_has_a_name_of_ours_is_swept_and_no_link_is_followed(tmp_path: Path) -> None:
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    for name in ("kept", ".hidden", "valiza-kept", f"{PREFIX}notes"):
+        (aside / name).touch()
+    link, file, folder = (f"{PREFIX}{digit * 16}" for digit in "abc")
+    (aside / link).symlink_to(tmp_path)
+    (aside / file).touch()
+    (aside / folder).mkdir()
+    (aside / folder / "link").symlink_to(aside / "kept")
+    assert sweep(aside) == [aside / file, aside / folder]
+    assert left_in(aside) == [".hidden", link, f"{PREFIX}notes", "kept", "valiza-kept"]
+
+
+def test_sweeping_a_clean_or_missing_folder_removes_nothing(tmp_path: Path) -> None:
+    assert sweep(tmp_path) == []
+    assert sweep(tmp_path / "missing") == []
+
+
+# -- reading, and what the system says ------------------------------------------------------------------------------------
+
+
+def test_never_more_than_one_byte_above_the_limit_is_read(tmp_path: Path) -> None:
+    (tmp_path / "it").write_bytes(b"0123456789")
+    assert [read_file(tmp_path / "it", limit) for limit in (4, 9, 10, 11)] == [b"01234", b"0123456789", b"0123456789", b"0123456789"]
+    assert read_file(Path("/dev/zero"), 1000) == bytes(1001)
+
+
+def test_what_cannot_be_read_is_unavailable_and_named(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing", tmp_path):
+        with pytest.raises(Unavailable, match=path.name):
+            read_file(path, 10)
+
+
+def test_an_error_of_the_system_becomes_one_line() -> None:
+    with pytest.raises(Unavailable) as unavailable, storage_errors("the disk"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert unavailable.value.message == "'the disk': no space left on device"
+    with pytest.raises(Unavailable, match="'/the/other': permission denied"), storage_errors("the disk"):
+        raise PermissionError(errno.EACCES, "Permission denied", "/the/other")
+    with pytest.raises(Refused), storage_errors("the disk"):
+        raise FileExistsError(errno.EEXIST, "File exists")
+    with pytest.raises(SomethingElseError), storage_errors("the disk"):
+        raise SomethingElseError
+
+
+def test_a_full_device_is_unavailable() -> None:
+    with pytest.raises(Unavailable, match="no space left"), Path("/dev/full").open("wb", buffering=0) as device, storage_errors("/dev/full"):
+        device.write(b"x")
+
+
+def test_a_folder_is_synced_and_a_file_is_no_folder(tmp_path: Path) -> None:
+    sync_folder(tmp_path)
+    (tmp_path / "it").touch()
+    with pytest.raises(NotADirectoryError):
+        sync_folder(tmp_path / "it")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    if os.geteuid() != 0 or MOUNT is None:
+        pytest.skip("only root mounts a small disk")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    done = subprocess.run([MOUNT, "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"this machine lets nobody mount a small disk: {done.stderr.strip()}")
+    try:
+        yield disk
+    finally:
+        subprocess.run([MOUNT.replace("mount", "umount"), str(disk)], check=True)
+
+
+def fill_folder(path: Path) -> None:
+    with new_folder(path) as work:
+        new_file(work / "small", b"x")
+        new_file(work / "large", bytes(1 << 20))
+
+
+def test_on_a_full_disk_nothing_is_left(small_disk: Path) -> None:
+    new_file(small_disk / "small", b"x")
+    with pytest.raises(Unavailable, match="no space left"):
+        new_file(small_disk / "large", bytes(1 << 20))
+    with pytest.raises(Unavailable, match="no space left"):
+        fill_folder(small_disk / "folder")
+    assert left_in(small_disk) == ["small"]
+    new_file(small_disk / "again", bytes(40_000))
+
+
+def test_on_a_disk_that_is_only_read_nothing_can_be_made(small_disk: Path) -> None:
+    new_file(small_disk / "it", b"x")
+    subprocess.run([str(MOUNT), "-o", "remount,ro", str(small_disk)], check=True)
+    for make in (lambda: new_file(small_disk / "other", b"x"), lambda: new_folder(small_disk / "other").__enter__()):
+        with pytest.raises(Unavailable, match="read-only"):
+            make()
+    with pytest.raises(Refused):
+        new_file(small_disk / "it", b"x")
+    assert read_file(small_disk / "it", 10) == b"x"

@@ -1,0 +1,423 @@
+"""Rosters and trust: each step of credential.md, Roster, Reading, and whom a reader believes in the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from tests.support.keys import (
+    BEGIN,
+    DAY,
+    END,
+    NOW,
+    YEAR,
+    Holder,
+    Party,
+    credential_items,
+    flipped,
+    identity,
+    issue,
+    party,
+    reassembled,
+    root_of,
+    signed,
+    signing_key,
+)
+
+from valiza.keys import labels, roster
+from valiza.keys.digests import digest
+from valiza.keys.encoding import pack
+from valiza.keys.errors import Malformed, NotAuthentic, Refused
+from valiza.keys.fields import Body
+from valiza.keys.roster import Trust, check_import, make_roster, peek_roster_party, read_roster
+from valiza.keys.statement import SIGNATURE_BYTES, SignerHeader
+
+if TYPE_CHECKING:
+    from valiza.keys.credential import Credential
+    from valiza.keys.signing import SigningKey
+
+KZ: Final = party("KZ")
+BY: Final = party("BY")
+OFFICER: Final = KZ.officer("officer")
+OPENER: Final = KZ.officer("officer", "open")
+
+
+def sorted_raw(*credentials: Credential) -> list[bytes]:
+    return [raw for _, raw in sorted({c.digest: c.raw for c in credentials}.items())]
+
+
+EVERYBODY: Final = sorted_raw(KZ.body.credential, KZ.publisher.credential, OFFICER.credential)
+
+
+def raw_roster(*, signer: Credential = KZ.publisher.credential, key: SigningKey = KZ.publisher.key, **changes: Any) -> bytes:
+    """A roster of any content, signed."""
+    said = {
+        "party": "KZ",
+        "version": 1,
+        "issued_at": NOW,
+        "expires_at": NOW + YEAR,
+        "root": KZ.root.raw,
+        "credentials": EVERYBODY,
+        "revocations": [],
+        "extensions": {},
+    }
+    assert not set(changes) - set(said)
+    return signed(labels.ROSTER, "roster", list({**said, **changes}.values()), signer.digest, key).raw
+
+
+# -- good ones ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_roster_says_what_it_was_made_to_say() -> None:
+    found = KZ.roster(OFFICER.credential, OPENER.credential, version=7)
+    assert (found.party, found.version, found.issued_at, found.expires_at) == ("KZ", 7, NOW, NOW + YEAR)
+    expected = [KZ.body.credential, KZ.publisher.credential, OFFICER.credential, OPENER.credential]
+    assert {name: c.raw for name, c in found.credentials.items()} == {c.digest: c.raw for c in expected}
+    assert found.root.raw == KZ.root.raw
+    assert read_roster(found.raw, KZ.root.digest) is found
+
+
+def test_the_order_in_which_credentials_are_given_does_not_matter() -> None:
+    one, other = KZ.roster(OFFICER.credential, OPENER.credential), KZ.roster(OPENER.credential, OFFICER.credential, OFFICER.credential)
+    assert list(one.credentials) == list(other.credentials) == sorted(one.credentials)
+
+
+def test_remarks_in_a_roster_are_kept() -> None:
+    assert read_roster(raw_roster(extensions={"~note": 1}), KZ.root.digest).extensions == {"~note": 1}
+
+
+def test_a_chain_of_three_is_read_in_whatever_order_it_stands() -> None:
+    authorised = issue(KZ.body.credential, KZ.body.key, "MFA", "certify", body=Body("KZ", "KZ-MFA"))
+    officers = [issue(authorised.credential, authorised.key, f"officer {i}", "seal").credential for i in range(8)]
+    found = KZ.roster(authorised.credential, *officers)
+    assert {found.credentials[officer.digest].depth for officer in officers} == {3}
+
+
+# -- 1: the root ----------------------------------------------------------------------------------------------------------
+
+
+def test_only_the_pinned_root_is_believed() -> None:
+    for fingerprint in (root_of("KZ", "another").digest, BY.root.digest, bytes(32)):
+        with pytest.raises(NotAuthentic):
+            read_roster(raw_roster(), fingerprint)
+
+
+def test_a_root_that_did_not_sign_itself_is_not_authentic() -> None:
+    with pytest.raises(NotAuthentic):
+        read_roster(raw_roster(root=flipped(KZ.root.raw, len(KZ.root.raw) - 1)), KZ.root.digest)
+
+
+def test_a_roster_of_one_party_with_the_root_of_another_is_refused() -> None:
+    with pytest.raises(Refused):
+        read_roster(raw_roster(party="BY"), KZ.root.digest)
+
+
+def test_peeking_believes_nothing_but_tells_what_is_claimed() -> None:
+    assert peek_roster_party(raw_roster()) == ("KZ", KZ.root.fingerprint)
+    assert peek_roster_party(raw_roster(key=signing_key("anybody"))) == ("KZ", KZ.root.fingerprint)
+
+
+# -- 2: the signer --------------------------------------------------------------------------------------------------------
+
+
+def test_a_roster_is_signed_by_the_credential_and_key_that_it_names() -> None:
+    good = raw_roster()
+    for bad in (raw_roster(key=signing_key("anybody")), flipped(good, len(good) - 1), flipped(good, len(good) - 65)):
+        with pytest.raises(NotAuthentic):
+            read_roster(bad, KZ.root.digest)
+
+
+@pytest.mark.parametrize("signer", [KZ.body, OFFICER], ids=["certify", "seal"])
+def test_only_a_roster_credential_signs_a_roster(signer: Holder) -> None:
+    with pytest.raises(NotAuthentic):
+        read_roster(raw_roster(signer=signer.credential, key=signer.key), KZ.root.digest)
+
+
+def test_the_signers_credential_is_in_the_roster() -> None:
+    with pytest.raises(NotAuthentic):
+        read_roster(raw_roster(credentials=sorted_raw(KZ.body.credential)), KZ.root.digest)
+
+
+def test_the_root_does_not_sign_a_roster_itself() -> None:
+    raw = signed(labels.ROSTER, "roster", ["KZ", 1, NOW, NOW + 1, KZ.root.raw, EVERYBODY, [], {}], KZ.root.digest, KZ.key).raw
+    with pytest.raises(NotAuthentic):
+        read_roster(raw, KZ.root.digest)
+
+
+@pytest.mark.parametrize("at", [BEGIN - 1, BEGIN + DAY])
+def test_the_signers_credential_is_valid_when_the_roster_is_issued(at: int) -> None:
+    publisher = issue(KZ.root, KZ.key, "publisher", "roster", clearance=None, valid_until=BEGIN + DAY)
+    raw = raw_roster(
+        signer=publisher.credential,
+        key=publisher.key,
+        credentials=sorted_raw(KZ.body.credential, publisher.credential),
+        issued_at=at,
+    )
+    with pytest.raises(Refused):
+        read_roster(raw, KZ.root.digest)
+
+
+# -- 3: its credentials ---------------------------------------------------------------------------------------------------
+
+
+def test_every_credential_is_checked_up_to_the_root() -> None:
+    forged = signed(labels.CREDENTIAL, "issuer", credential_items(), KZ.body.credential.digest, signing_key("anybody"))
+    orphan = signed(labels.CREDENTIAL, "issuer", credential_items(), bytes(32), signing_key("anybody"))
+    foreign = BY.officer("officer").credential
+    for bad in (forged, orphan, foreign):
+        with pytest.raises(NotAuthentic):
+            read_roster(raw_roster(credentials=[raw for _, raw in sorted([(bad.digest, bad.raw), *_digests()])]), KZ.root.digest)
+
+
+def _digests() -> list[tuple[bytes, bytes]]:
+    return [(c.digest, c.raw) for c in (KZ.body.credential, KZ.publisher.credential)]
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome"), [({"clearance": "0"}, Refused), ({"purpose": "certify"}, Refused), ({"names": {}}, Malformed)], ids=str
+)
+def test_a_credential_that_does_not_hold_spoils_the_roster_with_its_own_outcome(change: dict[str, Any], outcome: type[Exception]) -> None:
+    bad = signed(labels.CREDENTIAL, "issuer", credential_items(**change), KZ.body.credential.digest, KZ.body.key)
+    with pytest.raises(outcome):
+        read_roster(raw_roster(credentials=[raw for _, raw in sorted([(bad.digest, bad.raw), *_digests()])]), KZ.root.digest)
+
+
+def test_what_an_issuer_lacks_is_lacking_in_all_that_it_issued() -> None:
+    """A credential whose issuer stands in the roster, but may not issue anything, is refused as its issuer is."""
+    authorised = issue(KZ.body.credential, KZ.body.key, "MFA", "certify", body=Body("KZ", "KZ-MFA"))
+    bad = signed(
+        labels.CREDENTIAL,
+        "issuer",
+        credential_items(body_id="KZ-THIRD", purpose="certify", public_key=[labels.KIND_SIGNATURE, signing_key("third").public]),
+        authorised.credential.digest,
+        authorised.key,
+    )
+    last = signed(labels.CREDENTIAL, "issuer", credential_items(body_id="KZ-THIRD"), bad.digest, signing_key("third"))
+    chain = sorted([(s.digest, s.raw) for s in (bad, last, authorised.credential)] + _digests())
+    with pytest.raises(Refused):
+        read_roster(raw_roster(credentials=[raw for _, raw in chain]), KZ.root.digest)
+
+
+def test_a_chain_that_is_too_long_is_refused() -> None:
+    links = [KZ.body.credential.digest]
+    chain, key = _digests(), KZ.body.key
+    for i in range(6):
+        own = signing_key(f"link {i}")
+        public = [labels.KIND_SIGNATURE, own.public]
+        link = signed(labels.CREDENTIAL, "issuer", credential_items(body_id=f"KZ-{i}", purpose="certify", public_key=public), links[-1], key)
+        links.append(link.digest)
+        chain.append((link.digest, link.raw))
+        key = own
+    with pytest.raises(Refused):
+        read_roster(raw_roster(credentials=[raw for _, raw in sorted(chain)]), KZ.root.digest)
+
+
+def test_a_chain_of_thousands_is_refused_and_nothing_worse() -> None:
+    """Nobody signed any of its links: it costs its author nothing."""
+    issuer, chain = bytes(32), _digests()
+    body = pack(credential_items())
+    for _ in range(2000):
+        header = SignerHeader(role="issuer", signer_digest=issuer, key_digest=bytes(32)).packed()
+        raw = pack([labels.CREDENTIAL, body, [[header, bytes(SIGNATURE_BYTES)]]])
+        issuer = digest(labels.DIGEST_STATEMENT, raw)
+        chain.append((issuer, raw))
+    with pytest.raises((NotAuthentic, Refused)):
+        read_roster(raw_roster(credentials=[raw for _, raw in sorted(chain)]), KZ.root.digest)
+
+
+def test_one_public_key_is_not_in_two_live_credentials() -> None:
+    twice = KZ.officer("another", public_key=OFFICER.key.public).credential
+    other_purpose = KZ.officer("officer", "acknowledge", public_key=OFFICER.key.public).credential
+    for second in (twice, other_purpose):
+        with pytest.raises(Refused):
+            KZ.roster(OFFICER.credential, second)
+
+
+def test_one_opening_key_is_not_in_two_live_credentials() -> None:
+    with pytest.raises(Refused):
+        KZ.roster(OPENER.credential, KZ.officer("another", "open", public_key=identity("officer").public).credential)
+
+
+def test_a_renewed_credential_may_keep_its_key_when_the_old_one_has_ended() -> None:
+    spans = [(BEGIN + i * DAY, BEGIN + (i + 1) * DAY) for i in range(3)]
+    old = [KZ.officer("officer", valid_from=start, valid_until=end).credential for start, end in spans]
+    assert len(KZ.roster(*old).credentials) == 5
+    overlapping = KZ.officer("officer", valid_from=BEGIN + 2 * DAY - 1, valid_until=END).credential
+    with pytest.raises(Refused):
+        KZ.roster(old[0], old[1], overlapping)
+
+
+def test_a_long_credential_overlaps_more_than_its_neighbour() -> None:
+    spans = [(BEGIN, END), (BEGIN + DAY, BEGIN + 2 * DAY), (BEGIN + 3 * DAY, BEGIN + 4 * DAY)]
+    with pytest.raises(Refused):
+        KZ.roster(*(KZ.officer("officer", valid_from=start, valid_until=end).credential for start, end in spans))
+
+
+def test_the_roots_own_key_is_in_no_credential() -> None:
+    with pytest.raises(Refused):
+        KZ.roster(KZ.officer("another", public_key=KZ.key.public).credential)
+
+
+# -- form -----------------------------------------------------------------------------------------------------------------
+
+MALFORMED: Final[dict[str, dict[str, Any]]] = {
+    "party in small letters": {"party": "kz"},
+    "version 0": {"version": 0},
+    "version as text": {"version": "1"},
+    "valid for no time": {"expires_at": NOW},
+    "valid backwards": {"expires_at": NOW - 1},
+    "root inline": {"root": ["KZ"]},
+    "root another statement": {"root": OFFICER.credential.raw},
+    "credentials a map": {"credentials": {}},
+    "credentials not sorted": {"credentials": EVERYBODY[::-1]},
+    "a credential twice": {"credentials": sorted(EVERYBODY + EVERYBODY[:1], key=EVERYBODY.index)},
+    "a root among the credentials": {"credentials": [KZ.root.raw]},
+    "a credential that is none": {"credentials": [b"credential"]},
+    "revocations nil": {"revocations": None},
+    "an unknown extension": {"extensions": {"note": 1}},
+}
+
+
+@pytest.mark.parametrize("change", MALFORMED.values(), ids=MALFORMED.keys())
+def test_malformed(change: dict[str, Any]) -> None:
+    with pytest.raises(Malformed):
+        read_roster(raw_roster(**change), KZ.root.digest)
+
+
+def test_a_roster_with_revocations_is_refused_rather_than_half_understood() -> None:
+    with pytest.raises(Refused):
+        read_roster(raw_roster(revocations=[b""]), KZ.root.digest)
+
+
+def test_an_unsigned_roster_with_revocations_is_not_authentic() -> None:
+    """Refused means: authentic, but. Nobody should be told so of what anybody wrote."""
+    good = raw_roster(revocations=[b""])
+    with pytest.raises(NotAuthentic):
+        read_roster(flipped(good, len(good) - 1), KZ.root.digest)
+
+
+def test_no_more_credentials_are_read_than_a_roster_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roster, "MAX_CREDENTIALS", 3)
+    assert len(read_roster(raw_roster(version=11), KZ.root.digest).credentials) == 3
+    monkeypatch.setattr(roster, "MAX_CREDENTIALS", 2)
+    with pytest.raises(Malformed):
+        read_roster(raw_roster(version=12), KZ.root.digest)
+
+
+def test_a_failure_is_not_remembered_as_a_success() -> None:
+    good = raw_roster()
+    assert read_roster(good, KZ.root.digest) is read_roster(bytes(bytearray(good)), KZ.root.digest)
+    for _ in range(2):
+        with pytest.raises(NotAuthentic):
+            read_roster(good, BY.root.digest)
+
+
+def test_nobody_makes_a_roster_that_would_not_be_read() -> None:
+    with pytest.raises(NotAuthentic):
+        make_roster(version=1, issued_at=NOW, expires_at=NOW + 1, root=KZ.root, credentials=[], signer=KZ.publisher.credential, key=KZ.key)
+    with pytest.raises(Malformed):
+        KZ.roster(version=0)
+
+
+# -- 4: importing ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_first_roster_and_a_higher_version_are_imported() -> None:
+    first = KZ.roster(OFFICER.credential, version=3)
+    check_import(first, None, NOW)
+    check_import(first, first, NOW)
+    check_import(KZ.roster(OFFICER.credential, OPENER.credential, version=4), first, NOW)
+    check_import(KZ.roster(OFFICER.credential, version=9), first, NOW)
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_roster_never_goes_back_nor_changes_under_its_version(version: int) -> None:
+    known = KZ.roster(OFFICER.credential, version=3)
+    with pytest.raises(Refused):
+        check_import(KZ.roster(OFFICER.credential, version=version), known, NOW)
+
+
+def test_no_credential_is_dropped() -> None:
+    known = KZ.roster(OFFICER.credential, version=3)
+    with pytest.raises(Refused):
+        check_import(KZ.roster(OPENER.credential, version=4), known, NOW)
+
+
+def test_a_roster_is_issued_at_most_a_day_after_now() -> None:
+    new = KZ.roster(version=3, issued_at=NOW)
+    for known in (None, new):
+        check_import(new, known, NOW - DAY)
+        with pytest.raises(Refused):
+            check_import(new, known, NOW - DAY - 1)
+
+
+# -- trust ----------------------------------------------------------------------------------------------------------------
+
+
+def trust(*parties: Party) -> Trust:
+    return Trust([p.roster(p.officer("officer").credential, p.officer("officer", "open").credential) for p in parties])
+
+
+def test_credentials_and_roots_of_all_rosters_are_found() -> None:
+    both = trust(KZ, BY)
+    for root in (KZ.root, BY.root):
+        assert getattr(both.root(root.digest), "raw", None) == root.raw
+    assert both.root(bytes(32)) is None
+    for found in both.rosters.values():
+        for name, credential in found.credentials.items():
+            assert both.credential(name) is credential
+    assert both.credential(bytes(32)) is None
+    assert both.credential(KZ.root.digest) is None
+
+
+def test_two_rosters_of_one_party_are_refused() -> None:
+    with pytest.raises(Refused):
+        Trust([KZ.roster(version=1), BY.roster(), KZ.roster(version=2)])
+
+
+def test_a_signer_is_found_and_its_signature_verified() -> None:
+    officer = KZ.officer("officer")
+    believed = KZ.trust(officer.credential)
+    good = signed(labels.DISPATCH, "sealer", ["said"], officer.credential.digest, officer.key)
+    assert believed.signer(good).raw == officer.credential.raw
+    for bad in (
+        reassembled(good, body=pack(["otherwise"])),
+        signed(labels.DISPATCH, "sealer", ["said"], officer.credential.digest, signing_key("anybody")),
+        signed(labels.RECEIPT, "countersigner", ["said"], officer.credential.digest, officer.key),
+    ):
+        with pytest.raises(NotAuthentic):
+            believed.signer(bad)
+
+
+def test_an_unknown_signer_is_not_authentic() -> None:
+    stranger = BY.officer("officer")
+    statement = signed(labels.DISPATCH, "sealer", ["said"], stranger.credential.digest, stranger.key)
+    for believed in (KZ.trust(), Trust([])):
+        with pytest.raises(NotAuthentic):
+            believed.signer(statement)
+    assert BY.trust(stranger.credential).signer(statement).raw == stranger.credential.raw
+
+
+def test_credentials_of_a_body_for_a_purpose() -> None:
+    officers = [KZ.officer(f"officer {i}", "open").credential for i in range(4)]
+    believed = KZ.trust(*officers, OFFICER.credential)
+    assert [c.digest for c in believed.of_body(Body("KZ", "KZ-GOV"), "open")] == sorted(c.digest for c in officers)
+    assert believed.of_body(Body("KZ", "KZ-GOV"), "act") == []
+    assert believed.of_body(Body("BY", "KZ-GOV"), "open") == []
+
+
+def test_sealing_asks_for_a_roster_in_force_of_each_party() -> None:
+    both = trust(KZ, BY)
+    both.require_fresh(["KZ", "BY"], NOW + YEAR - 1, "sealing")
+    both.require_fresh([], NOW + 9 * YEAR, "sealing")
+    with pytest.raises(Refused, match="expired"):
+        both.require_fresh(["KZ"], NOW + YEAR, "sealing")
+    with pytest.raises(Refused, match="no roster of RU"):
+        both.require_fresh(["KZ", "RU"], NOW, "sealing")
+
+
+def test_one_expired_roster_of_two_is_enough_to_refuse() -> None:
+    both = Trust([KZ.roster(expires_at=NOW + DAY), BY.roster()])
+    with pytest.raises(Refused):
+        both.require_fresh(["BY", "KZ"], NOW + DAY, "sealing")
+    both.require_fresh(["BY"], NOW + DAY, "sealing")

@@ -1,0 +1,331 @@
+"""The table of entries: what is in it stays as it is, in order, whoever else writes at the same time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from valiza.keys.errors import Refused, Unavailable
+from valiza.register.store import Entry, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MOUNT: Final = shutil.which("mount")
+ENTRY: Final = Entry(
+    at=1000,
+    kind="opened",
+    direction="in",
+    number="KZ-MFA/2026/in/1",
+    origin_party="BY",
+    origin_body="BY-MFA",
+    envelope_id=b"e" * 32,
+    dispatch_digest=b"d" * 32,
+    record=b"record",
+    copy=b"copy",
+    note="a note",
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "register.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    with closing(Store(path)) as found:
+        yield found
+
+
+def append(store: Store, **changes: Any) -> None:
+    with store.transaction():
+        store.append(replace(ENTRY, **changes))
+
+
+def raw(path: Path) -> sqlite3.Connection:
+    """The file as any program with SQLite opens it."""
+    return sqlite3.connect(path, isolation_level=None)
+
+
+# -- appending ------------------------------------------------------------------------------------------------------------
+
+
+def test_an_entry_comes_back_as_it_was_appended_with_its_place(store: Store) -> None:
+    append(store)
+    append(store, copy=None, number="", note="", record=b"")
+    assert store.find("kind = ?", ["opened"]) == [replace(ENTRY, seq=1), replace(ENTRY, seq=2, copy=None, number="", note="", record=b"")]
+    assert (store.count("kind = 'opened'"), store.count("kind = 'sealed'")) == (2, 0)
+    assert store.find("kind = 'sealed'") == []
+
+
+def test_what_was_appended_is_there_for_the_next_who_opens_the_file(path: Path) -> None:
+    for number in range(3):
+        with closing(Store(path)) as store:
+            append(store, note=str(number))
+    with closing(Store(path)) as store:
+        assert [entry.note for entry in store.find("1")] == ["0", "1", "2"]
+
+
+def test_all_of_a_transaction_happens_or_nothing(store: Store) -> None:
+    def fail() -> None:
+        with store.transaction():
+            store.append(ENTRY)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert store.count("1") == 0
+    append(store)
+    assert store.count("1") == 1
+
+
+def test_time_never_runs_back(store: Store) -> None:
+    append(store)
+    append(store)
+    with pytest.raises(Refused, match="clock"):
+        append(store, at=ENTRY.at - 1)
+    append(store, at=ENTRY.at + 1)
+    with pytest.raises(Refused, match="clock"):
+        append(store)
+    assert [entry.at for entry in store.find("1")] == [1000, 1000, 1001]
+
+
+@pytest.mark.parametrize("kind", ["sealed", "withdrawn", "answered", "receipt"])
+def test_what_happens_once_to_an_envelope_is_entered_once(store: Store, kind: str) -> None:
+    append(store, kind=kind)
+    append(store, kind=kind, dispatch_digest=b"another")
+    with pytest.raises(Refused):
+        append(store, kind=kind, note="again", record=b"other")
+    assert store.count("1") == 2
+
+
+@pytest.mark.parametrize("kind", ["opened", "conflict"])
+def test_what_may_happen_again_is_entered_again(store: Store, kind: str) -> None:
+    append(store, kind=kind)
+    append(store, kind=kind)
+    assert store.count("1") == 2
+
+
+def test_a_number_is_given_out_once(store: Store) -> None:
+    append(store, kind="numbered")
+    append(store, kind="opened")
+    with pytest.raises(Refused):
+        append(store, kind="numbered", dispatch_digest=b"another")
+
+
+def test_a_direction_is_in_or_out(store: Store) -> None:
+    with pytest.raises(Refused):
+        append(store, direction="sideways")
+
+
+# -- nothing is changed or removed ----------------------------------------------------------------------------------------
+
+ASSAULTS: Final = (
+    "UPDATE entry SET note = 'other'",
+    "UPDATE entry SET seq = 7 WHERE seq = 1",
+    "UPDATE OR REPLACE entry SET note = 'other'",
+    "DELETE FROM entry",
+    "DELETE FROM entry WHERE seq = 1",
+)
+
+
+@pytest.mark.parametrize("assault", ASSAULTS)
+def test_an_entry_is_neither_changed_nor_removed_by_any_program(store: Store, path: Path, assault: str) -> None:
+    append(store)
+    with closing(raw(path)) as database, pytest.raises(sqlite3.IntegrityError, match="never"):
+        database.execute(assault)
+    assert store.find("1") == [replace(ENTRY, seq=1)]
+
+
+@pytest.mark.parametrize("kind", ["opened", "sealed", "numbered"])
+def test_an_entry_is_not_replaced(store: Store, path: Path, kind: str) -> None:
+    """INSERT OR REPLACE removes the row that stands in the way: by the same place, or by what may stand once."""
+    append(store, kind=kind)
+    columns = "seq, at, kind, direction, number, origin_party, origin_body, envelope_id, dispatch_digest, record, note"
+    values = [1, 1000, kind, "in", ENTRY.number, "BY", "BY-MFA", b"e" * 32, b"d" * 32, b"other", ""]
+    with closing(raw(path)) as database, pytest.raises(sqlite3.IntegrityError):
+        database.execute(f"INSERT OR REPLACE INTO entry ({columns}) VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608 - constants
+    assert store.find("1") == [replace(ENTRY, seq=1, kind=kind)]
+
+
+def test_types_are_strict(store: Store, path: Path) -> None:
+    append(store)
+    columns = "kind, direction, number, origin_party, origin_body, envelope_id, dispatch_digest, record, note"
+    with closing(raw(path)) as database, pytest.raises(sqlite3.IntegrityError):
+        database.execute(f"INSERT INTO entry (at, {columns}) SELECT 'today', {columns} FROM entry")  # noqa: S608 - constants
+
+
+# -- the file -------------------------------------------------------------------------------------------------------------
+
+
+def test_only_its_owner_reads_the_register(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with closing(Store(tmp_path / "register.db")) as store:
+            append(store)
+            modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == {"register.db": 0o600, "register.db-wal": 0o600, "register.db-shm": 0o600}
+
+
+def test_a_register_of_a_later_version_is_left_alone(path: Path) -> None:
+    with closing(Store(path)) as store:
+        append(store)
+    with closing(raw(path)) as database:
+        database.execute("PRAGMA user_version = 2")
+    with pytest.raises(Unavailable, match="version 2"):
+        Store(path)
+
+
+def test_what_is_no_register_is_unavailable(path: Path) -> None:
+    path.write_bytes(b"This is no database, but a letter of some length." * 100)
+    with pytest.raises(Unavailable):
+        Store(path)
+    assert path.read_bytes().startswith(b"This is no database")
+    for other in (path.parent, path.parent / "missing" / "register.db"):
+        with pytest.raises(Unavailable):
+            Store(other)
+
+
+def test_every_append_is_synced_to_the_disk(store: Store) -> None:
+    settings = {name: store._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "journal_mode")}
+    assert settings == {"synchronous": 2, "journal_mode": "wal"}
+
+
+# -- several processes ----------------------------------------------------------------------------------------------------
+
+APPENDING: Final = """
+import sys
+import threading
+from pathlib import Path
+from valiza.keys.fields import Body
+from valiza.register.journal import RegisterJournal
+
+journal = RegisterJournal(Path(sys.argv[1]), Body("KZ", "KZ-MFA"))
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(200):
+    print(journal.next_number("out", 1_780_000_000))
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_give_out_400_numbers_without_a_gap_or_a_duplicate(path: Path) -> None:
+    """Both open a register that neither has made before, and then wait for each other."""
+    command = [sys.executable, "-c", APPENDING, str(path)]
+    both = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    for process in both:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in both:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    given = [process.communicate(timeout=60)[0].split() for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert [len(numbers) for numbers in given] == [200, 200]
+    assert {number for numbers in given for number in numbers} == {f"KZ-MFA/2026/out/{n}" for n in range(1, 401)}
+    with closing(Store(path)) as store:
+        assert [entry.seq for entry in store.find("1")] == list(range(1, 401))
+
+
+def test_a_register_that_another_process_is_just_making_is_waited_for(path: Path) -> None:
+    """SQLite's own timeout does not hold for the switch to the write-ahead log."""
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        timer = threading.Timer(0.1, other.execute, ["ROLLBACK"])
+        timer.start()
+        try:
+            with closing(Store(path)) as store:
+                append(store)
+        finally:
+            timer.join()
+
+
+def test_a_transaction_sees_nothing_of_another_and_the_other_waits(path: Path) -> None:
+    with closing(Store(path)) as one, closing(Store(path)) as other:
+        other._db.execute("PRAGMA busy_timeout = 10")
+        with one.transaction():
+            one.append(ENTRY)
+            assert other.count("1") == 0
+            with pytest.raises(Unavailable, match="locked"):
+                append(other)
+        append(other, at=ENTRY.at + 1)
+        assert one.count("1") == 2
+
+
+WITHOUT_SHARED_MEMORY: Final = """
+import sqlite3, sys
+from pathlib import Path
+from valiza.keys.errors import Unavailable
+
+real = sqlite3.connect
+sqlite3.connect = lambda path, **options: real(f"file:{path}?vfs=unix-none", uri=True, **options)
+
+from valiza.register.store import Store
+
+try:
+    Store(Path(sys.argv[1]))
+except Unavailable:
+    print("unavailable")
+"""
+
+
+def test_where_there_can_be_no_write_ahead_log_it_is_told(path: Path) -> None:
+    """As on some file systems over a network. SQLite then stays as it is, without an error."""
+    done = subprocess.run([sys.executable, "-c", WITHOUT_SHARED_MEMORY, str(path)], capture_output=True, text=True, check=False, timeout=10)
+    assert (done.stdout, done.stderr) == ("unavailable\n", "")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 512 KiB."""
+    if os.geteuid() != 0 or MOUNT is None:
+        pytest.skip("only root mounts a small disk")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    done = subprocess.run([MOUNT, "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(disk)], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"this machine lets nobody mount a small disk: {done.stderr.strip()}")
+    try:
+        yield disk
+    finally:
+        subprocess.run([MOUNT.replace("mount", "umount"), str(disk)], check=True)
+
+
+def fill(store: Store) -> None:
+    for _ in range(1000):
+        append(store, kind="conflict", record=bytes(4000))
+
+
+def test_on_a_full_disk_nothing_is_lost_and_nothing_is_half_there(small_disk: Path) -> None:
+    with closing(Store(small_disk / "register.db")) as store:
+        with pytest.raises(Unavailable, match="full"):
+            fill(store)
+        entered = store.find("1")
+        assert 0 < len(entered) < 1000
+        assert {entry.record for entry in entered} == {bytes(4000)}
+        subprocess.run([str(MOUNT), "-o", "remount,size=2m", str(small_disk)], check=True)
+        append(store)
+        assert [entry.seq for entry in store.find("1")] == list(range(1, len(entered) + 2))
+
+
+def test_on_a_disk_that_is_only_read_a_register_is_unavailable(small_disk: Path) -> None:
+    with closing(Store(small_disk / "register.db")) as store:
+        append(store)
+    subprocess.run([str(MOUNT), "-o", "remount,ro", str(small_disk)], check=True)
+    for name in ("register.db", "another.db"):
+        with pytest.raises(Unavailable):
+            Store(small_disk / name)

@@ -1,0 +1,183 @@
+"""Keys, roots and credentials for tests: the same key for the same name, made at once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from valiza.keys import labels
+from valiza.keys.credential import Credential, CredentialDraft, issue_credential
+from valiza.keys.encoding import pack
+from valiza.keys.fields import Body
+from valiza.keys.recipient import Identity
+from valiza.keys.root import Root, make_root
+from valiza.keys.roster import Roster, Trust, make_roster
+from valiza.keys.signing import SigningKey
+from valiza.keys.statement import SignerHeader, Statement, read_statement, sign_statement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from valiza.keys.encoding import Value
+
+VECTORS: Final = Path(__file__).resolve().parent.parent / "vectors"
+DAY: Final = 86400
+YEAR: Final = 365 * DAY
+BEGIN: Final = 1_767_225_600  # 2026-01-01T00:00:00Z
+END: Final = BEGIN + 5 * YEAR
+NOW: Final = BEGIN + 100 * DAY
+DEGREES: Final = ("1", "2", "3")
+
+
+@cache
+def signing_key(name: str) -> SigningKey:
+    """The signing key of that name."""
+    return SigningKey(hashlib.sha512(name.encode()).digest())
+
+
+@cache
+def identity(name: str) -> Identity:
+    """The opening key of that name."""
+    return Identity(hashlib.sha256(name.encode()).digest())
+
+
+def subject(name: str) -> bytes:
+    """The subject of that name."""
+    return hashlib.sha256(name.encode()).digest()[:16]
+
+
+def counting(name: str = "") -> Callable[[int], bytes]:
+    """A source of bytes that never gives the same twice; one of the same name gives the same in every run."""
+    given = 0
+
+    def random(size: int) -> bytes:
+        nonlocal given
+        given += 1
+        return hashlib.shake_256(f"{name} {given}".encode()).digest(size)
+
+    return random
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A credential and the private key that belongs to it."""
+
+    credential: Credential
+    key: SigningKey
+
+
+@dataclass(frozen=True)
+class Party:
+    """A root with its key, a competent body that certifies bodies too, and the roster's signer."""
+
+    root: Root
+    key: SigningKey
+    body: Holder
+    publisher: Holder
+
+    @property
+    def id(self) -> str:
+        """The party's id."""
+        return self.root.party
+
+    def officer(self, name: str, purpose: str = "seal", **changes: Any) -> Holder:
+        """An officer of the competent body."""
+        return issue(self.body.credential, self.body.key, name, purpose, **changes)
+
+    def roster(self, *credentials: Credential, version: int = 1, issued_at: int = NOW, expires_at: int = NOW + YEAR) -> Roster:
+        """A roster with the body's credential and these."""
+        return make_roster(
+            version=version,
+            issued_at=issued_at,
+            expires_at=expires_at,
+            root=self.root,
+            credentials=[self.body.credential, *credentials],
+            signer=self.publisher.credential,
+            key=self.publisher.key,
+        )
+
+    def trust(self, *credentials: Credential) -> Trust:
+        """Trust in this party alone."""
+        return Trust([self.roster(*credentials)])
+
+
+@cache
+def root_of(party: str, name: str = "root") -> Root:
+    """A root of a party with three degrees; its key is `signing_key(party + name)`."""
+    key = signing_key(party + name)
+    return make_root(party_id=party, party_names={"en": f"State of {party}"}, degrees=DEGREES, key=key, valid_from=BEGIN, valid_until=END)
+
+
+@cache
+def party(name: str = "KZ") -> Party:
+    """A party, with `NAME/NAME-GOV` as its competent body."""
+    root, key = root_of(name), signing_key(name + "root")
+    body = issue(root, key, f"{name}-GOV", "certify", body=Body(name, f"{name}-GOV"), clearance="1", certifies_bodies=True)
+    publisher = issue(root, key, f"{name} publisher", "roster", body=Body(name, f"{name}-GOV"), clearance=None)
+    return Party(root, key, body, publisher)
+
+
+def issue(issuer: Root | Credential, key: SigningKey, name: str, purpose: str, **changes: Any) -> Holder:
+    """A credential for `name`, of the issuer's own body and with clearance 2 unless changed. An `open` key is `identity(name)`."""
+    own = signing_key(f"{name} {purpose}")
+    said: dict[str, Any] = {
+        "subject": subject(name),
+        "body": issuer.body if isinstance(issuer, Credential) else Body(issuer.party, f"{issuer.party}-GOV"),
+        "names": {"en": name},
+        "purpose": purpose,
+        "public_key": identity(name).public if purpose == "open" else own.public,
+        "clearance": "2",
+        "valid_from": BEGIN,
+        "valid_until": END,
+    }
+    return Holder(issue_credential(CredentialDraft(**{**said, **changes}), issuer=issuer, key=key), own)
+
+
+def credential_items(**changes: Value) -> list[Value]:
+    """The body of a seal credential of KZ/KZ-GOV, as a list, with some fields changed."""
+    items: dict[str, Value] = {
+        "subject": subject("officer"),
+        "party": "KZ",
+        "body_id": "KZ-GOV",
+        "names": {"en": "officer"},
+        "purpose": "seal",
+        "public_key": [labels.KIND_SIGNATURE, signing_key("officer seal").public],
+        "clearance": "2",
+        "certifies_bodies": False,
+        "valid_from": BEGIN,
+        "valid_until": END,
+        "extensions": {},
+    }
+    unknown = set(changes) - set(items)
+    assert not unknown
+    return list({**items, **changes}.values())
+
+
+def signed(type_: str, role: str, items: Value, signer_digest: bytes, key: SigningKey) -> Statement:
+    """A statement of any body, with one signature."""
+    header = SignerHeader(role=role, signer_digest=signer_digest, key_digest=key.key_digest)
+    return sign_statement(type_, pack(items), [(header, key)])
+
+
+def naming_another_key(statement: Statement, signer: SigningKey, named: SigningKey) -> Statement:
+    """The statement signed by `signer` with a header that names another key."""
+    (only,) = statement.signatures
+    header = SignerHeader(role=only.header.role, signer_digest=only.header.signer_digest, key_digest=named.key_digest)
+    return sign_statement(statement.type, statement.body, [(header, signer)])
+
+
+def reassembled(statement: Statement, *, body: bytes | None = None, header: bytes | None = None, signature: bytes | None = None) -> Statement:
+    """The statement with a part exchanged and nothing signed anew."""
+    (only,) = statement.signatures
+    entry = [only.header_bytes if header is None else header, only.signature if signature is None else signature]
+    return read_statement(pack([statement.type, statement.body if body is None else body, [entry]]), statement.type)
+
+
+def flipped(data: bytes, index: int, mask: int = 1) -> bytes:
+    """The data with some bits of one byte turned over."""
+    changed = bytearray(data)
+    changed[index] ^= mask
+    return bytes(changed)
