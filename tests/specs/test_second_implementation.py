@@ -24,7 +24,7 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("second") / "demo"
     carrier = folder.parent / "carrier.bin"
     carrier.write_bytes(os.urandom(40_000))
-    command = [Path(sys.executable).with_name("valiza"), "demo", carrier, "--dir", folder, "--json"]
+    command: list[str | Path] = [Path(sys.executable).with_name("valiza"), "demo", carrier, "--dir", folder, "--json"]
     done = subprocess.run(command, capture_output=True, check=True)
     assert json.loads(done.stdout)["verdict"] == "delivered"
     return folder
