@@ -64,6 +64,11 @@ class Outcome:
     err: str
 
     @property
+    def raw(self) -> bytes:
+        """The very bytes on standard output."""
+        return self.out.encode("utf-8", "surrogateescape")
+
+    @property
     def facts(self) -> Any:
         """What `--json` printed."""
         return json.loads(self.out)
@@ -82,21 +87,19 @@ class Outcome:
 
 def run(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
     """Run a command in this process, with nobody at a terminal."""
-    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    said = io.BytesIO(), io.BytesIO()
+    out, err = (io.TextIOWrapper(stream, "utf-8", write_through=True) for stream in said)
     given = io.TextIOWrapper(io.BytesIO(stdin), "utf-8")
     with patch.object(sys, "stdin", given), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = run_valiza([str(argument) for argument in arguments])
-    return Outcome(code, *(stream.buffer.getvalue().decode("utf-8") for stream in (out, err)))  # type: ignore[attr-defined] # BytesIO
+    return Outcome(code, *(stream.getvalue().decode("utf-8", "surrogateescape") for stream in said))
 
 
-def program(
-    *arguments: str | Path, stdin: bytes = b"", env: Mapping[str, str] | None = None, cwd: Path | None = None, pass_fds: Sequence[int] = ()
-) -> Outcome:
+def program(*arguments: str | Path, stdin: bytes = b"", env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Outcome:
     """Run the installed program, as a shell would."""
-    done = subprocess.run(
-        [VALIZA, *arguments], input=stdin, capture_output=True, env={**os.environ, **(env or {})}, cwd=cwd, pass_fds=pass_fds, timeout=60, check=False
-    )
-    return Outcome(done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8"))
+    environment = {**os.environ, **(env or {})}
+    done = subprocess.run([VALIZA, *arguments], input=stdin, capture_output=True, env=environment, cwd=cwd, timeout=60, check=False)
+    return Outcome(done.returncode, done.stdout.decode("utf-8", "surrogateescape"), done.stderr.decode("utf-8", "surrogateescape"))
 
 
 def works(*arguments: str | Path, stdin: bytes = b"") -> Outcome:

@@ -100,5 +100,3 @@ def split(container: bytes) -> Sections:
         manifest=container[manifest:dispatch],
         dispatch=container[dispatch : -FOOTER.size],
     )
-
-

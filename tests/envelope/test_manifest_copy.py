@@ -1,0 +1,90 @@
+"""The origin's own copy of a manifest: for the officers named, of this envelope, and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.support.tamper import edited, put
+from tests.support.world import World, seeded
+
+from valiza.envelope.manifest import pack_manifest
+from valiza.envelope.manifest_copy import make_manifest_copy, open_manifest_copy
+from valiza.keys.encoding import pack
+from valiza.keys.errors import Malformed, NoKey, NotAuthentic, ValizaError
+
+if TYPE_CHECKING:
+    from tests.support.tamper import Hook
+    from tests.support.world import Exchange
+
+DISPATCH = bytes(range(32))
+
+
+def copy_for(exchange: Exchange, *officers: str) -> bytes:
+    plain = pack_manifest(exchange.opened.manifest)
+    made = make_manifest_copy(plain, DISPATCH, [exchange.world.origin[name].open for name in officers], seeded("copy"))
+    assert made is not None
+    return made
+
+
+def opened_by(world: World, copy: bytes, name: str, dispatch: bytes = DISPATCH) -> object:
+    officer = world.origin[name]
+    return open_manifest_copy(copy, dispatch, officer.open.digest, officer.identity)
+
+
+def test_each_officer_named_reads_it(exchange: Exchange) -> None:
+    copy = copy_for(exchange, "chief", "deputy")
+    for name in ("chief", "deputy"):
+        assert opened_by(exchange.world, copy, name) == exchange.opened.manifest
+
+
+def test_others_do_not(exchange: Exchange) -> None:
+    copy = copy_for(exchange, "chief")
+    with pytest.raises(NoKey, match="not kept for this officer"):
+        opened_by(exchange.world, copy, "deputy")
+    chief, deputy = exchange.world.origin["chief"], exchange.world.origin["deputy"]
+    with pytest.raises(NotAuthentic):
+        open_manifest_copy(copy, DISPATCH, chief.open.digest, deputy.identity)
+
+
+def test_no_officer_no_copy(exchange: Exchange) -> None:
+    assert make_manifest_copy(pack_manifest(exchange.opened.manifest), DISPATCH, [], seeded("copy")) is None
+
+
+def test_copy_of_another_envelope(letter: Exchange) -> None:
+    with pytest.raises(NotAuthentic):
+        opened_by(letter.world, copy_for(letter, "chief"), "chief", bytes(32))
+
+
+def test_nothing_shows(letter: Exchange) -> None:
+    copy = copy_for(letter, "chief")
+    assert "письмо".encode() not in copy
+    assert letter.opened.manifest.salt not in copy
+
+
+def test_altered_copy(letter: Exchange) -> None:
+    copy = copy_for(letter, "chief")
+    for at in range(0, len(copy), 97):
+        altered = copy[:at] + bytes([copy[at] ^ 1]) + copy[at + 1 :]
+        with pytest.raises(ValizaError):
+            opened_by(letter.world, altered, "chief")
+
+
+MALFORMED: dict[str, Hook] = {
+    "no stanzas": put([], 0),
+    "copy as text": put("x", 1),
+    "an item more": lambda items: [*items, 0],
+    "stanza of one item": put([bytes(32)], 0, 0),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_malformed_copy(letter: Exchange, case: str) -> None:
+    with pytest.raises(Malformed):
+        opened_by(letter.world, edited(copy_for(letter, "chief"), MALFORMED[case]), "chief")
+
+
+def test_no_copy_at_all(letter: Exchange) -> None:
+    for raw in (b"", pack([]), pack(None)):
+        with pytest.raises(Malformed):
+            opened_by(letter.world, raw, "chief")
