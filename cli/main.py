@@ -140,4 +140,18 @@ def main() -> NoReturn:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
             signal.signal(number, _interrupt)
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if not _flushed():
+        code = code or UNAVAILABLE
+    sys.exit(code)
+
+
+def _flushed() -> bool:
+    """Whether all that was printed has gone out; if not, nothing more is tried, or the interpreter would complain with an exit code of its own."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return False
+    return True

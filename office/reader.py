@@ -76,6 +76,9 @@ def read_object(path: Path, *types: str) -> bytes:
 def write_object(path: Path, raw: bytes) -> None:
     """Write a statement to a new file, or to standard output for `-`."""
     if str(path) == "-":
+        if sys.stdout.isatty():
+            message = "a statement is bytes, and standard output is a terminal"
+            raise Usage(message, "name a file with -o, or send it through a pipe")
         sys.stdout.buffer.write(raw)
         sys.stdout.buffer.flush()
     else:

@@ -6,8 +6,9 @@ import re
 import stat
 from typing import TYPE_CHECKING, Final
 
+import pexpect
 import pytest
-from tests.support.cli import World, fails, listing, run, works
+from tests.support.cli import VALIZA, World, fails, listing, run, works
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -259,6 +260,16 @@ def test_expired_credential_says_so(world: World, travel: Callable[[int], None])
 def test_export_is_what_was_signed(world: World) -> None:
     world.by.works("roster", "export", "--party=KZ", "-o", world.path("again.vls"))
     assert world.path("again.vls").read_bytes() == world.kz.roster.read_bytes()
+
+
+def test_statement_is_not_written_to_a_terminal(world: World) -> None:
+    terminal = pexpect.spawn(str(VALIZA), ["roster", "export", "-o", "-", "--home", str(world.kz.home)], timeout=60)
+    terminal.expect(pexpect.EOF)
+    shown = terminal.before or b""
+    terminal.close()
+    assert terminal.exitstatus == 2
+    assert b"valiza: error: " in shown
+    assert world.kz.works("roster", "export", "-o", "-").raw == world.kz.roster.read_bytes()
 
 
 def test_export_of_a_party_that_is_not_known(world: World) -> None:

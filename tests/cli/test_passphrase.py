@@ -90,6 +90,21 @@ def test_at_a_terminal(locked: World) -> None:
     assert SECRET not in shown
 
 
+def test_question_before_the_passphrase(locked: World) -> None:
+    """Nobody types a passphrase for what he then declines."""
+    words = [str(word) for word in _order(locked) if word != "--yes"]
+    terminal = pexpect.spawn(str(VALIZA), words, encoding="utf-8", timeout=60)
+    terminal.expect("Seal this.*: ")
+    assert "Passphrase" not in (terminal.before or "")
+    terminal.sendline("y")
+    terminal.expect("Passphrase.*: ")
+    terminal.sendline(SECRET)
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 0
+    assert locked.path("e.vlz").exists()
+
+
 def test_at_a_terminal_asked_once_for_several_keys(locked: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Publishing a roster needs the roster key, passing on an envelope two keys of one officer."""
     monkeypatch.setenv("VALIZA_PASSPHRASE", SECRET)

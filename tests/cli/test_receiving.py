@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
+import subprocess
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from tests.support.cli import World, fails, found_world, listing, program, run, works
+from tests.support.cli import VALIZA, World, fails, found_world, listing, program, run, works
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 TWO: Final = ("--addressee=Yanka Kupava", "--addressee=Maryna Bor")  # so that Alena is no addressee
 
@@ -299,6 +301,25 @@ def test_what_a_killed_command_left_is_removed_and_told(world: World) -> None:
     assert not left.exists()
 
 
+@pytest.mark.slow
+def test_killed_while_opening(world: World) -> None:
+    """`kill -9` in the middle: nothing under the final name, nothing in the register; the next command clears up, and tells it."""
+    world.carrier.write_bytes(os.urandom(64 << 20))
+    envelope = world.seal()
+    opening: list[str | Path] = [VALIZA, "open", envelope, "-o", world.path("opened"), "--as", "yanka", "--home", world.by.home]
+    with subprocess.Popen(opening, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not (left := list(world.folder.glob(".valiza-*"))):
+            assert process.poll() is None
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert not world.path("opened").exists()
+    assert world.by.works("register", "list", "--json").facts["envelopes"] == []
+    done = world.by.works("open", envelope, "-o", world.path("opened"), "--as=yanka")
+    assert left[0].name in done.err
+    assert not left[0].exists()
+    assert (world.path("opened") / "map.txt").read_bytes() == world.carrier.read_bytes()
+
+
 # -- rewrap ----------------------------------------------------------------------------------------------------------------
 
 
@@ -381,3 +402,44 @@ def test_json_is_alone_on_standard_output(world: World) -> None:
     done = program("open", envelope, "-o", world.path("opened"), "--as", "yanka", "--home", world.by.home, "--json")
     assert json.loads(done.out)["verdict"] == "opened"
     assert done.out.isascii()
+
+
+# -- a closed stamp --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Path]:
+    """Offices under an agreement with closed stamps, and an envelope."""
+    base = tmp_path_factory.mktemp("closed")
+    draft = (
+        Path(__file__)
+        .with_name("short.toml")
+        .read_text(encoding="utf-8")
+        .replace("version = 1\n", 'version = 1\nstamp = "closed"\npadding = "padme"\n', 1)
+    )
+    (base / "draft.toml").write_text(draft, encoding="utf-8")
+    world = found_world(base / "world", base / "draft.toml")
+    return world, world.seal("--agreement=short", "--leg=Minsk:Brest")
+
+
+def test_closed_stamp_shows_neither_marks_nor_route(closed: tuple[World, Path]) -> None:
+    world, envelope = closed
+    stamp = works("inspect", envelope, "--json").facts["read"]["stamp"]
+    assert set(stamp) == {"channel", "package", "receipt_due", "closed"}
+    assert stamp["closed"] is True
+    raw = envelope.read_bytes()
+    assert [word for word in (b"Astana", b"Brest", b"air", b"KZ:3") if word in raw] == []
+    facts = world.by.works("verify", envelope, "--json").facts
+    assert facts["unchecked"] == ["marks", "transport", "escort", "legs", "reference", "clearances"]
+
+
+def test_closed_stamp_is_opened_and_brought_to_its_end(closed: tuple[World, Path], tmp_path: Path) -> None:
+    world = closed[0].copy(tmp_path / "world")
+    envelope = world.path(closed[1].name)
+    found = world.by.works("open", envelope, "-o", world.path("opened"), "--as=yanka", "--json").facts
+    assert found["verified"]["legs"] == ["Astana → Minsk", "Minsk → Brest"]
+    assert found["envelope_mark"]["text"] == "Секретно"
+    answer = world.acknowledge(envelope)
+    assert len(world.by.works("acknowledge", envelope, "-o", world.path("again"), "--as=yanka", "--json").facts["verified"]["marks_put_on"]) == 64
+    receipt = world.countersign(answer, envelope)
+    assert world.kz.works("receipt", "verify", receipt, "--json").facts["verdict"] == "delivered"

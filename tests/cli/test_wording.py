@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import unicodedata
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -12,10 +14,11 @@ from tests.support.cli import Outcome, World, found_world, run
 
 from valiza.keys import labels
 from valiza.keys.encoding import pack
+from valiza.keys.errors import ValizaError
 from valiza.keys.statement import LIMITS, ROLES, SIGNATURE_BYTES, SignerHeader
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 # Clear the screen, title of the window, bell, backspace, a forged line, override and isolate of direction, zero width, C1 control,
 # separators of lines and paragraphs, soft hyphen, tag, delete, private use, byte order mark.
@@ -248,6 +251,44 @@ def test_paper_that_is_refused_is_told_harmlessly(paper: str, here: World) -> No
         if done.code:
             assert harmful(done) == []
             assert done.error
+
+
+# -- the messages themselves -----------------------------------------------------------------------------------------------
+
+FAMILIES: Final = {family.__name__ for family in ValizaError.__subclasses__()}
+
+
+def _messages() -> Iterator[tuple[str, str]]:
+    """Where each error of the product is raised, and its message as far as it is written there; what is put in is shown as `{}`."""
+    for package in ("keys", "envelope", "register", "office", "cli"):
+        for path in sorted(Path(str(resources.files(f"valiza.{package}"))).rglob("*.py")):
+            tree = ast.parse(path.read_bytes())
+            for body in (node.body for node in ast.walk(tree) if isinstance(node, ast.If | ast.FunctionDef | ast.ExceptHandler | ast.For | ast.With)):
+                said: ast.expr | None = None
+                for statement in body:
+                    if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "message":
+                        said = statement.value
+                    raised = statement.exc if isinstance(statement, ast.Raise) else None
+                    if isinstance(raised, ast.Call) and ast.unparse(raised.func) in FAMILIES and raised.args:
+                        first = said if ast.unparse(raised.args[0]) == "message" else raised.args[0]
+                        for text in _texts(first):
+                            yield f"{path.name}:{statement.lineno}", text
+
+
+def _texts(value: ast.expr | None) -> list[str]:
+    if isinstance(value, ast.Constant):
+        return [str(value.value)]
+    if isinstance(value, ast.JoinedStr):
+        return ["".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in value.values)]
+    if isinstance(value, ast.IfExp):
+        return [*_texts(value.body), *_texts(value.orelse)]
+    return []
+
+
+def test_every_error_is_one_small_sentence_without_full_stop() -> None:
+    found = list(_messages())
+    assert len(found) > 150
+    assert [(where, text) for where, text in found if "\n" in text or text.endswith((".", "!", "…")) or re.match("[A-Z][a-z]", text)] == []
 
 
 def test_labels_of_statements_are_all_tried() -> None:

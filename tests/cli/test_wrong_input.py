@@ -478,6 +478,16 @@ def test_output_that_exists(command: str, kind: str, here: World) -> None:
     assert content == (out.read_bytes() if out.is_file() else None)
 
 
+@pytest.mark.parametrize("command", ["open", "rewrap", "acknowledge", "countersign"])
+def test_office_of_the_other_party(command: str, here: World) -> None:
+    words = [here.kz.home if word == here.by.home else word for word in _writing(command, here, here.path("out"))]
+    before = listing(here.folder)
+    done = run(*words)
+    assert done.code in {5, 6}, done.err
+    assert_failed(done, done.code)
+    assert listing(here.folder) == before
+
+
 @pytest.mark.parametrize("name", [b"new\nline", b"esc\x1b[2J", b"\xff\xfe", b"-x"], ids=["newline", "escape", "no text", "hyphen"])
 @pytest.mark.parametrize("command", [command for command in WRITES if command != "demo"])
 def test_output_of_any_name(command: str, name: bytes, here: World) -> None:
@@ -486,6 +496,31 @@ def test_output_of_any_name(command: str, name: bytes, here: World) -> None:
     assert done.code == 0, done.err
     assert out.exists()
     assert "\x1b" not in done.out + done.err
+
+
+# -- a disk without room ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("blocks", [0, 10, 100, 2000])
+@pytest.mark.parametrize("command", ["seal", "open", "acknowledge", "roster publish", "office init"])
+def test_no_room_for_the_output(command: str, blocks: int, founded: World, tmp_path: Path) -> None:
+    """Every file may have only so many blocks of 512 bytes: what does not fit leaves nothing, and is not in the register."""
+    world = founded.copy(tmp_path / "world")
+    world.carrier.write_bytes(os.urandom(2 << 20))
+    envelope = world.seal()
+    if command == "acknowledge":
+        world.open(envelope)
+    gc.collect()
+    before = listing(world.folder)
+    stood = [office.works("register", "list", "--json").out for office in (world.kz, world.by)]
+    limited = ["sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh", str(VALIZA), *map(str, _writing(command, world, world.path("out")))]
+    done = subprocess.run(limited, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode == 0:  # it fitted
+        assert world.path("out").exists()
+        return
+    assert_failed(Outcome(done.returncode, done.stdout, done.stderr), 7)
+    assert listing(world.folder) == before
+    assert [office.works("register", "list", "--json").out for office in (world.kz, world.by)] == stood
 
 
 # -- arguments -------------------------------------------------------------------------------------------------------------
