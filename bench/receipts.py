@@ -1,0 +1,144 @@
+"""Receipts verified per second in one process, against the three composite signatures in each of them."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import nacl.bindings
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey
+
+from exchange import Offices
+from measuring import Row, Spread
+from valiza.envelope.agreement import Agreements
+from valiza.envelope.journal import Expectation, Journal
+from valiza.envelope.receipt import AuthenticReceipt, Verdict, read_receipt, verify_receipt
+from valiza.keys.credential import Credential
+from valiza.keys.fields import Body
+from valiza.keys.roster import Trust
+from valiza.keys.statement import Statement, pae
+from valiza.office.home import Office
+
+GOAL = 0.6
+PREFIX, LABEL = b"CompositeAlgorithmSignatures2025", b"COMPSIG-MLDSA65-Ed25519-SHA512"
+PUBLIC_HALF, SIGNATURE_HALF = 1952, 3309  # of ML-DSA; Ed25519 is the rest
+
+
+@dataclass(frozen=True)
+class Signed:
+    """One composite signature with nothing of Valiza's around it, its public key prepared."""
+
+    mldsa: MLDSA65PublicKey
+    ed25519: bytes
+    signature: bytes
+    context: bytes
+    message: bytes
+
+    @classmethod
+    def of(cls, statement: Statement, signer: Credential) -> Signed:
+        only, key, type_ = statement.signatures[0], signer.verify_key.raw, statement.type
+        message = pae(type_, only.header_bytes, statement.body)
+        return cls(MLDSA65PublicKey.from_public_bytes(key[:PUBLIC_HALF]), key[PUBLIC_HALF:], only.signature, type_.encode(), message)
+
+    def verify(self) -> None:
+        composed = PREFIX + LABEL + bytes([len(self.context)]) + self.context + hashlib.sha512(self.message).digest()
+        nacl.bindings.crypto_sign_open(self.signature[SIGNATURE_HALF:] + composed, self.ed25519)
+        self.mldsa.verify(self.signature[:SIGNATURE_HALF], composed, LABEL)
+
+
+@dataclass(frozen=True)
+class Record:
+    """As much of a journal as verifying asks, in memory: what a receipt must say; nothing withdrawn, nothing received before."""
+
+    expected: Expectation
+
+    def expectation(self, dispatch_digest: bytes) -> Expectation | None:
+        return self.expected if dispatch_digest == self.expected.dispatch_digest else None
+
+    def withdrawn(self, _dispatch_digest: bytes) -> bool:
+        return False
+
+    def stored_answer(self, _dispatch_digest: bytes) -> None:
+        return None
+
+    def stored_receipt(self, _dispatch_digest: bytes) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class Case:
+    raw: bytes
+    trust: Trust
+    agreements: Agreements
+    own: Body
+    journal: Journal
+    signed: Sequence[Signed]
+
+    def signatures(self) -> None:
+        for signature in self.signed:
+            signature.verify()
+
+    def attest(self) -> None:
+        """As a stranger reads it, who has no record."""
+        assert verify_receipt(self.read()).verdict is Verdict.ATTESTED
+
+    def deliver(self) -> None:
+        """As the origin reads it, compared with what was sealed."""
+        assert verify_receipt(self.read(), own=self.own, journal=self.journal).verdict is Verdict.DELIVERED
+
+    def read(self) -> AuthenticReceipt:
+        return read_receipt(self.raw, trust=self.trust, agreements=self.agreements)
+
+
+def prepare(offices: Offices) -> Case:
+    """The receipt of the demonstration, at its origin."""
+    argv = offices.steps["verify-receipt"]
+    office = Office(Path(argv[argv.index("--home") + 1]), lambda: "")
+    raw = Path(argv[argv.index("verify") + 1]).read_bytes()
+    read = read_receipt(raw, trust=office.trust, agreements=office.agreements)
+    dispatch = read.answer.signed
+    expected = office.journal.expectation(dispatch.digest)
+    assert expected is not None
+    return Case(
+        raw=raw,
+        trust=office.trust,
+        agreements=office.agreements,
+        own=office.body,
+        journal=cast(Journal, Record(expected)),
+        signed=[
+            Signed.of(read.statement, read.countersigner),
+            Signed.of(read.answer.statement, read.answer.signer),
+            Signed.of(dispatch.statement, dispatch.sealer),
+        ],
+    )
+
+
+def rate(work: Callable[[], None], seconds: float) -> float:
+    """How often in a second of processor time, so that others who work on the machine count for less."""
+    started, count = time.process_time(), 0
+    while (now := time.process_time()) - started < seconds:
+        work()
+        count += 1
+    return count / (now - started)
+
+
+def measure_receipts(offices: Offices, rounds: int, seconds: float) -> list[Row]:
+    """Signatures alone, read by a stranger, read by the origin: in turn; one round more than is counted, to warm up."""
+    case = prepare(offices)
+    works = {"signatures": case.signatures, "attest": case.attest, "deliver": case.deliver}
+    rates: dict[str, list[float]] = {name: [] for name in works}
+    for count in range(rounds + 1):
+        for name, work in works.items():
+            measured = rate(work, seconds)
+            if count:
+                rates[name].append(measured)
+    spreads = {name: Spread.of(values) for name, values in rates.items()}
+    limit = spreads["signatures"]
+    return [
+        Row(what=what, unit="/s", limit=limit, ours=spreads[name], ratio=spreads[name].median / limit.median, goal=GOAL, at_least=True)
+        for name, what in (("attest", "receipts verified"), ("deliver", "receipts verified and compared"))
+    ]
