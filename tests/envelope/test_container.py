@@ -137,13 +137,20 @@ def test_limits_of_sections(what: str) -> None:
         read_container(laid_out(**{part: greatest + 1}))
 
 
-def test_container_of_more_than_2_to_50_bytes() -> None:
+@pytest.mark.parametrize(("size", "message"), [((1 << 50) + 1, "1125899906842625 bytes are not"), (1 << 50, "became shorter")])
+def test_container_of_more_than_2_to_50_bytes(size: int, message: str) -> None:
     class Huge(io.BytesIO):
         def seek(self, offset: int, whence: int = 0, /) -> int:
-            return (1 << 50) + 1 if whence == 2 else super().seek(offset, whence)
+            return size if whence == 2 else super().seek(offset, whence)
 
-    with pytest.raises(Malformed, match="1125899906842625 bytes are not a Valiza envelope"):
+    with pytest.raises(Malformed, match=message):
         read_container(Huge(BODY + footer()))
+
+
+def test_prefix_and_footer_alone() -> None:
+    """The least that is looked at: its sections are empty."""
+    with pytest.raises(Malformed, match="out of order"):
+        read_container(io.BytesIO(PREFIX + footer(12, 12, 12, 12)))
 
 
 def test_file_that_cannot_be_read() -> None:

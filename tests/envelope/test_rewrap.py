@@ -201,6 +201,12 @@ def test_made_after_the_opening(world: World, forged: Forged, tmp_path: Path) ->
         world.unseal(forged.container, by=clerk, rewrap=late)
 
 
+def test_made_in_the_second_of_the_opening(world: World, forged: Forged, tmp_path: Path) -> None:
+    clerk = world.destination["clerk"]
+    opened = world.open(forged.container, tmp_path / "out", by=clerk, rewrap=made(world, forged, at=OPENED))
+    verify_answer(world.read_answer(acknowledged(opened.opening, clerk)), world.agreements)
+
+
 # -- what it is of -------------------------------------------------------------------------------------------------------
 
 
