@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DAY: Final = 86400
 YEAR: Final = datetime.now(UTC).year
-FLIPS: Final = 400
+FLIPS: Final = 150
 
 
 def _rows(office: Office, *extra: str) -> list[dict[str, Any]]:
