@@ -252,13 +252,20 @@ class Agreements:
             message = "the envelope was sealed in the future"
             raise Refused(message, "compare the clocks of both offices")
         for later in self._by_digest.values():  # 3
-            if later.profile.previous == agreement.digest:
+            if _is_next(later, agreement):
                 if sealed_at >= later.profile.valid_from:
                     message = f"the agreement {agreement} had been replaced by {later} when the envelope was sealed (A12)"
                     raise Refused(message)
                 if accepted_at >= later.profile.valid_from + profile.max_transit:
                     message = f"an envelope under {agreement} is accepted only for {profile.max_transit} s after {later} entered into force (A12)"
                     raise Refused(message)
+
+
+def _is_next(later: Agreement, agreement: Agreement) -> bool:
+    """Whether an agreement is the next version of another: of the same id and parties, and naming it as what it replaces."""
+    new, old = later.profile, agreement.profile
+    same = new.id == old.id and [party.id for party in new.parties] == [party.id for party in old.parties]
+    return same and new.version == old.version + 1 and new.previous == agreement.digest
 
 
 def read_agreements(raws: Iterable[bytes], trust: Trust) -> Agreements:

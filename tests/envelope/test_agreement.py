@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.support.tamper import edited, flipped, more, put
@@ -268,6 +268,21 @@ def test_successor_replaces_it_but_leaves_time_for_the_way(kz_by: World) -> None
     with pytest.raises(Refused, match=r"had been replaced by kz-by version 2 .*\(A12\)"):
         agreements.require_in_force(kz_by.agreement, sealed_at=SEALED, accepted_at=SEALED)
     agreements.require_in_force(later, sealed_at=SEALED, accepted_at=SEALED)
+
+
+@pytest.mark.parametrize("changes", [{"id": "kz-by-other"}, {"version": 3}, {"previous": bytes(32)}], ids=lambda changes: next(iter(changes)))
+def test_what_is_not_the_next_version_replaces_nothing(kz_by: World, changes: dict[str, Any]) -> None:
+    """Or an agreement of another id, or one that skips a number, would end this one for whoever knows it."""
+    profile = replace(kz_by.profile, **{"version": 2, "previous": kz_by.agreement.digest, "valid_from": SEALED, **changes})
+    agreements = Agreements([kz_by.agreement, kz_by.sign(profile)])
+    agreements.require_in_force(kz_by.agreement, sealed_at=SEALED + DAY, accepted_at=SEALED + DAY)
+
+
+def test_agreement_of_other_parties_replaces_nothing(kz_by: World, three_four: World) -> None:
+    """One party of another agreement is one of this, and could get it signed."""
+    profile = replace(three_four.profile, id=kz_by.profile.id, version=2, previous=kz_by.agreement.digest, valid_from=SEALED)
+    agreements = Agreements([kz_by.agreement, three_four.sign(profile)])
+    agreements.require_in_force(kz_by.agreement, sealed_at=SEALED + DAY, accepted_at=SEALED + DAY)
 
 
 def test_no_time_for_the_way(kz_by: World) -> None:

@@ -23,6 +23,8 @@ WORLD: dict[str, bytes] = {
     "by.vls": w.by_rolls.statement(),
     "open.vls": w.OPEN.statement(),
     "open-next.vls": w.NEXT.statement(),
+    "open-other-id.vls": w.OTHER_ID.statement(),
+    "open-skipped.vls": w.SKIPPED.statement(),
     "open-end.vls": w.termination(),
     "closed.vls": w.CLOSED.statement(),
     "uneven.vls": w.UNEVEN.statement(),

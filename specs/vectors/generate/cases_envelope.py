@@ -79,6 +79,10 @@ def _good() -> Cases:
     transit = w.when("2026-06-01") + 2592000
     both = {"agreement": ("open.vls", "open-next.vls")}
     yield verify("in_transit", LETTER, "success", "the last second of max transit after the next version", at=(w.stamp_of(transit - 1),), **both)
+    after = w.when("2026-06-02")
+    late, others = sealed("not replaced", sealed_at=after, due=after + 86400), {"agreement": ("open.vls", "open-other-id.vls", "open-skipped.vls")}
+    what = "agreements that name this one as their previous, with another id, or not with the next number: they replace nothing"
+    yield verify("not_replaced", late, "success", what, at=(w.stamp_of(after + 60),), **others)
     early = sealed("before the end", sealed_at=w.when("2026-02-20") - 1)
     yield verify("before_termination", early, "success", "sealed a second before a termination took effect", agreement=("open.vls", "open-end.vls"))
     shown: o.Hooks = {

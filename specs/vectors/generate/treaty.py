@@ -38,6 +38,8 @@ class Agreement:
     """An agreement that both roots signed and whose body is well-formed."""
 
     digest: bytes
+    id: str
+    version: int
     previous: bytes | None
     sides: dict[str, Side]
     rows: dict[Mark, str]
@@ -83,7 +85,8 @@ class Agreements:
         if any(digest == agreement.digest and when <= sealed_at for digest, when in self.ended):
             raise Refused("the agreement had been terminated")
         for other in self.known.values():
-            if other.previous == agreement.digest:
+            same = other.id == agreement.id and other.sides.keys() == agreement.sides.keys()
+            if same and other.version == agreement.version + 1 and other.previous == agreement.digest:
                 late = sealed_at >= other.valid_from or accepted_at >= other.valid_from + agreement.max_transit
                 if late:
                     raise Refused("the next version is in force")
@@ -115,7 +118,7 @@ def _same_order(codes: list[str], root: Root) -> None:
 
 def _body(body: bytes) -> Agreement:
     f = d.fields(d.decode(body), 19)
-    d.word(f[0])
+    name = d.word(f[0])
     version, previous = d.integer(f[1], 1), d.optional(f[2], d.digest_of)
     d.need((previous is None) == (version == 1), "previous is nil exactly when version is 1")
     d.names(f[3])
@@ -137,6 +140,8 @@ def _body(body: bytes) -> Agreement:
     d.extensions(f[18])
     return Agreement(
         wire.digest("agreement", body),
+        name,
+        version,
         previous,
         sides,
         rows,

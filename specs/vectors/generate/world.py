@@ -321,6 +321,9 @@ class Agreement:
 OPEN = Agreement("open stamp, no padding")
 CLOSED = Agreement("closed stamp, padme", {"id": "kz-by-closed", "stamp": "closed", "padding": ["padme"]})
 NEXT = OPEN.but({"version": 2, "previous": OPEN.digest, "valid from": when("2026-06-01")})
+# Neither is the next version of OPEN, though each names it as what it replaces, and is in force.
+OTHER_ID = NEXT.but({"id": "kz-by-other"})
+SKIPPED = NEXT.but({"version": 3})
 
 # Three degrees against four. KZ s goes to BY dsp, which has no row back; BY ss has no counterpart at all.
 UNEVEN = Agreement(
