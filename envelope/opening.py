@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from valiza.envelope import permission
 from valiza.envelope.header import wrap_info
@@ -16,7 +16,7 @@ from valiza.envelope.verifying import require_open_route, require_payload_digest
 from valiza.keys import labels
 from valiza.keys.digests import digest, keyed_hasher
 from valiza.keys.errors import Malformed, NoKey, NotAuthentic, Refused
-from valiza.keys.files import storage_errors
+from valiza.keys.files import require_space, storage_errors, sync_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from valiza.keys.recipient import Identity
 
 __all__ = ["OpenedEnvelope", "UnsealedManifest", "open_envelope", "unseal_manifest"]
+
+_SECTOR: Final = 4096  # bytes in which a file takes room on most disks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +166,7 @@ def open_envelope(unsealed: UnsealedManifest, *, into: Path, at: int, progress: 
     """
     verified, manifest = unsealed.verified, unsealed.manifest
     container = verified.authentic.container
+    require_space(into, sum(-(-entry.size // _SECTOR) * _SECTOR for entry in manifest.carriers if entry.size is not None), "opening")
     container.seek_payload()
     openings: list[bytes | None] = []
     with PayloadReader(container.source, progress) as reader:  # step 14
@@ -174,8 +177,6 @@ def open_envelope(unsealed: UnsealedManifest, *, into: Path, at: int, progress: 
             plain = keyed_hasher(carrier_key(manifest.salt, index))
             with _new_carrier(into / entry.name) as out:
                 reader.read_stream(unsealed.streams.decryptor(carrier_stream(index)), entry.size, out, plain)
-                with storage_errors(into / entry.name):
-                    os.fsync(out.fileno())
             if commitment(plain.digest()) != entry.commitment:
                 message = f"the carrier with the index {index} is not the one that the manifest lists"
                 raise NotAuthentic(message)
@@ -183,6 +184,7 @@ def open_envelope(unsealed: UnsealedManifest, *, into: Path, at: int, progress: 
         reader.read_stream(unsealed.streams.decryptor(PAD_STREAM), manifest.pad_length, None, None)
         reader.skip(container.manifest_length)
         require_payload_digest(reader, verified.signed)
+    sync_content(into)
     return OpenedEnvelope(unsealed=unsealed, opening=_opening(unsealed, tuple(openings), at))
 
 

@@ -11,7 +11,10 @@ register.db                    the journal
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
+import time
 import tomllib
 import unicodedata
 from contextlib import contextmanager
@@ -19,10 +22,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from valiza.envelope.agreement import Agreements, read_agreement, read_termination
+from valiza.envelope.container import read_container
 from valiza.keys import labels
-from valiza.keys.errors import Malformed, NoKey, NotAuthentic, Refused, Usage
+from valiza.keys.digests import digest
+from valiza.keys.errors import Malformed, NoKey, NotAuthentic, Refused, Usage, ValizaError
 from valiza.keys.fields import Body, body_id, names, party
-from valiza.keys.files import read_file, read_text_file, sweep
+from valiza.keys.files import read_file, read_text_file, storage_errors, sweep
 from valiza.keys.keyfile import load_key
 from valiza.keys.recipient import Identity
 from valiza.keys.root import parse_fingerprint
@@ -46,12 +51,32 @@ _MAX_CONFIG: Final = 1 << 16
 T = TypeVar("T")
 
 
-class Office:
-    """An office at a folder. What it holds is read when it is first asked for, and checked as it is read."""
+def present() -> int:
+    """The present, in seconds since 1970."""
+    return int(time.time())
 
-    def __init__(self, home: Path, passphrase: Callable[[], str]) -> None:
+
+class Office:
+    """An office at a folder. What it holds is read when it is first asked for, and checked as it is read; a key is unlocked once.
+
+    Args:
+        home: the folder.
+        passphrase: asks for the passphrase of its keys.
+        clock: tells the present, in seconds since 1970.
+        tell: is told what was put right after an interrupted command.
+
+    Raises:
+        Usage: the folder is no office. Malformed: its `office.toml`.
+    """
+
+    def __init__(
+        self, home: Path, passphrase: Callable[[], str], *, clock: Callable[[], int] = present, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
         self.home = home
         self._passphrase = passphrase
+        self._clock = clock
+        self._tell = tell
+        self._keys: dict[Path, SigningKey | Identity | NoKey] = {}
         path = home / "office.toml"
         if not path.is_file():
             message = f"{str(home)!r} is no office"
@@ -124,10 +149,35 @@ class Office:
 
     @cached_property
     def journal(self) -> RegisterJournal:
-        """The office's journal."""
+        """The office's journal. What a killed command recorded as sealed, and never wrote, is withdrawn first."""
         from valiza.register.journal import RegisterJournal  # noqa: PLC0415 - SQLite only where a journal is used
 
-        return RegisterJournal(self.home / "register.db", self.body)
+        journal = RegisterJournal(self.home / "register.db", self.body, self._clock)
+        try:
+            if journal.unnamed():
+                self._withdraw_unnamed(journal)
+        except BaseException:
+            journal.close()
+            raise
+        return journal
+
+    @contextmanager
+    def naming(self) -> Iterator[None]:
+        """Holds the office's lock while envelopes are recorded that have no name yet, so that no other command takes them for left over."""
+        with _locked(self.home, fcntl.LOCK_SH):
+            yield
+
+    def _withdraw_unnamed(self, journal: RegisterJournal) -> None:
+        try:
+            with _locked(self.home, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                for dispatch_digest, path in journal.unnamed():
+                    if not journal.withdrawn(dispatch_digest) and _dispatch_of(path) != dispatch_digest:
+                        journal.withdraw(dispatch_digest, reason="interrupted before the envelope had its name", at=self._clock())
+                        number = journal.story(dispatch_digest)[0].number
+                        self._tell(f"withdrew {number}: sealing was interrupted before {str(path)!r} was there")
+                    journal.settle([dispatch_digest])
+        except BlockingIOError:
+            pass  # somebody is sealing now: they are his
 
     def close(self) -> None:
         """Close the journal, if it was used."""
@@ -171,8 +221,6 @@ class Office:
         if not path.is_file():
             message = f"the officer {officer!r} has no {purpose} credential in this office"
             raise NoKey(message, f"officers who have: {', '.join(self.officers_with(purpose)) or 'none'}")
-        from valiza.keys.digests import digest  # noqa: PLC0415
-
         name = digest(labels.DIGEST_STATEMENT, read_file(path, LIMITS[labels.CREDENTIAL]))
         found = self.trust.credential(name)
         if found is None:
@@ -232,11 +280,44 @@ class Office:
 
     def _key(self, officer: str, purpose: str) -> SigningKey | Identity:
         path = self.key_path(officer, purpose)
+        if path not in self._keys:
+            self._keys[path] = self._unlock(path, officer, purpose)
+        found = self._keys[path]
+        if isinstance(found, NoKey):
+            raise found
+        return found
+
+    def _unlock(self, path: Path, officer: str, purpose: str) -> SigningKey | Identity | NoKey:
+        """The key of a file; or why it cannot be had, so that a wrong passphrase is tried once however many objects there are."""
         if not path.is_file():
             message = f"the {purpose} key of {officer!r} is not in this office"
-            raise NoKey(message)
+            return NoKey(message)
         with about(path):
-            return load_key(path, self._passphrase)
+            try:
+                return load_key(path, self._passphrase)
+            except NoKey as error:
+                return error
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    """Hold a lock on a folder; `BlockingIOError` if it cannot be had and is not waited for."""
+    with storage_errors(folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _dispatch_of(path: Path) -> bytes | None:
+    """Digest of the dispatch of the envelope at a path; None if there is no envelope."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            return digest(labels.DIGEST_STATEMENT, read_container(file).dispatch_raw)
+    except (OSError, ValizaError):
+        return None
 
 
 def _config(path: Path) -> dict[str, object]:

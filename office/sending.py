@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -11,13 +12,13 @@ from valiza.envelope.manifest_copy import open_manifest_copy
 from valiza.envelope.profile import DESTINATION
 from valiza.envelope.sealing import Consignment, PreparedConsignment, SealedEnvelope, prepare, seal_envelope
 from valiza.envelope.verifying import authenticate
-from valiza.keys.errors import Refused, Usage
+from valiza.keys.errors import Refused, Usage, ValizaError
 from valiza.keys.fields import Body, Mark
-from valiza.keys.files import open_new_file
+from valiza.keys.files import NewFile, storage_errors, sync_folder
 from valiza.office.reader import envelope_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from valiza.envelope.carrier import Carrier
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from valiza.office.home import Office
     from valiza.register.store import Entry
 
-__all__ = ["DAY", "SealOrder", "find_dispatch", "kept_manifest", "plan_sealing", "seal", "story", "withdraw"]
+__all__ = ["DAY", "SealOrder", "SealPlan", "Sent", "find_dispatch", "kept_manifest", "plan_sealing", "seal", "seal_group", "story", "withdraw"]
 
 DAY: Final = 86400
 _LEAST_ADDRESSEES: Final = 2  # officers go on leave while a bag travels
@@ -171,26 +172,96 @@ def seal(
     Raises:
         Refused: `out` exists. NoKey: wrong passphrase. Unavailable: the disk.
     """
-    key = office.signing_key(plan.officer, "seal")
-    recorded: SealedEnvelope | None = None
+    (outcome,) = seal_group(office, [(plan, out)], at=at, random=random, progress=progress)
+    if isinstance(outcome, ValizaError):
+        raise outcome
+    return outcome
+
+
+def seal_group(
+    office: Office,
+    orders: Sequence[tuple[SealPlan, Path]],
+    *,
+    at: int,
+    random: Callable[[int], bytes],
+    progress: Callable[[int], None] = lambda _: None,
+) -> list[Sent | ValizaError]:
+    """Seal several plans, each into its new file. They are entered in the register together, and then get their names.
+
+    What goes wrong with one stands in its place in the result and stops no other. Each keeps a file open: some hundreds at most.
+    """
+    outcomes: dict[int, Sent | ValizaError] = {}
+    files: dict[int, NewFile] = {}
+    written: dict[int, Sent] = {}
+    with ExitStack() as stack:
+        for index, (plan, out) in enumerate(orders):
+            with _noted(outcomes, index):
+                office.signing_key(plan.officer, "seal")
+                files[index] = stack.enter_context(closing(NewFile(out, 0o644)))
+        with office.journal.together():
+            numbers = {index: office.journal.next_number("out", at) for index in files}
+        for index, file in files.items():
+            with _noted(outcomes, index):
+                written[index] = _write(office, orders[index][0], file, number=numbers[index], at=at, random=random, progress=progress)
+        _enter_and_name(office, files, written, outcomes, at)
+    return [outcomes[index] for index in range(len(orders))]
+
+
+@contextmanager
+def _noted(outcomes: dict[int, Sent | ValizaError], index: int) -> Iterator[None]:
+    """What goes wrong in the block is this one's outcome."""
     try:
-        with open_new_file(out, 0o644) as file:
-            number = office.journal.next_number("out", at)
-            package = plan.package or number
-            consignment = dataclasses.replace(plan.prepared.consignment, package=package)
-            sealed = seal_envelope(
-                dataclasses.replace(plan.prepared, consignment=consignment, at=at), key=key, out=file, random=random, progress=progress
-            )
-            name = EnvelopeName(origin=office.body, envelope_id=sealed.core.envelope_id, dispatch_digest=sealed.dispatch.digest)
-            office.journal.record_sealed(
-                sealed.expectation, name, number=number, due_at=consignment.due_at, manifest_copy=sealed.manifest_copy, at=at
-            )
-            recorded = sealed
-    except BaseException:
-        if recorded is not None:  # recorded, but it never got its name
-            office.journal.withdraw(recorded.dispatch.digest, reason="the envelope could not be written", at=at)
-        raise
+        yield
+    except ValizaError as error:
+        outcomes[index] = error
+
+
+def _write(
+    office: Office, plan: SealPlan, file: NewFile, *, number: str, at: int, random: Callable[[int], bytes], progress: Callable[[int], None]
+) -> Sent:
+    """Seal into a file without a name, and make that durable."""
+    package = plan.package or number
+    consignment = dataclasses.replace(plan.prepared.consignment, package=package)
+    prepared = dataclasses.replace(plan.prepared, consignment=consignment, at=at)
+    sealed = seal_envelope(prepared, key=office.signing_key(plan.officer, "seal"), out=file.file, random=random, progress=progress)
+    file.sync()
     return Sent(sealed=sealed, number=number, package=package)
+
+
+def _enter_and_name(
+    office: Office, files: Mapping[int, NewFile], written: Mapping[int, Sent], outcomes: dict[int, Sent | ValizaError], at: int
+) -> None:
+    """Enter envelopes in the register, then name them: one without an entry could never be answered. Whichever gets no name is withdrawn."""
+    journal, nameless = office.journal, dict(written)
+    with office.naming():
+        with journal.together():
+            for index, sent in written.items():
+                _record(office, sent, files[index].path, at)
+        try:
+            for index in written:
+                with _noted(outcomes, index):
+                    files[index].give_name()
+                    outcomes[index] = nameless.pop(index)
+            for folder in {files[index].path.parent for index in written}:
+                with storage_errors(folder):
+                    sync_folder(folder)
+        finally:
+            for sent in nameless.values():
+                journal.withdraw(sent.sealed.dispatch.digest, reason="the envelope could not be written", at=at)
+            journal.settle(sent.sealed.dispatch.digest for sent in written.values())
+
+
+def _record(office: Office, sent: Sent, path: Path, at: int) -> None:
+    sealed = sent.sealed
+    office.journal.record_sealed(
+        sealed.expectation,
+        EnvelopeName(origin=office.body, envelope_id=sealed.core.envelope_id, dispatch_digest=sealed.dispatch.digest),
+        path=path,
+        number=sent.number,
+        due_at=sealed.core.stamp.due_at,
+        manifest_copy=sealed.manifest_copy,
+        at=at,
+    )
 
 
 def find_dispatch(office: Office, wanted: str | Path) -> bytes:

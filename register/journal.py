@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from valiza.envelope.dispatch import EnvelopeName
@@ -17,7 +20,8 @@ from valiza.keys.statement import read_statement
 from valiza.register.store import Entry, Store
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
 
 __all__ = ["EnvelopeState", "RegisterJournal", "receipt_due"]
 
@@ -36,11 +40,15 @@ class EnvelopeState:
 
 
 class RegisterJournal:
-    """An office's journal in `register.db`."""
+    """An office's journal in `register.db`. `clock` tells the present, in seconds since 1970."""
 
-    def __init__(self, path: Path, own: Body) -> None:
-        self._store = Store(path)
+    def __init__(self, path: Path, own: Body, clock: Callable[[], int] = lambda: int(time.time())) -> None:
+        self._store = Store(path, clock)
         self._own = own
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is recorded in the block becomes durable together, at its end, or not at all."""
+        return self._store.transaction()
 
     # -- identity --------------------------------------------------------------------------------------------------------
 
@@ -84,18 +92,30 @@ class RegisterJournal:
     def _next_number(self, direction: str, at: int) -> str:
         year = datetime.fromtimestamp(at, UTC).year
         series = f"{self._own.id}/{year}/{direction}/"
-        count = self._store.count("kind = 'numbered' AND number LIKE ?", [series + "%"])
-        number = f"{series}{count + 1}"
+        # Backwards over those of the direction, so that the first row is nearly always the one; "+" keeps SQLite from another index.
+        last = self._store.find("kind = 'numbered' AND direction = ? AND +number LIKE ?", [direction, series + "%"], last=True)
+        number = f"{series}{_count(last[0]) + 1 if last else 1}"
         entry = Entry(at=at, kind="numbered", direction=direction, number=number, origin_party=self._own.party, origin_body=self._own.id)
         self._store.append(entry)
         return number
 
     # -- origin ----------------------------------------------------------------------------------------------------------
 
-    def record_sealed(self, expectation: Expectation, name: EnvelopeName, *, number: str, due_at: int, manifest_copy: bytes | None, at: int) -> None:
-        """Record what a receipt must say, before the envelope gets its name."""
+    def record_sealed(
+        self, expectation: Expectation, name: EnvelopeName, *, path: Path, number: str, due_at: int, manifest_copy: bytes | None, at: int
+    ) -> None:
+        """Record what a receipt must say, before the envelope gets its name `path`."""
         with self._store.transaction():
             self._append("sealed", name, at=at, number=number, record=expectation.packed(), copy=manifest_copy, note=str(due_at))
+            self._store.expect_file(name.dispatch_digest, os.fsencode(path.absolute()))
+
+    def unnamed(self) -> list[tuple[bytes, Path]]:
+        """Envelopes that were recorded, and not seen under their names yet: digest of the dispatch, and the name."""
+        return [(name, Path(os.fsdecode(path))) for name, path in self._store.expected_files()]
+
+    def settle(self, dispatch_digests: Iterable[bytes]) -> None:
+        """These envelopes have their names, or are withdrawn."""
+        self._store.forget_files(dispatch_digests)
 
     def expectation(self, dispatch_digest: bytes) -> Expectation | None:
         """What a receipt for an envelope sent from here must say."""
@@ -231,6 +251,15 @@ class RegisterJournal:
     def close(self) -> None:
         """Close the register."""
         self._store.close()
+
+
+def _count(numbered: Entry) -> int:
+    """The last part of a number that was given out."""
+    count = numbered.number.rpartition("/")[2]
+    if not re.fullmatch("[0-9]{1,15}", count):
+        message = f"entry {numbered.seq} of the register is damaged: {numbered.number!r} is no number"
+        raise Unavailable(message, "restore it from a backup")
+    return int(count)
 
 
 def receipt_due(sealed: Entry) -> int:

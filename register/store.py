@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from valiza.keys.errors import Refused, Unavailable
@@ -13,12 +13,12 @@ from valiza.keys.fields import MAX_TIME
 from valiza.keys.files import storage_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 __all__ = ["Entry", "Store"]
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _WAIT_S: Final = 30.0  # for another process that holds the register
 _SCHEMA: Final = """
 CREATE TABLE entry (
@@ -37,6 +37,7 @@ CREATE TABLE entry (
 ) STRICT;
 CREATE INDEX entry_by_dispatch ON entry (dispatch_digest, kind);
 CREATE INDEX entry_by_identity ON entry (envelope_id);
+CREATE INDEX entry_numbered ON entry (direction) WHERE kind = 'numbered';
 CREATE UNIQUE INDEX entry_number ON entry (number) WHERE kind = 'numbered';
 CREATE UNIQUE INDEX entry_once ON entry (dispatch_digest, kind) WHERE kind IN ('sealed', 'arrived', 'withdrawn', 'answered', 'receipt');
 CREATE TRIGGER entry_never_replaced BEFORE INSERT ON entry WHEN EXISTS (
@@ -45,6 +46,7 @@ CREATE TRIGGER entry_never_replaced BEFORE INSERT ON entry WHEN EXISTS (
         OR (kind = 'numbered' AND number = NEW.number)
     ))
 ) BEGIN SELECT RAISE(ABORT, 'an entry is never replaced'); END;
+CREATE TABLE unnamed (dispatch_digest BLOB PRIMARY KEY, path BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TRIGGER entry_never_changes BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'an entry is never changed'); END;
 CREATE TRIGGER entry_never_goes BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'an entry is never removed'); END;
 """
@@ -82,10 +84,11 @@ def _database_errors(path: Path) -> Iterator[None]:
 
 
 class Store:
-    """The table, in one file of mode 0600."""
+    """The table, in one file of mode 0600. `clock` tells the present, in seconds since 1970."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Callable[[], int]) -> None:
         self._path = path
+        self._clock = clock
         with _database_errors(path):
             self._db = sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S)
             try:
@@ -131,7 +134,10 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything in the block happens, in order and alone, or nothing."""
+        """Everything in the block happens, in order and alone, or nothing. Inside another transaction it is part of that one."""
+        if self._db.in_transaction:
+            yield
+            return
         with _database_errors(self._path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -142,24 +148,27 @@ class Store:
             self._db.execute("COMMIT")
 
     def append(self, entry: Entry) -> None:
-        """Add an entry, inside a transaction.
+        """Add an entry, inside a transaction. Entries stand in the order of their times: one that others overtook gets the time of the last.
 
         Raises:
             Refused: time would run back, or the entry conflicts with one that is there.
         """
         with _database_errors(self._path):
-            last = self._db.execute("SELECT max(at) FROM entry").fetchone()[0]
-            if last is not None and entry.at < last:
-                message = "the clock of this office runs back: its register has a later entry"
-                raise Refused(message, "set the clock right; within one office time never runs back")
+            last = next(self._db.execute("SELECT at FROM entry ORDER BY seq DESC LIMIT 1"), (0,))[0]
+            if entry.at < last:
+                if self._clock() < last:
+                    message = "the clock of this office runs back: its register has a later entry"
+                    raise Refused(message, "set the clock right; within one office time never runs back")
+                entry = replace(entry, at=last)  # long work, and others have entered theirs meanwhile
             columns = _COLUMNS.removeprefix("seq, ")
             values = [getattr(entry, name) for name in columns.split(", ")]
             self._db.execute(f"INSERT INTO entry ({columns}) VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608 - constant column names
 
-    def find(self, where: str, values: Sequence[object] = ()) -> list[Entry]:
-        """Entries that a condition selects, in order. `where` is the program's own text, never input."""
+    def find(self, where: str, values: Sequence[object] = (), *, last: bool = False) -> list[Entry]:
+        """Entries that a condition selects, in order; or only the last of them. `where` is the program's own text, never input."""
         with _database_errors(self._path):
-            rows = self._db.execute(f"SELECT {_COLUMNS} FROM entry WHERE {where} ORDER BY seq", values)  # noqa: S608 - see above
+            order = "ORDER BY seq DESC LIMIT 1" if last else "ORDER BY seq"
+            rows = self._db.execute(f"SELECT {_COLUMNS} FROM entry WHERE {where} {order}", values)  # noqa: S608 - see above
             found = [Entry(**dict(zip(_COLUMNS.split(", "), row, strict=True))) for row in rows]
         if any(not 0 <= entry.at <= MAX_TIME for entry in found):
             message = f"the register {str(self._path)!r} is damaged: an entry has a time that cannot be"
@@ -170,6 +179,28 @@ class Store:
         """How many entries a condition selects."""
         with _database_errors(self._path):
             return int(self._db.execute(f"SELECT count(*) FROM entry WHERE {where}", values).fetchone()[0])  # noqa: S608 - see above
+
+    # -- files that are recorded, and have no name yet: a note of work under way, not a part of the register --------------
+
+    def expect_file(self, dispatch_digest: bytes, path: bytes) -> None:
+        """Note, inside a transaction, that the envelope just recorded gets the name `path` next."""
+        with _database_errors(self._path):
+            self._db.execute("INSERT INTO unnamed VALUES (?, ?)", [dispatch_digest, path])
+
+    def expected_files(self) -> list[tuple[bytes, bytes]]:
+        """Digest of the dispatch and path of every envelope that was recorded and not seen under its name."""
+        with _database_errors(self._path):
+            return list(self._db.execute("SELECT dispatch_digest, path FROM unnamed"))
+
+    def forget_files(self, dispatch_digests: Iterable[bytes]) -> None:
+        """These have their names, or never will. Not waited for: if the note stays, it is only checked once more."""
+        with _database_errors(self._path):
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            try:
+                with self.transaction():
+                    self._db.executemany("DELETE FROM unnamed WHERE dispatch_digest = ?", [(name,) for name in dispatch_digests])
+            finally:
+                self._db.execute("PRAGMA synchronous = FULL")
 
     def close(self) -> None:
         """Close the file."""

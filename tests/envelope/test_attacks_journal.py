@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,7 +31,6 @@ from valiza.register.journal import RegisterJournal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from valiza.envelope.dispatch import EnvelopeName
     from valiza.keys.statement import Statement
@@ -136,7 +136,7 @@ def test_other_dispatch_of_a_known_envelope(world: World, tmp_path: Path) -> Non
         lambda: journal.record_opening(opening, other, at=OPENED),
         lambda: journal.record_answer(acknowledged(opening, world.destination["chief"]), other, at=ACKNOWLEDGED),
         lambda: journal.record_receipt(b"", "countersigned", other, at=COUNTERSIGNED),
-        lambda: journal.record_sealed(opening.expectation, other, number="1", due_at=0, manifest_copy=None, at=COUNTERSIGNED),
+        lambda: journal.record_sealed(opening.expectation, other, path=Path("it.vlz"), number="1", due_at=0, manifest_copy=None, at=COUNTERSIGNED),
     ):
         with pytest.raises(Conflict, match="another dispatch of the envelope"):
             act()

@@ -95,7 +95,7 @@ def test_unopened_refusal_is_not_compared_with_the_sealing(exchange: Exchange) -
 
 
 def test_clock_of_an_office_runs_back(exchange: Exchange, tmp_path: Path) -> None:
-    journal = RegisterJournal(tmp_path / "register.db", exchange.world.destination.ministry)
+    journal = RegisterJournal(tmp_path / "register.db", exchange.world.destination.ministry, clock=lambda: OPENED - 1)
     journal.record_opening(exchange.opening, exchange.sealed.name, at=OPENED)
     chief = exchange.world.destination["chief"]
     arguments = {"signer": chief.credentials["acknowledge"], "key": chief.keys["acknowledge"], "trust": exchange.world.trust, "journal": journal}

@@ -80,7 +80,7 @@ def test_what_sealing_expects_is_what_opening_finds(exchange: Exchange) -> None:
 
 
 def test_register_implements_the_protocol(exchange: Exchange, tmp_path: Path) -> None:
-    journal: Journal = RegisterJournal(tmp_path / "register.db", exchange.world.destination.ministry)
+    journal: Journal = RegisterJournal(tmp_path / "register.db", exchange.world.destination.ministry, clock=lambda: OPENED - 1)
     name = exchange.sealed.name
     assert journal.opening(name.dispatch_digest) is None
     assert journal.expectation(name.dispatch_digest) is None

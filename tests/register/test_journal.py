@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -19,7 +20,6 @@ from valiza.register.journal import RegisterJournal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 HERE: Final = Body("KZ", "KZ-MFA")
 THERE: Final = Body("BY", "BY-MFA")
@@ -61,7 +61,9 @@ def journal(tmp_path: Path) -> Iterator[RegisterJournal]:
 
 def seal(journal: RegisterJournal, number: int = 1, *, at: int = NOW, due_at: int = NOW + 100) -> EnvelopeName:
     name = sent(number)
-    journal.record_sealed(expectation(number), name, number=f"KZ-MFA/2026/out/{number}", due_at=due_at, manifest_copy=b"copy", at=at)
+    journal.record_sealed(
+        expectation(number), name, path=Path("it.vlz"), number=f"KZ-MFA/2026/out/{number}", due_at=due_at, manifest_copy=b"copy", at=at
+    )
     return name
 
 
@@ -132,14 +134,14 @@ def test_what_a_receipt_must_say_is_kept_as_it_was_recorded(journal: RegisterJou
 
 
 def test_the_copy_of_the_manifest_may_be_left_out(journal: RegisterJournal) -> None:
-    journal.record_sealed(expectation(), sent(), number="1", due_at=NOW, manifest_copy=None, at=NOW)
+    journal.record_sealed(expectation(), sent(), path=Path("it.vlz"), number="1", due_at=NOW, manifest_copy=None, at=NOW)
     assert journal.manifest_copy(sent().dispatch_digest) is None
 
 
 def test_a_closed_stamp_is_kept_as_its_digest(journal: RegisterJournal) -> None:
     closed = Expectation(dispatch=b"d", core=b"c", addressees=(), openings=(None,), proof=b"p" * 32, marks=b"m" * 32)
     name = EnvelopeName(origin=HERE, envelope_id=b"e" * 32, dispatch_digest=closed.dispatch_digest)
-    journal.record_sealed(closed, name, number="1", due_at=NOW, manifest_copy=None, at=NOW)
+    journal.record_sealed(closed, name, path=Path("it.vlz"), number="1", due_at=NOW, manifest_copy=None, at=NOW)
     assert journal.expectation(name.dispatch_digest) == closed
 
 

@@ -37,6 +37,11 @@ ENTRY: Final = Entry(
 )
 
 
+def clock() -> int:
+    """Before every entry that the tests write."""
+    return 0
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "register.db"
@@ -44,7 +49,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(path: Path) -> Iterator[Store]:
-    with closing(Store(path)) as found:
+    with closing(Store(path, clock)) as found:
         yield found
 
 
@@ -71,9 +76,9 @@ def test_an_entry_comes_back_as_it_was_appended_with_its_place(store: Store) -> 
 
 def test_what_was_appended_is_there_for_the_next_who_opens_the_file(path: Path) -> None:
     for number in range(3):
-        with closing(Store(path)) as store:
+        with closing(Store(path, clock)) as store:
             append(store, note=str(number))
-    with closing(Store(path)) as store:
+    with closing(Store(path, clock)) as store:
         assert [entry.note for entry in store.find("1")] == ["0", "1", "2"]
 
 
@@ -99,6 +104,16 @@ def test_time_never_runs_back(store: Store) -> None:
     with pytest.raises(Refused, match="clock"):
         append(store)
     assert [entry.at for entry in store.find("1")] == [1000, 1000, 1001]
+
+
+def test_long_work_that_others_overtook_is_entered_after_theirs(path: Path) -> None:
+    with closing(Store(path, lambda: 1005)) as store:
+        append(store, at=1003)
+        append(store, at=1001)
+        assert [entry.at for entry in store.find("1")] == [1003, 1003]
+        append(store, at=1006)
+        with pytest.raises(Refused, match="clock"):
+            append(store, at=1005)
 
 
 @pytest.mark.parametrize("kind", ["sealed", "withdrawn", "answered", "receipt"])
@@ -172,7 +187,7 @@ def test_types_are_strict(store: Store, path: Path) -> None:
 def test_only_its_owner_reads_the_register(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        with closing(Store(tmp_path / "register.db")) as store:
+        with closing(Store(tmp_path / "register.db", clock)) as store:
             append(store)
             modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
     finally:
@@ -181,22 +196,22 @@ def test_only_its_owner_reads_the_register(tmp_path: Path) -> None:
 
 
 def test_a_register_of_a_later_version_is_left_alone(path: Path) -> None:
-    with closing(Store(path)) as store:
+    with closing(Store(path, clock)) as store:
         append(store)
     with closing(raw(path)) as database:
-        database.execute("PRAGMA user_version = 2")
-    with pytest.raises(Unavailable, match="version 2"):
-        Store(path)
+        database.execute("PRAGMA user_version = 3")
+    with pytest.raises(Unavailable, match="version 3"):
+        Store(path, clock)
 
 
 def test_what_is_no_register_is_unavailable(path: Path) -> None:
     path.write_bytes(b"This is no database, but a letter of some length." * 100)
     with pytest.raises(Unavailable):
-        Store(path)
+        Store(path, clock)
     assert path.read_bytes().startswith(b"This is no database")
     for other in (path.parent, path.parent / "missing" / "register.db"):
         with pytest.raises(Unavailable):
-            Store(other)
+            Store(other, clock)
 
 
 def test_every_append_is_synced_to_the_disk(store: Store) -> None:
@@ -237,7 +252,7 @@ def test_two_processes_give_out_400_numbers_without_a_gap_or_a_duplicate(path: P
     assert [process.returncode for process in both] == [0, 0]
     assert [len(numbers) for numbers in given] == [200, 200]
     assert {number for numbers in given for number in numbers} == {f"KZ-MFA/2026/out/{n}" for n in range(1, 401)}
-    with closing(Store(path)) as store:
+    with closing(Store(path, clock)) as store:
         assert [entry.seq for entry in store.find("1")] == list(range(1, 401))
 
 
@@ -248,14 +263,14 @@ def test_a_register_that_another_process_is_just_making_is_waited_for(path: Path
         timer = threading.Timer(0.1, other.execute, ["ROLLBACK"])
         timer.start()
         try:
-            with closing(Store(path)) as store:
+            with closing(Store(path, clock)) as store:
                 append(store)
         finally:
             timer.join()
 
 
 def test_a_transaction_sees_nothing_of_another_and_the_other_waits(path: Path) -> None:
-    with closing(Store(path)) as one, closing(Store(path)) as other:
+    with closing(Store(path, clock)) as one, closing(Store(path, clock)) as other:
         other._db.execute("PRAGMA busy_timeout = 10")
         with one.transaction():
             one.append(ENTRY)
@@ -277,7 +292,7 @@ sqlite3.connect = lambda path, **options: real(f"file:{path}?vfs=unix-none", uri
 from valiza.register.store import Store
 
 try:
-    Store(Path(sys.argv[1]))
+    Store(Path(sys.argv[1]), lambda: 0)
 except Unavailable:
     print("unavailable")
 """
@@ -311,7 +326,7 @@ def fill(store: Store) -> None:
 
 
 def test_on_a_full_disk_nothing_is_lost_and_nothing_is_half_there(small_disk: Path) -> None:
-    with closing(Store(small_disk / "register.db")) as store:
+    with closing(Store(small_disk / "register.db", clock)) as store:
         with pytest.raises(Unavailable, match="full"):
             fill(store)
         entered = store.find("1")
@@ -323,9 +338,9 @@ def test_on_a_full_disk_nothing_is_lost_and_nothing_is_half_there(small_disk: Pa
 
 
 def test_on_a_disk_that_is_only_read_a_register_is_unavailable(small_disk: Path) -> None:
-    with closing(Store(small_disk / "register.db")) as store:
+    with closing(Store(small_disk / "register.db", clock)) as store:
         append(store)
     subprocess.run([str(MOUNT), "-o", "remount,ro", str(small_disk)], check=True)
     for name in ("register.db", "another.db"):
         with pytest.raises(Unavailable):
-            Store(small_disk / name)
+            Store(small_disk / name, clock)

@@ -727,7 +727,9 @@ class Exchange:
 def recorded(sealed: Sealed, path: Path, *, at: int = SEALED) -> RegisterJournal:
     """The origin's journal with an envelope in it."""
     journal = RegisterJournal(path, sealed.name.origin)
-    journal.record_sealed(sealed.envelope.expectation, sealed.name, number="MFA/2026/out/1", due_at=DUE, manifest_copy=None, at=at)
+    journal.record_sealed(
+        sealed.envelope.expectation, sealed.name, path=Path("sealed.vlz"), number="MFA/2026/out/1", due_at=DUE, manifest_copy=None, at=at
+    )
     return journal
 
 
