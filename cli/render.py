@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from valiza.cli.terminal import safe
+from valiza.cli.terminal import clear_line, safe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,6 +59,7 @@ def emit(facts: Mapping[str, Any], *, json_: bool, title: str = "", people: Mapp
         people: what people are shown, where all of `facts` would hide it.
         output: where the object itself went; when that is standard output, the result goes to standard error.
     """
+    clear_line()
     err = str(output) == "-"
     if json_:
         click.echo(json.dumps(facts, ensure_ascii=True, indent=2), err=err)

@@ -23,8 +23,9 @@ from valiza.keys.errors import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
-__all__ = ["ask", "complain", "passphrase_source", "progress", "safe", "say", "terminal_present", "warn"]
+__all__ = ["ask", "clear_line", "complain", "counting", "passphrase_source", "progress", "safe", "say", "terminal_present", "warn"]
 
 _LONGEST: Final = 1000
 _UNSAFE: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -37,6 +38,7 @@ def safe(text: object) -> str:
 
 def say(text: str) -> None:
     """One line to people. The text is the program's own or has gone through `safe`."""
+    clear_line()
     click.echo(text, err=True)
 
 
@@ -71,6 +73,7 @@ def ask(question: str, *, otherwise: str) -> bool:
     if not terminal_present():
         message = "nobody can be asked: standard input is no terminal"
         raise Usage(message, f"give {otherwise} to answer beforehand")
+    clear_line()
     return click.confirm(question, err=True)
 
 
@@ -113,30 +116,87 @@ def _read_passphrase(descriptor: int | None) -> str:
     if not terminal_present():
         message = "a key needs a passphrase, and nobody can be asked"
         raise Usage(message, "give it with --passphrase-fd N or VALIZA_PASSPHRASE")
+    clear_line()
     return str(click.prompt("Passphrase", hide_input=True, err=True))
 
 
-@contextmanager
-def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+# --- progress ---------------------------------------------------------------------------------------------------------------------------------------
+
+_EVERY_S: Final = 0.2  # often enough to see it move; what is over sooner needs no line
+_NOTICEABLE: Final = 64 << 20  # bytes; less is over before it is read
+_ERASE: Final = "\r\x1b[K"
+_lines_shown: list[bool] = []  # of each progress line at work, the outermost first, whether it stands on the terminal
+
+
+def clear_line() -> None:
+    """Erase the progress line, if one stands on the terminal, before something else is written there. It comes back by itself."""
+    if any(_lines_shown):
+        _lines_shown[:] = [False] * len(_lines_shown)
+        _write(_ERASE)
+
+
+def progress(label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
     """A progress line for long work on a terminal; nothing otherwise. The function given takes the bytes done since its last call."""
-    if sys.stderr is None or not sys.stderr.isatty() or total < 64 << 20:  # below that it is over before it is read
+
+    def shown(done: int, rate: float) -> str:
+        return f"{label}: {min(done * 100 // total, 100):3d} %  {rate / 1e6:.0f} MB/s"
+
+    return _line(shown, total if total >= _NOTICEABLE else 0)
+
+
+def counting(label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+    """A progress line for work on many objects, on a terminal; nothing otherwise. The function given takes the objects done since its last call."""
+
+    def shown(done: int, rate: float) -> str:
+        return f"{label}: {done} of {total}  {rate:.{0 if rate >= 10 else 1}f}/s"  # noqa: PLR2004 - a decimal says something where the number is small
+
+    return _line(shown, total if total > 1 else 0)
+
+
+@contextmanager
+def _line(shown: Callable[[int, float], str], total: int) -> Iterator[Callable[[int], None]]:
+    """A line that is written over and over, and erased at the end. A total of 0: none."""
+    if not total or sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield lambda _count: None
         return
-    started, done, shown = time.monotonic(), 0, 0.0
+    started = shown_at = time.monotonic()
+    done, place = 0, len(_lines_shown)
+    _lines_shown.append(False)
 
     def advance(count: int) -> None:
-        nonlocal done, shown
+        nonlocal done, shown_at
         done += count
         now = time.monotonic()
-        if now - shown >= 0.2:  # noqa: PLR2004 - often enough to see it move
-            shown = now
-            rate = done / max(now - started, 1e-6)
-            left = max(total - done, 0) / max(rate, 1.0)
-            sys.stderr.write(f"\r{label}: {min(done * 100 // total, 100):3d} %  {rate / 1e6:.0f} MB/s  {left:.0f} s left ")
-            sys.stderr.flush()
+        if now - shown_at < _EVERY_S:
+            return
+        shown_at = now
+        rate = done / (now - started)
+        left = f"  {_duration(max(total - done, 0) / rate)} left" if rate else ""
+        _lines_shown[place] = True
+        _write(_ERASE + (shown(done, rate) + left)[: _width() - 1])
 
     try:
         yield advance
     finally:
-        sys.stderr.write("\r\x1b[K")
-        sys.stderr.flush()
+        if _lines_shown.pop():
+            _write(_ERASE)
+
+
+def _duration(seconds: float) -> str:
+    """Time left, as roughly as it is known."""
+    if seconds < 100:  # noqa: PLR2004 - up to here seconds are what one thinks in
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes / 60:.0f} h"  # noqa: PLR2004 - likewise
+
+
+def _width() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except (OSError, ValueError):  # it was never asked for its size
+        return 80
+
+
+def _write(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
