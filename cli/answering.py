@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from valiza.cli.batch import (
+    Result,
+    attempt,
+    each_option,
+    find_envelopes,
+    in_folder,
+    jobs_option,
+    one_by_one,
+    report,
+    require_alone,
+    target_folder,
+)
 from valiza.cli.options import (
     FILE,
     OrderedGroup,
@@ -23,12 +38,16 @@ from valiza.cli.options import (
     trust_options,
 )
 from valiza.cli.render import answer_facts, as_of, dispatch_facts, emit, in_brief, receipt_facts, utc
-from valiza.cli.terminal import complain, passphrase_source
-from valiza.keys.errors import Usage
+from valiza.cli.terminal import passphrase_source, safe
+from valiza.keys.errors import Usage, ValizaError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-import re
+    from collections.abc import Callable, Mapping, Sequence
+
+    from valiza.office.answering import ReceiptOutcome
+    from valiza.office.reader import Reader
+
+GROUP: Final = 32  # receipts that are entered in the register together
 
 _REASONS = ("addressee", "agreement", "basis", "channel", "clearance", "contents", "mark", "other", "route")
 
@@ -52,11 +71,13 @@ def _conditions(condition: tuple[str, ...], missing: tuple[int, ...], damaged: t
 @click.command(
     epilog=command_epilog(
         "valiza acknowledge report.vlz --home by --as yanka -o report.ack.vls",
+        "valiza acknowledge *.vlz --each --home by -o acks",
         "valiza acknowledge bag.vlz --damaged 2 --number BY-MFA/2026/in/17 --home by -o bag.ack.vls",
     ),
 )
-@click.argument("envelope", type=FILE)
-@output("The acknowledgement")
+@click.argument("envelopes", nargs=-1, required=True, type=FILE, metavar="ENVELOPE…")
+@output("The acknowledgement; of several envelopes, a folder with one for each")
+@each_option
 @click.option("--number", type=Text(64, empty=True), metavar="TEXT", help="Incoming number; without it the one given at opening.")
 @click.option("--condition", multiple=True, metavar="INDEX=WORD", help="Condition of a physical carrier: present, missing, damaged. Repeatable.")
 @click.option("--missing", multiple=True, type=int, metavar="INDEX", help="A physical carrier that did not come. Repeatable.")
@@ -66,8 +87,9 @@ def _conditions(condition: tuple[str, ...], missing: tuple[int, ...], damaged: t
 @passphrase_fd
 @as_json
 def acknowledge(
-    envelope: Path,
+    envelopes: tuple[Path, ...],
     output: Path,
+    each: bool,
     number: str | None,
     condition: tuple[str, ...],
     missing: tuple[int, ...],
@@ -76,25 +98,28 @@ def acknowledge(
     officer: str | None,
     passphrase_fd: int | None,
     json_: bool,
-) -> None:
+) -> int:
     """Sign that this envelope was opened, which carriers were found in which condition, and that the own marks were put on (A6.1).
 
     Done by the officer who opened it. It is no receipt before it is countersigned.
     """
     from valiza.office.answering import acknowledge_envelope
 
-    require_output(output)
-    made = acknowledge_envelope(
-        open_office(home, passphrase_source(passphrase_fd)),
-        envelope,
-        output,
-        officer=officer,
-        number=number,
-        conditions=_conditions(condition, missing, damaged),
-        at=now(),
-    )
-    facts = {"acknowledgement": str(output), "verified": answer_facts(made.answer)}
-    emit(facts, json_=json_, people=in_brief(facts), output=output)
+    many = each or len(envelopes) > 1
+    require_alone(many, number=number, condition=condition, missing=missing, damaged=damaged)
+    conditions = _conditions(condition, missing, damaged)
+    if not many:
+        require_output(output)
+    at_office = open_office(home, passphrase_source(passphrase_fd))
+    folder = target_folder(output) if many else None
+
+    def work(envelope: Path) -> Result:
+        out = output if folder is None else in_folder(folder, envelope, ".ack.vls")
+        made = acknowledge_envelope(at_office, envelope, out, officer=officer, number=number, conditions=conditions, at=now())
+        facts = {"acknowledgement": str(out), "verified": answer_facts(made.answer)}
+        return Result(facts=facts, people=facts, output=out, line=f"acknowledged in {safe(out)}")
+
+    return report(envelopes, partial(one_by_one, work), many=many, json_=json_, what="envelopes")
 
 
 @click.command(
@@ -139,31 +164,89 @@ def refuse(
 
 
 @click.command(
-    epilog=command_epilog("valiza countersign report.ack.vls --envelope report.vlz --home by --as maryna -o report.receipt.vls"),
+    epilog=command_epilog(
+        "valiza countersign report.ack.vls --envelope report.vlz --home by --as maryna -o report.receipt.vls",
+        "valiza countersign acks/*.vls --each --envelope incoming --home by --as maryna -o receipts",
+    ),
 )
-@click.argument("answer", type=FILE)
-@click.option("--envelope", required=True, type=FILE, metavar="FILE", help="The envelope that it answers.")
-@output("The receipt")
+@click.argument("answers", nargs=-1, required=True, type=FILE, metavar="ANSWER…")
+@click.option(
+    "--envelope",
+    "envelopes",
+    required=True,
+    multiple=True,
+    type=FILE,
+    metavar="FILE",
+    help="The envelope that it answers. For several answers repeatable, or a folder: each finds its own.",
+)
+@output("The receipt; of several answers, a folder with one for each")
+@each_option
 @home_option
 @as_officer
 @passphrase_fd
 @as_json
-def countersign(answer: Path, envelope: Path, output: Path, home: Path | None, officer: str | None, passphrase_fd: int | None, json_: bool) -> None:
+def countersign(
+    answers: tuple[Path, ...],
+    envelopes: tuple[Path, ...],
+    output: Path,
+    each: bool,
+    home: Path | None,
+    officer: str | None,
+    passphrase_fd: int | None,
+    json_: bool,
+) -> int:
     """Verify an answer against the envelope and this office's register, and countersign it for the confirming body (R12, A5.4).
 
     Done by another officer than the one who answered.
     """
-    from valiza.office.answering import countersign_answer
-
-    require_output(output)
+    many = each or len(answers) > 1
+    if not many:
+        require_output(output)
+    _require_one_input(answers, envelopes)
     at_office = open_office(home, passphrase_source(passphrase_fd))
-    made = countersign_answer(at_office, answer, envelope, output, officer=officer, at=now())
-    facts = {
-        "receipt": str(output),
-        "verified": receipt_facts(made.authentic),
-        "roster_as_of": as_of(at_office.trust, list(at_office.trust.rosters), now()),
-    }
-    emit(facts, json_=json_, people=in_brief(facts), output=output)
+    folder = target_folder(output) if many else None
+    find = _finder(envelopes, many=many)
+
+    def work(answer: Path) -> Result:
+        from valiza.office.answering import countersign_answer, read_answer_file
+
+        read = read_answer_file(answer, at_office.trust)
+        envelope = find(read.signed.digest)
+        out = output if folder is None else in_folder(folder, answer, ".receipt.vls")
+        made = countersign_answer(at_office, read, envelope, out, officer=officer, at=now())
+        facts = {
+            "receipt": str(out),
+            "verified": receipt_facts(made.authentic),
+            "roster_as_of": as_of(at_office.trust, list(at_office.trust.rosters), now()),
+        }
+        return Result(facts=facts, people=facts, output=out, line=f"countersigned in {safe(out)}")
+
+    return report(answers, partial(one_by_one, work), many=many, json_=json_, what="answers")
+
+
+def _require_one_input(answers: Sequence[Path], envelopes: Sequence[Path]) -> None:
+    """Standard input is read once."""
+    if [*answers, *envelopes].count(Path("-")) > 1:
+        message = "standard input can be one object, not several"
+        raise Usage(message, "save the others to files")
+
+
+def _finder(envelopes: Sequence[Path], *, many: bool) -> Callable[[bytes], Path]:
+    """What finds the envelope of an answer by the digest of its dispatch. A single one is taken as it is: it is compared in any case."""
+    if not many and len(envelopes) == 1 and not envelopes[0].is_dir():
+        return lambda _: envelopes[0]
+    return partial(_find, find_envelopes(envelopes))
+
+
+def _find(known: Mapping[bytes, Path], dispatch_digest: bytes) -> Path:
+    if dispatch_digest not in known:
+        message = "the envelope that it answers is not among those given"
+        raise Usage(message, "give it with --envelope FILE, or a folder of envelopes with --envelope DIR")
+    return known[dispatch_digest]
+
+
+def _find_none(_dispatch_digest: bytes) -> None:
+    """No envelope is at hand."""
 
 
 @click.group(cls=OrderedGroup)
@@ -205,32 +288,67 @@ def show(file: Path, json_: bool) -> None:
     short_help="Verify a receipt, and at the origin close its entry.",
     epilog=command_epilog(
         "valiza receipt verify report.receipt.vls --home kz",
+        "valiza receipt verify receipts/*.vls --jobs 2 --json --home kz",
         "valiza receipt verify R --envelope E --root 3f5a… --root 9c01… --roster KZ.vls --roster BY.vls --agreement kz-by.vls",
     ),
 )
-@click.argument("file", metavar="RECEIPT", type=FILE)
-@click.option("--envelope", type=FILE, metavar="FILE", help="The envelope, to compare with.")
+@click.argument("receipts", nargs=-1, required=True, metavar="RECEIPT…", type=FILE)
+@click.option(
+    "--envelope", "envelopes", multiple=True, type=FILE, metavar="FILE", help="The envelope, to compare with. Repeatable, or a folder of them."
+)
 @trust_options
+@jobs_option
 @home_option
 @as_json
 def verify_receipt(
-    file: Path,
-    envelope: Path | None,
+    receipts: tuple[Path, ...],
+    envelopes: tuple[Path, ...],
     roots: tuple[str, ...],
     rosters: tuple[Path, ...],
     agreements: tuple[Path, ...],
+    jobs: int,
     home: Path | None,
     json_: bool,
 ) -> int:
-    """Verify a receipt. The origin's office compares it with what it sealed and enters it; its verdict is "delivered".
+    """Verify receipts. The origin's office compares each with what it sealed and enters it; its verdict is "delivered".
 
     Without an office (roots, rosters and agreement given) the best verdict is "attested", and what could not be compared is listed.
     No key is needed.
     """
-    from valiza.office.answering import judge_receipt
+    many = len(receipts) > 1
+    _require_one_input(receipts, envelopes)
+    trust = (home, roots, rosters, agreements)
+    if jobs > 1 and many:
+        open_reader(*trust)  # what is wrong with it is told once
+        start = (_start_judging, (*trust, partial(_find, find_envelopes(envelopes)) if envelopes else _find_none))
+        return report(receipts, _judge_in_process, many=True, json_=json_, what="receipts", group=GROUP, jobs=jobs, start=start)
+    reader = open_reader(*trust)
+    find = _finder(envelopes, many=many) if envelopes else _find_none
+    return report(receipts, partial(_judge, reader, find), many=many, json_=json_, what="receipts", group=GROUP)
 
-    reader = open_reader(home, roots, rosters, agreements)
-    outcome = judge_receipt(reader, file, envelope=envelope, at=now())
+
+_JUDGES: list[Callable[[Sequence[Path]], list[Result]]] = []  # of this process, when several share the work
+
+
+def _start_judging(
+    home: Path | None, roots: tuple[str, ...], rosters: tuple[Path, ...], agreements: tuple[Path, ...], find: Callable[[bytes], Path | None]
+) -> None:
+    _JUDGES[:] = [partial(_judge, open_reader(home, roots, rosters, agreements), find)]
+
+
+def _judge_in_process(receipts: Sequence[Path]) -> list[Result]:
+    return _JUDGES[0](receipts)
+
+
+def _judge(reader: Reader, find: Callable[[bytes], Path | None], receipts: Sequence[Path]) -> list[Result]:
+    from valiza.office.answering import judge_receipts
+
+    return [attempt(partial(_judged, reader, outcome)) for outcome in judge_receipts(reader, receipts, envelope_of=find, at=now())]
+
+
+def _judged(reader: Reader, outcome: ReceiptOutcome | ValizaError) -> Result:
+    if isinstance(outcome, ValizaError):
+        raise outcome
     core = outcome.answer.signed.core
     facts: dict[str, Any] = {"verdict": outcome.verdict.value}
     if outcome.verified is None:
@@ -242,10 +360,13 @@ def verify_receipt(
             "verified": {**receipt_facts(outcome.verified.authentic), "envelope": dispatch_facts(outcome.answer.signed, outcome.profile)},
         }
     facts["roster_as_of"] = as_of(reader.trust, [core.origin.party, core.destination.party], now())
-    emit(facts, json_=json_, people=in_brief(facts))
-    if outcome.exit_code:
-        complain(_why(outcome.verdict.value, facts["verified"]))
-    return outcome.exit_code
+    return Result(
+        facts=facts,
+        people=facts,
+        line=outcome.verdict.value + (", known" if facts["duplicate"] else ""),
+        exit_code=outcome.exit_code,
+        error=_why(outcome.verdict.value, facts["verified"]) if outcome.exit_code else "",
+    )
 
 
 _WHY = {

@@ -123,7 +123,7 @@ def open_office(home: Path | None, passphrase: Callable[[], str] | None = None) 
     if home is None:
         message = "no office was named"
         raise Usage(message, "give --home DIR, or set VALIZA_HOME; make one with: valiza office init")
-    office = Office(home, passphrase or passphrase_source(None))
+    office = Office(home, passphrase or passphrase_source(None), clock=now, tell=lambda what: say(f"valiza: {safe(what)}"))
     context = click.get_current_context(silent=True)
     if context is not None:
         context.call_on_close(office.close)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from valiza.cli.batch import Result, each_option, in_folder, jobs_option, one_by_one, report, require_alone, target_folder
 from valiza.cli.options import (
     FILE,
     as_json,
@@ -33,11 +35,15 @@ from valiza.cli.render import (
     route_facts,
     utc,
 )
-from valiza.cli.terminal import passphrase_source, progress, safe, say
+from valiza.cli.terminal import passphrase_source, progress, quoted, safe, say
 from valiza.keys.errors import Malformed, Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from valiza.office.home import Office
+    from valiza.office.reader import Reader
 
 
 @click.command(
@@ -115,18 +121,47 @@ def _short(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
 @click.command(
     epilog=command_epilog(
         "valiza verify report.vlz --home by",
+        "valiza verify *.vlz --jobs 2 --json --home by",
         "valiza verify report.vlz --root 3f5a… --root 9c01… --roster KZ.vls --roster BY.vls --agreement kz-by.vls",
     ),
 )
-@click.argument("envelope", type=FILE)
+@click.argument("envelopes", nargs=-1, required=True, type=FILE, metavar="ENVELOPE…")
 @trust_options
+@jobs_option
 @home_option
 @as_json
-def verify(envelope: Path, roots: tuple[str, ...], rosters: tuple[Path, ...], agreements: tuple[Path, ...], home: Path | None, json_: bool) -> None:
-    """Verify an envelope whole: who sealed it, under which agreement, for whom, and that nothing was altered on the way."""
+def verify(
+    envelopes: tuple[Path, ...],
+    roots: tuple[str, ...],
+    rosters: tuple[Path, ...],
+    agreements: tuple[Path, ...],
+    jobs: int,
+    home: Path | None,
+    json_: bool,
+) -> int:
+    """Verify envelopes whole: who sealed them, under which agreement, for whom, and that nothing was altered on the way."""
+    many = len(envelopes) > 1
+    reader = open_reader(home, roots, rosters, agreements)
+    if jobs > 1 and many:
+        start = (_start_verifying, (home, roots, rosters, agreements))
+        return report(envelopes, _verify_in_process, many=True, json_=json_, what="envelopes", jobs=jobs, start=start)
+    return report(envelopes, partial(one_by_one, partial(_verify, reader)), many=many, json_=json_, what="envelopes")
+
+
+_READERS: list[Reader] = []  # of this process, when several share the work
+
+
+def _start_verifying(home: Path | None, roots: tuple[str, ...], rosters: tuple[Path, ...], agreements: tuple[Path, ...]) -> None:
+    _READERS[:] = [open_reader(home, roots, rosters, agreements)]
+
+
+def _verify_in_process(envelopes: Sequence[Path]) -> list[Result]:
+    return one_by_one(partial(_verify, _READERS[0]), envelopes)
+
+
+def _verify(reader: Reader, envelope: Path) -> Result:
     from valiza.office.receiving import verify as verify_envelope
 
-    reader = open_reader(home, roots, rosters, agreements)
     with progress("verifying", envelope.stat().st_size if envelope.is_file() else 0) as advance:
         verified = verify_envelope(envelope, reader, at=now(), progress=advance).verified
     core = verified.core
@@ -149,39 +184,72 @@ def verify(envelope: Path, roots: tuple[str, ...], rosters: tuple[Path, ...], ag
         "unchecked": facts["unchecked"],
         "roster_as_of": facts["roster_as_of"],
     }
-    emit(facts, json_=json_, people=in_brief(people))
+    return Result(facts=facts, people=people, line=f"verified, from {core.origin} to {core.destination}")
 
 
-@click.command("open", epilog=command_epilog("valiza open report.vlz --home by --as yanka -o report"))
-@click.argument("envelope", type=FILE)
-@output("A new folder for the carriers")
+@click.command(
+    "open",
+    epilog=command_epilog(
+        "valiza open report.vlz --home by --as yanka -o report",
+        "valiza open *.vlz --each --home by --as yanka -o opened",
+    ),
+)
+@click.argument("envelopes", nargs=-1, required=True, type=FILE, metavar="ENVELOPE…")
+@output("A new folder for the carriers; of several envelopes, a folder with one for each")
+@each_option
 @click.option("--rewrap", type=FILE, metavar="FILE", help="The detached stanza by which an addressee passed it on.")
 @home_option
 @as_officer
 @passphrase_fd
 @as_json
-def open_(envelope: Path, output: Path, rewrap: Path | None, home: Path | None, officer: str | None, passphrase_fd: int | None, json_: bool) -> None:
-    """Open an envelope: all carriers appear together in the new folder, checked, or none does.
+def open_(
+    envelopes: tuple[Path, ...],
+    output: Path,
+    each: bool,
+    rewrap: Path | None,
+    home: Path | None,
+    officer: str | None,
+    passphrase_fd: int | None,
+    json_: bool,
+) -> int:
+    """Open envelopes: all carriers of one appear together in its new folder, checked, or none does.
 
     The opening is entered in the register with an incoming number. Then: valiza acknowledge, or valiza refuse.
     """
-    from valiza.keys.files import require_new, sweep
-    from valiza.office.receiving import open_into
+    from valiza.keys.files import sweep
 
     if str(output) == "-":
         message = "carriers are written to a folder"
         raise Usage(message, "give -o DIR")
+    many = each or len(envelopes) > 1
+    require_alone(many, rewrap=rewrap)
     at_office = open_office(home, passphrase_source(passphrase_fd))
-    require_new(output)
-    for left in sweep(output.parent):
+    if not many:
+        require_output(output)
+    folder = target_folder(output) if many else output.parent
+    for left in sweep(folder):
         say(f"valiza: removed what an interrupted command left: {safe(left)}")
+
+    def work(envelope: Path) -> Result:
+        into = in_folder(folder, envelope, "") if many else output
+        return _open(at_office, envelope, into, officer=officer, rewrap=rewrap)
+
+    code = report(envelopes, partial(one_by_one, work), many=many, json_=json_, what="envelopes")
+    if not many and not code:
+        say(f"valiza: next: valiza acknowledge {quoted(envelopes[0])} -o FILE, or valiza refuse")
+    return code
+
+
+def _open(at_office: Office, envelope: Path, into: Path, *, officer: str | None, rewrap: Path | None) -> Result:
+    from valiza.office.receiving import open_into
+
     with progress("opening", envelope.stat().st_size if envelope.is_file() else 0) as advance:
-        opened = open_into(at_office, envelope, output, officer=officer, rewrap=rewrap, at=now(), progress=advance)
+        opened = open_into(at_office, envelope, into, officer=officer, rewrap=rewrap, at=now(), progress=advance)
     unsealed = opened.envelope.unsealed
     profile = unsealed.verified.agreement.profile
     facts: dict[str, Any] = {
         "verdict": "opened",
-        "folder": str(output),
+        "folder": str(into),
         "number": opened.number,
         "opened_before": opened.again,
         "verified": {
@@ -211,8 +279,8 @@ def open_(envelope: Path, output: Path, rewrap: Path | None, home: Path | None, 
         "measures": facts["measures"],
         "roster_as_of": facts["roster_as_of"],
     }
-    emit(facts, json_=json_, people=in_brief(people))
-    say(f"valiza: next: valiza acknowledge {safe(envelope)} -o FILE, or valiza refuse")
+    mark = facts["envelope_mark"]
+    return Result(facts=facts, people=people, line=f"opened as {opened.number}, {mark['text']}, in {safe(into)}")
 
 
 @click.command(

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from valiza.cli.batch import Result, attempt, in_folder, report, require_alone, target_folder
 from valiza.cli.options import FILE, Text, as_json, as_officer, command_epilog, home_option, now, open_office, passphrase_fd
 from valiza.cli.render import agreement_facts, credential_facts, emit, in_brief, mark_text, route_facts, utc
 from valiza.cli.terminal import ask, passphrase_source, progress, safe, say
-from valiza.keys.errors import Refused, Usage
+from valiza.keys.errors import Refused, Usage, ValizaError
 
 if TYPE_CHECKING:
-    from valiza.envelope.manifest import Basis, Reference
-    from valiza.office.sending import SealOrder, SealPlan
+    from collections.abc import Sequence
 
+    from valiza.envelope.carrier import Carrier
+    from valiza.envelope.manifest import Basis, Reference
+    from valiza.office.home import Office
+    from valiza.office.sending import SealOrder, SealPlan, Sent
+
+GROUP: Final = 64  # envelopes that are entered in the register together
 _KINDS = ("decision", "conclusion", "contract", "confirmation")
 
 
@@ -34,6 +42,7 @@ def _basis_options(command: Any) -> Any:  # noqa: ANN401 - a decorator of click'
         "    --escort courier --leg Astana:Minsk --decision 'No. 12 of 2026-11-20' \\",
         "    --conclusion 'No. 7' --purpose 'joint exercise' --home kz --as aigul -o report.vlz",
         "valiza seal *.pdf --inventory list.toml --route route.toml --basis basis.toml … -o bag.vlz",
+        "valiza seal *.pdf --each --route route.toml --basis basis.toml … -o outgoing",
         "valiza seal --inventory-template *.pdf > list.toml",
     ),
 )
@@ -83,7 +92,10 @@ def _basis_options(command: Any) -> Any:  # noqa: ANN401 - a decorator of click'
 @click.option("--confirming", metavar="BODY", help="The body that confirms receipt, where the agreement leaves a choice.")
 @click.option("--package", type=Text(64), metavar="TEXT", help="Package number; without it the office gives one out.")
 @click.option("--due", "due_days", type=click.IntRange(0, 3650), default=30, show_default=True, metavar="DAYS", help="When the receipt is due.")
-@click.option("-o", "--output", "output", type=FILE, metavar="PATH", help="The envelope (.vlz); it must not exist.")
+@click.option(
+    "-o", "--output", "output", type=FILE, metavar="PATH", help="The envelope (.vlz), which must not exist; with --each a folder for the envelopes."
+)
+@click.option("--each", is_flag=True, help="Each FILE in an envelope of its own.")
 @click.option("--yes", is_flag=True, help="Do not ask before sealing.")
 @click.option("--dry-run", is_flag=True, help="Show what would be sealed, and seal nothing.")
 @home_option
@@ -117,6 +129,7 @@ def seal(
     package: str | None,
     due_days: int,
     output: Path | None,
+    each: bool,
     yes: bool,
     dry_run: bool,
     home: Path | None,
@@ -124,7 +137,7 @@ def seal(
     passphrase_fd: int | None,
     json_: bool,
     **kinds: tuple[str, ...],
-) -> None:
+) -> int:
     """Seal FILEs for a body of the other party: stamped with both marks and the route, signed, encrypted to its officers.
 
     On a terminal it shows destination, marks, route, carriers and basis, and asks.
@@ -134,7 +147,7 @@ def seal(
 
     if inventory_template:
         click.echo(template(files, mark), nl=False)
-        return
+        return 0
     needed = {"--to": to, "--agreement": agreement, "--purpose": purpose, "-o": "-" if dry_run else output}
     missing = [name for name, value in needed.items() if value is None]
     if missing:
@@ -143,8 +156,8 @@ def seal(
     if not files and inventory is None:
         message = "nothing to seal: no FILE and no --inventory"
         raise Usage(message)
-    from valiza.office.sending import SealOrder, plan_sealing
-    from valiza.office.sending import seal as seal_plan
+    require_alone(each, package=package)
+    from valiza.office.sending import SealOrder
 
     order = SealOrder(
         officer=officer,
@@ -165,39 +178,110 @@ def seal(
         keep_for=keep_for,
     )
     at_office = open_office(home, passphrase_source(passphrase_fd))
-    plan = plan_sealing(at_office, order, at=now())
-    total = _require_sources(order)
-    facts = _plan_facts(plan)
-    if dry_run:
-        emit({"sealed": False, **facts}, json_=json_, people=in_brief({"sealed": False, **facts}))
-        return
-    if output is None or str(output) == "-":  # None was told above
-        message = "an envelope is written to a file: what stands under its name has to be whole"
-        raise Usage(message, "give -o PATH")
-    from valiza.keys.files import require_new
+    work = _Sealing(office=at_office, order=order, output=output or Path("-"), yes=yes, dry_run=dry_run, json_=json_)
+    return work.each() if each else work.one()
 
-    require_new(output)
-    if not yes:
-        _show_plan(facts)
-        if not ask("Seal this?", otherwise="--yes"):
-            message = "nothing was sealed: the answer was no"
-            raise Refused(message)
-    with progress("sealing", total) as advance:
-        sent = seal_plan(at_office, plan, output, at=now(), random=os.urandom, progress=advance)
-    sealed = sent.sealed
-    done = {
+
+@dataclass(frozen=True, kw_only=True)
+class _Sealing:
+    """What was ordered, and how to go about it."""
+
+    office: Office
+    order: SealOrder
+    output: Path
+    yes: bool
+    dry_run: bool
+    json_: bool
+
+    def one(self) -> int:
+        """All carriers in one envelope."""
+        from valiza.keys.files import require_new
+        from valiza.office.sending import plan_sealing, seal
+
+        plan = plan_sealing(self.office, self.order, at=now())
+        total = _require_sources(self.order.carriers)
+        facts = _plan_facts(plan)
+        if self.dry_run:
+            self._emit({"sealed": False, **facts}, {"sealed": False, **facts})
+            return 0
+        if str(self.output) == "-":
+            message = "an envelope is written to a file: what stands under its name has to be whole"
+            raise Usage(message, "give -o PATH")
+        require_new(self.output)
+        if not self.yes:
+            _show_plan(facts, facts["carriers"])
+            _ask("Seal this?")
+        with progress("sealing", total) as advance:
+            sent = seal(self.office, plan, self.output, at=now(), random=os.urandom, progress=advance)
+        done = _sent_facts(sent, self.output, facts)
+        self._emit(done, {key: done[key] for key in ("envelope", "number", "package", "envelope_id", "destination", "marks", "receipt_due")})
+        return 0
+
+    def _emit(self, facts: dict[str, Any], people: dict[str, Any]) -> None:
+        emit(facts, json_=self.json_, people=in_brief(people))
+
+    def each(self) -> int:
+        """Each carrier in an envelope of its own."""
+        from valiza.office.sending import plan_sealing
+
+        if any(carrier.path is None for carrier in self.order.carriers):
+            message = "--each seals files, and the inventory has a physical carrier"
+            raise Usage(message, "seal what travels beside an envelope in an envelope with it, without --each")
+        carriers = {carrier.path: carrier for carrier in self.order.carriers if carrier.path is not None}
+        plans = {path: plan_sealing(self.office, replace(self.order, carriers=[carrier]), at=now()) for path, carrier in carriers.items()}
+        _require_sources(self.order.carriers)
+        if not self.yes and not self.dry_run:
+            shown = [_plan_facts(plan) for plan in plans.values()]
+            _show_plan(_plan_facts(_most_secret(list(plans.values()))), [carrier for facts in shown for carrier in facts["carriers"]])
+            _ask(f"Seal these in {len(plans)} envelopes?")
+        folder = None if self.dry_run else target_folder(self.output)
+
+        def work(paths: Sequence[Path]) -> list[Result]:
+            if folder is None:
+                return [Result(facts={"sealed": False, **_plan_facts(plans[path])}, line="would be sealed") for path in paths]
+            return _seal_group(self.office, [(plans[path], in_folder(folder, path, ".vlz")) for path in paths])
+
+        return report(list(plans), work, many=True, json_=self.json_, what="envelopes", group=GROUP)
+
+
+def _most_secret(plans: Sequence[SealPlan]) -> SealPlan:
+    """The plan with the highest marks, which is the one to look at before all are sealed."""
+    profile = plans[0].prepared.consignment.agreement.profile
+    highest = profile.most_secret(plan.prepared.marks.origin for plan in plans)
+    return next(plan for plan in plans if plan.prepared.marks.origin == highest)
+
+
+def _seal_group(office: Office, orders: Sequence[tuple[SealPlan, Path]]) -> list[Result]:
+    from valiza.office.sending import seal_group
+
+    outcomes = seal_group(office, orders, at=now(), random=os.urandom)
+    return [attempt(partial(_sealed, outcome, plan, out)) for (plan, out), outcome in zip(orders, outcomes, strict=True)]
+
+
+def _sealed(outcome: Sent | ValizaError, plan: SealPlan, out: Path) -> Result:
+    if isinstance(outcome, ValizaError):
+        raise outcome
+    return Result(facts=_sent_facts(outcome, out, _plan_facts(plan)), line=f"sealed as {outcome.number} in {safe(out)}")
+
+
+def _sent_facts(sent: Sent, out: Path, plan: dict[str, Any]) -> dict[str, Any]:
+    return {
         "sealed": True,
-        "envelope": str(output),
-        "envelope_id": sealed.core.envelope_id.hex(),
-        "dispatch": sealed.dispatch.digest.hex(),
+        "envelope": str(out),
+        "envelope_id": sent.sealed.core.envelope_id.hex(),
+        "dispatch": sent.sealed.dispatch.digest.hex(),
         "number": sent.number,
-        "bytes": sealed.length,
-        "manifest_kept": sealed.manifest_copy is not None,
-        **facts,
+        "bytes": sent.sealed.length,
+        "manifest_kept": sent.sealed.manifest_copy is not None,
+        **plan,
         "package": sent.package,
     }
-    shown = ("envelope", "number", "package", "envelope_id", "destination", "marks", "receipt_due")
-    emit(done, json_=json_, people=in_brief({key: done[key] for key in shown}))
+
+
+def _ask(question: str) -> None:
+    if not ask(question, otherwise="--yes"):
+        message = "nothing was sealed: the answer was no"
+        raise Refused(message)
 
 
 def _route(path: Path | None, **given: Any) -> dict[str, Any]:  # noqa: ANN401 - options of several kinds
@@ -233,12 +317,12 @@ def _reference(text: str) -> Reference:
     return Reference(relation, bytes.fromhex(digest))
 
 
-def _require_sources(order: SealOrder) -> int:
+def _require_sources(carriers: Sequence[Carrier]) -> int:
     """All files can be opened before anything is shown or asked; returns their bytes."""
     from valiza.envelope.carrier import open_carrier
 
     total = 0
-    for carrier in order.carriers:
+    for carrier in carriers:
         if carrier.path is not None:
             with open_carrier(carrier.path) as file:
                 total += os.fstat(file.fileno()).st_size
@@ -280,13 +364,13 @@ def _plan_facts(plan: SealPlan) -> dict[str, Any]:
     }
 
 
-def _show_plan(facts: dict[str, Any]) -> None:
+def _show_plan(facts: dict[str, Any], carriers: list[dict[str, Any]]) -> None:
     agreement = f"{facts['agreement_id']} version {facts['agreement_version']}"
     say(f"destination  {safe(facts['destination'])}, confirmed by {safe(facts['confirming'])}, under {safe(agreement)}")
     marks = facts["marks"]
     say(f"marks        {safe(marks['origin_text'])} ({safe(marks['origin'])})  =  {safe(marks['destination_text'])} ({safe(marks['destination'])})")
     say(f"route        {safe(facts['channel'])}, {safe(facts['transport'])}, escort {safe(facts['escort'])}: {safe('; '.join(facts['legs']))}")
-    for carrier in facts["carriers"]:
+    for carrier in carriers:
         say(f"carrier      [{carrier['index']}] {safe(carrier['name'])}  {safe(carrier['marks']['origin_text'])}")
     for basis in facts["basis"]:
         say(f"basis        {safe(basis['kind'])}: {safe(basis['reference'])}")

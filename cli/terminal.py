@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-__all__ = ["ask", "clear_line", "complain", "counting", "passphrase_source", "progress", "safe", "say", "terminal_present", "warn"]
+__all__ = ["ask", "clear_line", "complain", "counting", "passphrase_source", "progress", "quoted", "safe", "say", "terminal_present", "warn"]
 
 _LONGEST: Final = 1000
 _UNSAFE: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -34,6 +34,13 @@ _UNSAFE: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 def safe(text: object) -> str:
     """`text` with every character escaped that could move the cursor, hide text or turn its direction (P43)."""
     return "".join(f"\\u{{{ord(c):04X}}}" if unicodedata.category(c) in _UNSAFE else c for c in str(text))
+
+
+def quoted(path: object) -> str:
+    """A path as it can be typed to a shell, shown safely."""
+    import shlex
+
+    return safe(shlex.quote(str(path)))
 
 
 def say(text: str) -> None:

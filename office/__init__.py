@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from valiza.keys.lazy import lazy
 
 if TYPE_CHECKING:
-    from valiza.office.answering import acknowledge_envelope, countersign_answer, judge_receipt, refuse_envelope
+    from valiza.office.answering import acknowledge_envelope, countersign_answer, judge_receipts, read_answer_file, refuse_envelope
     from valiza.office.founding import Founding, NewOfficer, certify_officer, found_office, publish_roster
     from valiza.office.home import Office
     from valiza.office.reader import Reader, office_reader, stranger
     from valiza.office.receiving import open_into, pass_on, verify
-    from valiza.office.sending import SealOrder, plan_sealing, seal, withdraw
+    from valiza.office.sending import SealOrder, plan_sealing, seal, seal_group, withdraw
     from valiza.office.trusting import adopt, import_roster, sign, terminate_agreement
 
 __all__ = [
@@ -30,14 +30,16 @@ __all__ = [
     "countersign_answer",
     "found_office",
     "import_roster",
-    "judge_receipt",
+    "judge_receipts",
     "office_reader",
     "open_into",
     "pass_on",
     "plan_sealing",
     "publish_roster",
+    "read_answer_file",
     "refuse_envelope",
     "seal",
+    "seal_group",
     "sign",
     "stranger",
     "terminate_agreement",

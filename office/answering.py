@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,20 +10,21 @@ from valiza.envelope.acknowledgement import Acknowledgement, Answer, Refusal, Ve
 from valiza.envelope.receipt import AuthenticReceipt, Verdict, VerifiedReceipt, countersign, read_receipt, verify_receipt
 from valiza.envelope.verifying import AuthenticDispatch, VerifiedEnvelope, authenticate, verify_envelope
 from valiza.keys import labels
-from valiza.keys.errors import Conflict, Refused, Usage
+from valiza.keys.errors import Conflict, Refused, Usage, ValizaError
 from valiza.keys.statement import read_statement
 from valiza.office.reader import Reader, envelope_file, office_reader, read_object, write_object
 from valiza.office.receiving import check
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from valiza.envelope.profile import Profile
+    from valiza.keys.roster import Trust
     from valiza.keys.statement import Statement
     from valiza.office.home import Office
 
-__all__ = ["Answered", "ReceiptOutcome", "acknowledge_envelope", "countersign_answer", "judge_receipt", "refuse_envelope"]
+__all__ = ["Answered", "ReceiptOutcome", "acknowledge_envelope", "countersign_answer", "judge_receipts", "read_answer_file", "refuse_envelope"]
 
 _KEPT = {Verdict.DELIVERED, Verdict.REFUSED, Verdict.DISCREPANT, Verdict.LATE}
 
@@ -146,10 +148,18 @@ class Countersigned:
     authentic: AuthenticReceipt
 
 
-def countersign_answer(office: Office, answer_path: Path, envelope_path: Path, out: Path, *, officer: str | None, at: int) -> Countersigned:
-    """Verify an answer and its envelope, and countersign for the confirming body, into the new file `out`."""
+def read_answer_file(path: Path, trust: Trust) -> VerifiedAnswer:
+    """The answer in a file, its signatures checked.
+
+    Raises:
+        Malformed, NotAuthentic, Refused, Unavailable: it is none, or does not hold.
+    """
+    return read_answer(read_object(path, labels.ACKNOWLEDGEMENT, labels.REFUSAL), trust)
+
+
+def countersign_answer(office: Office, answer: VerifiedAnswer, envelope_path: Path, out: Path, *, officer: str | None, at: int) -> Countersigned:
+    """Verify an answer's envelope, and countersign for the confirming body, into the new file `out`."""
     reader = office_reader(office)
-    answer = read_answer(read_object(answer_path, labels.ACKNOWLEDGEMENT, labels.REFUSAL), office.trust)
     with envelope_file(envelope_path) as source:
         envelope = _envelope(source, reader, answer, at)
         name = office.pick(officer, "countersign")
@@ -186,12 +196,45 @@ class ReceiptOutcome:
     profile: Profile | None
 
 
-def judge_receipt(reader: Reader, path: Path, *, envelope: Path | None, at: int) -> ReceiptOutcome:
-    """Verify a receipt, compare it with what is at hand, and at the origin enter it (receipt.md, Reading).
+def judge_receipts(
+    reader: Reader, paths: Sequence[Path], *, envelope_of: Callable[[bytes], Path | None], at: int
+) -> list[ReceiptOutcome | ValizaError]:
+    """Verify receipts, compare them with what is at hand, and at the origin enter them together (receipt.md, Reading).
 
-    Raises:
-        Malformed, NotAuthentic, Refused: it is no receipt for what it claims.
+    Args:
+        reader: the office, or a stranger.
+        paths: the receipts.
+        envelope_of: finds the envelope by the digest of its dispatch, if it is at hand.
+        at: now, in seconds since 1970.
+
+    Returns:
+        For each what came of it, or why it is no receipt for what it claims.
     """
+    outcomes: dict[int, ReceiptOutcome | ValizaError] = {}
+    read: dict[int, tuple[AuthenticReceipt, VerifiedEnvelope | AuthenticDispatch | None]] = {}
+    for index, path in enumerate(paths):
+        try:
+            found = _read_receipt(reader, path, envelope_of, at)
+        except ValizaError as error:
+            outcomes[index] = error
+        else:
+            if isinstance(found, ReceiptOutcome):
+                outcomes[index] = found
+            else:
+                read[index] = found
+    with reader.journal.together() if reader.journal is not None and read else nullcontext():
+        for index, (authentic, envelope) in read.items():
+            try:
+                outcomes[index] = _judge(reader, authentic, envelope, at)
+            except ValizaError as error:
+                outcomes[index] = error
+    return [outcomes[index] for index in range(len(paths))]
+
+
+def _read_receipt(
+    reader: Reader, path: Path, envelope_of: Callable[[bytes], Path | None], at: int
+) -> ReceiptOutcome | tuple[AuthenticReceipt, VerifiedEnvelope | AuthenticDispatch | None]:
+    """All that takes time and changes nothing: signatures, and the envelope if it is at hand."""
     raw = read_object(path, labels.RECEIPT)
     statement = read_statement(raw, labels.RECEIPT, labels.ACKNOWLEDGEMENT, labels.REFUSAL)
     if statement.type != labels.RECEIPT:  # step 1: verified as far as it goes, and never taken for a receipt
@@ -199,13 +242,16 @@ def judge_receipt(reader: Reader, path: Path, *, envelope: Path | None, at: int)
         verify_answer(answer, reader.agreements)
         return ReceiptOutcome(verified=None, answer=answer, verdict=Verdict.ACKNOWLEDGED, exit_code=Verdict.ACKNOWLEDGED.exit_code, profile=None)
     authentic = read_receipt(raw, trust=reader.trust, agreements=reader.agreements)
-    if envelope is None:
-        verified = verify_receipt(authentic, own=reader.own, journal=reader.journal)
-    else:
-        claim = authentic.answer.answer.claim
-        with envelope_file(envelope) as source:
-            found = _envelope(source, reader, authentic.answer, at if claim is None else claim.opened_at)
-        verified = verify_receipt(authentic, own=reader.own, journal=reader.journal, envelope=found)
+    place = envelope_of(authentic.answer.signed.digest)
+    if place is None:
+        return authentic, None
+    claim = authentic.answer.answer.claim
+    with envelope_file(place) as source:
+        return authentic, _envelope(source, reader, authentic.answer, at if claim is None else claim.opened_at)
+
+
+def _judge(reader: Reader, authentic: AuthenticReceipt, envelope: VerifiedEnvelope | AuthenticDispatch | None, at: int) -> ReceiptOutcome:
+    verified = verify_receipt(authentic, own=reader.own, journal=reader.journal, envelope=envelope)
     return ReceiptOutcome(
         verified=verified,
         answer=authentic.answer,

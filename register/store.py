@@ -143,9 +143,13 @@ class Store:
             try:
                 yield
             except BaseException:
-                self._db.execute("ROLLBACK")
+                self._roll_back()
                 raise
             self._db.execute("COMMIT")
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:  # a full disk has ended it already
+            self._db.execute("ROLLBACK")
 
     def append(self, entry: Entry) -> None:
         """Add an entry, inside a transaction. Entries stand in the order of their times: one that others overtook gets the time of the last.

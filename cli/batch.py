@@ -1,0 +1,221 @@
+"""Work on one object or on many: one result each, and the exit code of the first that is not 0."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from valiza.cli.render import emit, in_brief
+from valiza.cli.terminal import clear_line, complain, counting, safe
+from valiza.keys.errors import Unavailable, Usage, ValizaError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = [
+    "Result",
+    "Work",
+    "attempt",
+    "each_option",
+    "find_envelopes",
+    "in_folder",
+    "jobs_option",
+    "one_by_one",
+    "report",
+    "require_alone",
+    "target_folder",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What came of one object.
+
+    Attributes:
+        facts: what `--json` prints.
+        people: what people are shown, where all of `facts` would hide it.
+        output: where the object itself went; of "-" the result is told on standard error.
+        line: the same in one line, for work on many.
+        exit_code: 0, or that of the verdict or error.
+        error: what went wrong, in one line.
+        hint: what to try.
+    """
+
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    people: Mapping[str, Any] | None = None
+    output: Path | None = None
+    line: str = ""
+    exit_code: int = 0
+    error: str = ""
+    hint: str = ""
+
+
+_OUR_ENDINGS: Final = re.compile(r"((\.(ack|refusal))?\.vls|\.vlz)$")
+Work = Callable[[Sequence[Path]], list[Result]]
+
+each_option = click.option("--each", is_flag=True, help="Each object by itself, however many there are; -o is a folder for the results.")
+jobs_option = click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N", help="Processes that share the work.")
+
+
+def attempt(work: Callable[[], Result]) -> Result:
+    """The result of some work, or of what stopped it."""
+    try:
+        return work()
+    except ValizaError as error:
+        return _failed(error)
+    except OSError as error:
+        return _failed(Unavailable(f"{error.filename or 'input or output'!r}: {(error.strerror or str(error)).lower()}"))
+
+
+def _failed(error: ValizaError) -> Result:
+    return Result(exit_code=error.exit_code, error=error.message, hint=error.hint)
+
+
+def one_by_one(work: Callable[[Path], Result], objects: Sequence[Path]) -> list[Result]:
+    """Work that takes one object, for a group."""
+    return [attempt(partial(work, path)) for path in objects]
+
+
+def report(
+    objects: Sequence[Path], work: Work, *, many: bool, json_: bool, what: str, group: int = 1, jobs: int = 1, start: Start | None = None
+) -> int:
+    """Do the work and print what came of it; returns the exit code.
+
+    Args:
+        objects: what to work on.
+        work: takes a group of objects and returns a result for each, in order; what goes wrong with one is its result.
+        many: print a line for each object (JSON: one object a line), not the one result at length.
+        json_: whether a script reads it.
+        what: what is counted on a terminal.
+        group: how many objects `work` takes at a time.
+        jobs: processes that share the groups; `work` has to be importable, then.
+        start: what each process calls first, with its arguments.
+    """
+    if not many:
+        (result,) = work(objects)
+        if result.facts:
+            emit(result.facts, json_=json_, people=None if result.people is None else in_brief(result.people), output=result.output)
+        if result.error:
+            complain(result.error, result.hint)
+        return result.exit_code
+    first, failed, done = 0, 0, 0
+    with counting(what, len(objects)) as advance, ExitStack() as stack:
+        for path, result in zip(objects, _results(objects, work, group, jobs, start, stack), strict=True):
+            _report_one(path, result, json_=json_)
+            first = first or result.exit_code
+            failed += result.exit_code != 0
+            done += 1
+            advance(1)
+    if failed:
+        click.echo(f"valiza: {what}: {done - failed} of {done} well", err=True)
+    return first
+
+
+Start = tuple[Callable[..., None], tuple[Any, ...]]
+
+
+def _results(objects: Sequence[Path], work: Work, group: int, jobs: int, start: Start | None, stack: ExitStack) -> Iterator[Result]:
+    left = iter(objects)
+    groups = iter(lambda: list(islice(left, group)), [])
+    if jobs == 1:
+        for some in groups:
+            yield from work(some)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start, (start,))
+    stack.callback(pool.shutdown, cancel_futures=True)
+    for results in pool.map(work, groups):
+        yield from results
+
+
+def _start(start: Start | None) -> None:
+    """In a new process. The one that started it is interrupted for all."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if start is not None:
+        call, arguments = start
+        call(*arguments)
+
+
+def _report_one(path: Path, result: Result, *, json_: bool) -> None:
+    clear_line()
+    if json_:
+        trouble = {"error": result.error, "hint": result.hint} if result.error else {}
+        click.echo(json.dumps({"object": str(path), "exit_code": result.exit_code, **trouble, **result.facts}, ensure_ascii=True))
+        return
+    if result.line:
+        click.echo(f"{safe(path)}: {result.line}")
+    if result.error:
+        complain(f"{path}: {result.error}", result.hint)
+
+
+def require_alone(many: bool, **given: object) -> None:
+    """Raise Usage if an option that is about one object is given for many.
+
+    Args:
+        many: whether there are several objects, or `--each`.
+        given: by the option's name, what was given for it.
+    """
+    wrong = [f"--{name}" for name, value in given.items() if value]
+    if many and wrong:
+        message = f"{', '.join(wrong)} is about one object, and there are several"
+        raise Usage(message)
+
+
+def target_folder(path: Path) -> Path:
+    """The folder that `-o` names for the results of many; made if it is not there.
+
+    Raises:
+        Usage: it is a file, or standard output. Unavailable: it cannot be made.
+    """
+    from valiza.keys.files import storage_errors
+
+    if str(path) == "-":
+        message = "the results of many objects go to a folder, not to standard output"
+        raise Usage(message, "give -o DIR")
+    with storage_errors(path):
+        if not path.is_dir():
+            if path.exists():
+                message = f"{str(path)!r} is no folder"
+                raise Usage(message, "with --each or several objects, -o names a folder for the results")
+            path.mkdir(mode=0o700)
+    return path
+
+
+def in_folder(folder: Path, source: Path, ending: str) -> Path:
+    """Where the result for an object goes: its name in the folder, without our endings, and with a new one."""
+    return folder / (_OUR_ENDINGS.sub("", source.name) + ending)
+
+
+def find_envelopes(given: Sequence[Path]) -> dict[bytes, Path]:
+    """Envelopes by the digest of their dispatch; of a folder, all `.vlz` in it. Nothing is verified yet.
+
+    Raises:
+        Malformed, Unavailable: one that was named is no envelope, or cannot be read, or a folder has none.
+    """
+    from valiza.envelope.container import read_container
+    from valiza.keys import labels
+    from valiza.keys.digests import digest
+    from valiza.office.reader import envelope_file
+
+    found = {}
+    for path in given:
+        inside = sorted(path.glob("*.vlz")) if path.is_dir() else [path]
+        if not inside:
+            message = f"{str(path)!r} is a folder without any envelope (*.vlz)"
+            raise Unavailable(message)
+        for envelope in inside:
+            with envelope_file(envelope) as source:
+                found[digest(labels.DIGEST_STATEMENT, read_container(source).dispatch_raw)] = envelope
+    return found
