@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from valiza.keys.errors import Malformed, Refused, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 __all__ = [
     "NewFile",
@@ -30,6 +30,7 @@ __all__ = [
     "storage_errors",
     "sweep",
     "sync_content",
+    "sync_files",
     "sync_folder",
 ]
 
@@ -89,6 +90,23 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_files(files: Sequence[NewFile]) -> None:
+    """Make what was written to new files durable, however many they are.
+
+    Raises:
+        Unavailable: the disk.
+    """
+    by_device: dict[int, list[NewFile]] = {}
+    for new in files:
+        by_device.setdefault(os.fstat(new.file.fileno()).st_dev, []).append(new)
+    for some in by_device.values():
+        with storage_errors(some[0].path.parent):
+            if len(some) >= _MANY and _sync_file_system(some[0].path.parent):
+                continue
+        for new in some:
+            new.sync()
 
 
 def sync_content(folder: Path) -> None:

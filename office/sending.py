@@ -14,7 +14,7 @@ from valiza.envelope.sealing import Consignment, PreparedConsignment, SealedEnve
 from valiza.envelope.verifying import authenticate
 from valiza.keys.errors import Refused, Usage, ValizaError
 from valiza.keys.fields import Body, Mark
-from valiza.keys.files import NewFile, storage_errors, sync_folder
+from valiza.keys.files import NewFile, storage_errors, sync_files, sync_folder
 from valiza.office.reader import envelope_file
 
 if TYPE_CHECKING:
@@ -203,6 +203,7 @@ def seal_group(
         for index, file in files.items():
             with _noted(outcomes, index):
                 written[index] = _write(office, orders[index][0], file, number=numbers[index], at=at, random=random, progress=progress)
+        sync_files([files[index] for index in written])
         _enter_and_name(office, files, written, outcomes, at)
     return [outcomes[index] for index in range(len(orders))]
 
@@ -219,12 +220,11 @@ def _noted(outcomes: dict[int, Sent | ValizaError], index: int) -> Iterator[None
 def _write(
     office: Office, plan: SealPlan, file: NewFile, *, number: str, at: int, random: Callable[[int], bytes], progress: Callable[[int], None]
 ) -> Sent:
-    """Seal into a file without a name, and make that durable."""
+    """Seal into a file without a name."""
     package = plan.package or number
     consignment = dataclasses.replace(plan.prepared.consignment, package=package)
     prepared = dataclasses.replace(plan.prepared, consignment=consignment, at=at)
     sealed = seal_envelope(prepared, key=office.signing_key(plan.officer, "seal"), out=file.file, random=random, progress=progress)
-    file.sync()
     return Sent(sealed=sealed, number=number, package=package)
 
 
