@@ -77,6 +77,7 @@ class Office:
         self._clock = clock
         self._tell = tell
         self._keys: dict[Path, SigningKey | Identity | NoKey] = {}
+        self._credentials: dict[Path, Credential] = {}
         path = home / "office.toml"
         if not path.is_file():
             message = f"{str(home)!r} is no office"
@@ -189,6 +190,7 @@ class Office:
         """Forget what was read of trust and agreements, after they changed."""
         for name in ("_pinned", "trust", "agreements"):
             self.__dict__.pop(name, None)
+        self._credentials.clear()
 
     def sweep(self) -> list[Path]:
         """Remove what killed commands left unfinished in this folder; returns what was removed."""
@@ -218,6 +220,8 @@ class Office:
             NoKey: the officer has none. Refused: it is not in the roster.
         """
         path = self.credential_path(officer, purpose)
+        if path in self._credentials:
+            return self._credentials[path]
         if not path.is_file():
             message = f"the officer {officer!r} has no {purpose} credential in this office"
             raise NoKey(message, f"officers who have: {', '.join(self.officers_with(purpose)) or 'none'}")
@@ -226,6 +230,7 @@ class Office:
         if found is None:
             message = f"the {purpose} credential of {officer!r} is not in the roster of {self.body.party} known here"
             raise Refused(message, "publish a roster with it: valiza roster publish")
+        self._credentials[path] = found
         return found
 
     def officers_with(self, purpose: str) -> list[str]:
