@@ -1,12 +1,17 @@
 """The encrypted streams of the payload (specs/envelope.md, Payload), in constant memory.
 
-A second thread digests while this one encrypts or decrypts: BLAKE3 lets other threads run, Cobblestone does not.
+A second thread digests while this one encrypts or decrypts: BLAKE3 lets other threads run, Cobblestone does not. The kernel is told to read ahead,
+and to write to the disk what it is given as it comes: synced at the end, nearly all of it is there already.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import queue
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
 from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from _typeshed import WriteableBuffer
     from blake3 import blake3
 
 __all__ = ["MANIFEST_STREAM", "PAD_STREAM", "PayloadReader", "PayloadWriter", "Streams", "carrier_stream", "stream_length"]
@@ -32,6 +38,7 @@ PAD_STREAM: Final = 1
 BLOCK: Final = 1 << 20  # bytes of plaintext or ciphertext handled at a time
 _SLACK: Final = 65536  # the most by which a block grows: salt, commitment, and a tag for each chunk
 _SMALL: Final = 1 << 16  # below this a second thread costs more than it saves
+_BEHIND: Final = 4 << 20  # bytes after which the kernel is told to write them to the disk
 
 
 def carrier_stream(index: int) -> int:
@@ -74,23 +81,26 @@ class _Digesting:
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[tuple[blake3, memoryview, Callable[[], None]] | threading.Event | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._settled = True
 
     def update(self, target: blake3, data: memoryview, done: Callable[[], None]) -> None:
+        if self._settled and len(data) < _SMALL:  # no older block is waiting that this one would overtake
+            target.update(data)
+            done()
+            return
         if self._thread is None:
-            if len(data) < _SMALL:
-                target.update(data)
-                done()
-                return
             self._thread = threading.Thread(target=self._run, daemon=True)
             self._thread.start()
+        self._settled = False
         self._jobs.put((target, data, done))
 
     def settle(self) -> None:
         """Wait until everything given so far has been digested."""
-        if self._thread is not None:
+        if not self._settled:
             reached = threading.Event()
             self._jobs.put(reached)
             reached.wait()
+            self._settled = True
 
     def rest(self) -> None:
         """Settle, and end the thread; the next large block starts another."""
@@ -98,6 +108,7 @@ class _Digesting:
             self._jobs.put(None)
             self._thread.join()
             self._thread = None
+            self._settled = True
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -124,7 +135,23 @@ class _Buffers:
         return self._free.get()
 
     def give_back(self, buffer: memoryview) -> Callable[[], None]:
-        return lambda: self._free.put(buffer)
+        return partial(self._free.put, buffer)
+
+
+class _Output:
+    """Writes to a file, and has the kernel write to the disk meanwhile."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._behind = 0  # bytes written since the kernel was last told
+
+    def write(self, data: memoryview) -> None:
+        write_all(self._file, data)
+        self._behind += len(data)
+        if self._behind >= _BEHIND:
+            # "Not needed" is how it is told to begin. What is not on the disk yet stays in memory.
+            _advise(self._file, "DONTNEED", offset=self._file.tell() - self._behind, length=self._behind)
+            self._behind = 0
 
 
 class _Pass:
@@ -154,13 +181,14 @@ class PayloadWriter(_Pass):
     def __init__(self, streams: Streams, out: BinaryIO, progress: Callable[[int], None] = lambda _: None) -> None:
         super().__init__()
         self._streams = streams
-        self._out = out
+        self._out = _Output(out)
         self._progress = progress
         self.length = 0
 
     def write_stream(self, number: int, source: BinaryIO, plain: blake3 | None = None) -> int:
         """Encrypt all of `source` as the stream `number`, digesting the plaintext with `plain`; returns its bytes."""
         encryptor = self._streams.encryptor(number)
+        _advise(source, "SEQUENTIAL")
         total = 0
         while True:
             buffer = self._sources.take()
@@ -196,18 +224,20 @@ class PayloadWriter(_Pass):
     def _write(self, data: memoryview, done: Callable[[], None]) -> None:
         self.length += len(data)
         self._digesting.update(self._payload, data, done)
-        write_all(self._out, data)
+        self._out.write(data)
 
 
-class _Zeros:
+class _Zeros(io.RawIOBase):
     """A source of zero bytes."""
 
     def __init__(self, length: int) -> None:
+        super().__init__()
         self._left = length
 
-    def readinto(self, buffer: memoryview) -> int:
-        count = min(self._left, len(buffer))
-        buffer[:count] = bytes(count)
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer)
+        count = min(self._left, len(view))
+        view[:count] = bytes(count)
         self._left -= count
         return count
 
@@ -217,6 +247,7 @@ class PayloadReader(_Pass):
 
     def __init__(self, source: BinaryIO, progress: Callable[[int], None] = lambda _: None) -> None:
         super().__init__()
+        _advise(source, "SEQUENTIAL")
         self._source = source
         self._progress = progress
 
@@ -240,6 +271,7 @@ class PayloadReader(_Pass):
             NotAuthentic: the ciphertext is altered or cut, or a byte of the pad is not zero.
         """
         left = stream_length(plain_length)
+        output = None if out is None else _Output(out)
         try:
             while left:
                 buffer = self._sources.take()
@@ -248,15 +280,15 @@ class PayloadReader(_Pass):
                 result = self._results.take()
                 written = decryptor.update_into(buffer[:count], result)
                 self._digesting.update(self._payload, buffer[:count], self._sources.give_back(buffer))
-                self._release(result[:written], out, plain, self._results.give_back(result))
+                self._release(result[:written], output, plain, self._results.give_back(result))
                 self._progress(count)
-            self._release(memoryview(decryptor.finalize()), out, plain, lambda: None)
+            self._release(memoryview(decryptor.finalize()), output, plain, lambda: None)
         except InvalidTag as error:
             message = "the payload is altered: a stream does not decrypt"
             raise NotAuthentic(message) from error
         self._digesting.settle()
 
-    def _release(self, data: memoryview, out: BinaryIO | None, plain: blake3 | None, done: Callable[[], None]) -> None:
+    def _release(self, data: memoryview, out: _Output | None, plain: blake3 | None, done: Callable[[], None]) -> None:
         if out is None or plain is None:
             if any(data):
                 message = "the pad has a byte that is not zero"
@@ -264,7 +296,7 @@ class PayloadReader(_Pass):
             done()
             return
         self._digesting.update(plain, data, done)
-        write_all(out, data)
+        out.write(data)
 
     def _fill(self, buffer: memoryview) -> int:
         count = _read_into(self._source, buffer)
@@ -285,6 +317,13 @@ def _read_into(source: BinaryIO, buffer: memoryview) -> int:
     except OSError as error:
         message = f"reading failed: {(error.strerror or str(error)).lower()}"
         raise Unavailable(message) from error
+
+
+def _advise(file: BinaryIO, advice: str, *, offset: int = 0, length: int = 0) -> None:
+    """Tell the kernel how a part of a file is used; length 0 means to its end. A hint: what has no descriptor, or a system without it, goes on."""
+    if hasattr(os, "posix_fadvise"):
+        with contextlib.suppress(OSError):
+            os.posix_fadvise(file.fileno(), offset, length, getattr(os, f"POSIX_FADV_{advice}"))
 
 
 def write_all(out: BinaryIO, data: memoryview) -> None:

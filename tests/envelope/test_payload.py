@@ -6,6 +6,7 @@ import errno
 import hashlib
 import hmac
 import io
+import os
 import random
 import threading
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ from valiza.keys.encoding import pack
 from valiza.keys.errors import NotAuthentic, Unavailable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 KEY, CORE, HEADER = (bytes([n]) * 32 for n in (1, 2, 3))
@@ -266,6 +269,34 @@ def test_carrier_that_cannot_be_read() -> None:
 def test_envelope_that_cannot_be_read() -> None:
     with PayloadReader(Broken()) as reader, pytest.raises(Unavailable, match="input/output error"):  # type: ignore[arg-type] # the same
         reader.skip(1)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_disk_is_told_to_write_while_more_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, refused: bool) -> None:
+    """All of a long file but its end, in order and without gaps; a file system that knows no such advice changes nothing."""
+    told: list[tuple[int, int]] = []
+
+    def advise(_descriptor: int, offset: int, length: int, advice: int) -> None:
+        if advice == os.POSIX_FADV_DONTNEED:
+            told.append((offset, offset + length))
+        if refused:
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "posix_fadvise", advise)
+    size, envelope, carrier = 11 * MIB + 7, tmp_path / "envelope", tmp_path / "carrier"
+    with envelope.open("wb", buffering=0) as out, PayloadWriter(STREAMS, out) as writer:
+        out.write(b"header")
+        writer.write_stream(2, io.BytesIO(noise(size)), blake3())
+    assert told[0][0] == len(b"header")
+    assert told[-1][1] > 8 * MIB
+    assert [start for start, _ in told[1:]] == [end for _, end in told[:-1]]
+    told.clear()
+    with envelope.open("rb", buffering=0) as source, carrier.open("wb", buffering=0) as out, PayloadReader(source) as reader:
+        source.seek(len(b"header"))
+        reader.read_stream(STREAMS.decryptor(2), size, out, blake3())
+    assert carrier.read_bytes() == noise(size)
+    assert told[0][0] == 0
+    assert told[-1][1] > 8 * MIB
 
 
 def test_no_thread_is_left_behind() -> None:
