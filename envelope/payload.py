@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import mmap
 import os
 import queue
 import threading
@@ -131,7 +132,7 @@ class _Buffers:
     def take(self) -> memoryview:
         if self._made < 2 and self._free.empty():  # noqa: PLR2004 - two in turn
             self._made += 1
-            return memoryview(bytearray(self._size))
+            return memoryview(mmap.mmap(-1, self._size))  # takes and clears a page when it is first used: small carriers use one
         return self._free.get()
 
     def give_back(self, buffer: memoryview) -> Callable[[], None]:
