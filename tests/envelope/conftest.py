@@ -7,8 +7,27 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.support.world import Exchange, World, kz_by_world, make_exchange, three_four_world
 
+from valiza.register.store import Store
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def registers_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close the registers that a test made: from Python 3.13 on SQLite warns of those that are left open."""
+    opened: list[Store] = []
+    make = Store.__init__
+
+    def made(store: Store, path: Path, clock: Callable[[], int]) -> None:
+        make(store, path, clock)
+        opened.append(store)
+
+    monkeypatch.setattr(Store, "__init__", made)
+    yield
+    for store in opened:
+        store.close()
 
 
 @pytest.fixture(scope="session")
