@@ -1,6 +1,8 @@
 # The only things assumed: make, and Python 3.11 or newer with venv and pip. Everything else goes into $(VENV), exactly as requirements.lock says.
 PYTHON ?= python3
 VENV ?= .venv
+# The versions of Python that a wheelhouse is for; by default that of $(VENV).
+PYTHONS ?= $(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 BIN := $(VENV)/bin
 LOCKED := $(VENV)/.locked
@@ -11,10 +13,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test quick lint format types layers docs vectors bench lock wheel clean
+.PHONY: help demo test quick lint format types layers docs vectors bench lock wheel wheelhouse clean
 
 help:  ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "PYTHONS='3.11 3.12 3.13' says for which Pythons a wheelhouse is."
 	@echo "PYTHON=python3.12 picks the interpreter of a new $(VENV); VENV=DIR another folder for it; make clean to begin again."
 
 demo: $(READY)  ## a whole exchange between two offices, in a new folder
@@ -33,7 +36,7 @@ lint: $(READY)  ## ruff, mypy and the layers
 
 types: $(READY)  ## mypy --strict on the product, then on tests and scripts
 	$(BIN)/mypy $(PACKAGES:%=-p valiza.%)
-	$(BIN)/mypy tests $(wildcard bench/*.py docs/*.py $(GENERATE)/*.py)
+	$(BIN)/mypy tests $(wildcard bench/*.py docs/*.py tools/*.py $(GENERATE)/*.py)
 
 layers: $(READY)  ## who may import whom
 	$(BIN)/lint-imports --no-cache --no-logo
@@ -54,14 +57,17 @@ bench: $(READY)  ## compare with age, minisign and others on this machine
 
 lock:  ## find new versions for requirements.lock (needs uv)
 	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header --upgrade \
-		--group dev pyproject.toml --output-file requirements.lock
+		--extra sandbox --group dev pyproject.toml --output-file requirements.lock
 
-wheel: $(READY)  ## wheel and source distribution in dist/
+wheel: $(READY)  ## wheel and source distribution in dist/; the same sources give the same bytes
 	rm -rf build dist
 	$(BIN)/python -m build --no-isolation
 
+wheelhouse: wheel  ## all that is needed to install without network, in wheelhouse/
+	$(BIN)/python tools/wheelhouse.py --wheel dist/valiza-*.whl --python $(PYTHONS) -- wheelhouse
+
 clean:  ## remove everything that make made
-	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist wheelhouse src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A changed lock means a new environment: it then holds what the lock says and nothing else.

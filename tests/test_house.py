@@ -113,7 +113,9 @@ def test_lock_fits_pyproject() -> None:
     lock = (ROOT / "requirements.lock").read_text(encoding="ascii").replace("\\\n", " ")
     locked = dict(re.findall(r"^([a-z0-9-]+)==(\S+) .*--hash=sha256:", lock, re.MULTILINE))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    wanted = map(Requirement, project["project"]["dependencies"] + project["dependency-groups"]["dev"] + project["build-system"]["requires"])
+    lists = [project["project"]["dependencies"], project["dependency-groups"]["dev"], project["build-system"]["requires"]]
+    lists += project["project"]["optional-dependencies"].values()
+    wanted = [Requirement(text) for texts in lists for text in texts]
     assert [str(want) for want in wanted if locked.get(want.name, "0") not in want.specifier] == []
 
 
