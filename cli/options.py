@@ -7,7 +7,7 @@ import time
 import unicodedata
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -35,6 +35,8 @@ __all__ = [
     "parse_time",
     "passphrase_fd",
     "require_output",
+    "sandbox_option",
+    "sandbox_wanted",
     "trust_options",
     "typed",
 ]
@@ -93,6 +95,42 @@ passphrase_fd = click.option(
     metavar="N",
     help="Read the passphrase of the keys from file descriptor N (or VALIZA_PASSPHRASE, or a prompt).",
 )
+_SANDBOX: Final = {"": None, "0": None, "1": "wanted", "require": "required"}
+
+
+def sandbox_option(command: Any) -> Any:  # noqa: ANN401 - a decorator of click's
+    """`--sandbox` and `--require-sandbox`; see `sandbox_wanted`."""
+    for option in (
+        click.option(
+            "--require-sandbox",
+            "sandbox",
+            flag_value="required",
+            help="The same, and refuse where one of them is not here (or VALIZA_SANDBOX=require).",
+        ),
+        click.option(
+            "--sandbox",
+            "sandbox",
+            flag_value="wanted",
+            help="Confine the process before it reads what was sent, with Landlock and seccomp as far as they are here (or VALIZA_SANDBOX=1).",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def sandbox_wanted(given: str | None) -> str | None:
+    """What was asked for, on the command line or by VALIZA_SANDBOX: None, "wanted" or "required".
+
+    Raises:
+        Usage: VALIZA_SANDBOX is none of 0, 1 and require.
+    """
+    if given is not None:
+        return given
+    written = os.environ.get("VALIZA_SANDBOX", "")
+    if written not in _SANDBOX:
+        message = f"VALIZA_SANDBOX is {written!r}"
+        raise Usage(message, "set it to 1, to require, or not at all")
+    return _SANDBOX[written]
 
 
 def output(what: str) -> Callable[[Any], Any]:

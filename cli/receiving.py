@@ -20,6 +20,8 @@ from valiza.cli.options import (
     output,
     passphrase_fd,
     require_output,
+    sandbox_option,
+    sandbox_wanted,
     trust_options,
 )
 from valiza.cli.render import (
@@ -35,7 +37,7 @@ from valiza.cli.render import (
     route_facts,
     utc,
 )
-from valiza.cli.terminal import passphrase_source, progress, quoted, safe, say
+from valiza.cli.terminal import passphrase_source, progress, quoted, safe, say, warn
 from valiza.keys.errors import Malformed, Usage
 
 if TYPE_CHECKING:
@@ -198,6 +200,7 @@ def _verify(reader: Reader, envelope: Path) -> Result:
 @output("A new folder for the carriers; of several envelopes, a folder with one for each")
 @each_option
 @click.option("--rewrap", type=FILE, metavar="FILE", help="The detached stanza by which an addressee passed it on.")
+@sandbox_option
 @home_option
 @as_officer
 @passphrase_fd
@@ -207,6 +210,7 @@ def open_(
     output: Path,
     each: bool,
     rewrap: Path | None,
+    sandbox: str | None,
     home: Path | None,
     officer: str | None,
     passphrase_fd: int | None,
@@ -221,6 +225,7 @@ def open_(
     if str(output) == "-":
         message = "carriers are written to a folder"
         raise Usage(message, "give -o DIR")
+    wanted = sandbox_wanted(sandbox)
     many = each or len(envelopes) > 1
     require_alone(many, rewrap=rewrap)
     at_office = open_office(home, passphrase_source(passphrase_fd))
@@ -230,9 +235,11 @@ def open_(
     for left in sweep(folder):
         say(f"valiza: removed what an interrupted command left: {safe(left)}")
 
+    box = _Sandbox(wanted, at_office, [*envelopes, *([rewrap] if rewrap else [])], folder, whole=many)
+
     def work(envelope: Path) -> Result:
         into = in_folder(folder, envelope, "") if many else output
-        return _open(at_office, envelope, into, officer=officer, rewrap=rewrap)
+        return _open(at_office, envelope, into, officer=officer, rewrap=rewrap, box=box)
 
     code = report(envelopes, partial(one_by_one, work), many=many, json_=json_, what="envelopes")
     if not many and not code:
@@ -240,11 +247,68 @@ def open_(
     return code
 
 
-def _open(at_office: Office, envelope: Path, into: Path, *, officer: str | None, rewrap: Path | None) -> Result:
+class _Sandbox:
+    """Confines this process once, before it reads the first envelope, if that is asked for."""
+
+    def __init__(self, wanted: str | None, at_office: Office, read: Sequence[Path], folder: Path, *, whole: bool) -> None:
+        """Nothing is confined yet.
+
+        Args:
+            wanted: None, "wanted" or "required".
+            at_office: whose files are read, and whose register is written.
+            read: other files that are read.
+            folder: in which the folders with the carriers appear.
+            whole: all of `folder` is for that, so that all in it may be written.
+
+        Raises:
+            Unavailable: it is required, and a means for it is not here.
+        """
+        self._wanted = wanted
+        self._office = at_office
+        self._read = read
+        self._folder = folder
+        self._whole = whole
+        self.applied: list[str] | None = None
+        if wanted == "required":
+            from valiza.office.confinement import require_means
+
+            require_means()
+
+    def __call__(self, work: Path) -> None:
+        """Confine; `work` is where the carriers of the first envelope are written."""
+        if self.applied is not None:
+            return
+        self.applied = []
+        if self._wanted is None:
+            return
+        from valiza.office.confinement import Need, confine
+
+        spool = [] if all(path.is_file() for path in self._read) else [_spool()]
+        need = Need(
+            read=(self._office.home, *self._read),
+            update=self._office.register_files(),
+            write=(self._folder, *spool) if self._whole else (work,),
+            name=() if self._whole else (self._folder,),
+        )
+        confinement = confine(need, required=self._wanted == "required")
+        self.applied += confinement.applied
+        if confinement.missing:
+            warn(f"{'sandbox without' if confinement.applied else 'no sandbox:'} {'; '.join(confinement.missing)}")
+
+
+def _spool() -> Path:
+    """Where an envelope from a pipe is kept while it is read."""
+    import tempfile
+    from pathlib import Path
+
+    return Path(tempfile.gettempdir())
+
+
+def _open(at_office: Office, envelope: Path, into: Path, *, officer: str | None, rewrap: Path | None, box: _Sandbox) -> Result:
     from valiza.office.receiving import open_into
 
     with progress("opening", envelope.stat().st_size if envelope.is_file() else 0) as advance:
-        opened = open_into(at_office, envelope, into, officer=officer, rewrap=rewrap, at=now(), progress=advance)
+        opened = open_into(at_office, envelope, into, officer=officer, rewrap=rewrap, at=now(), progress=advance, confine=box)
     unsealed = opened.envelope.unsealed
     profile = unsealed.verified.agreement.profile
     facts: dict[str, Any] = {
@@ -252,6 +316,7 @@ def _open(at_office: Office, envelope: Path, into: Path, *, officer: str | None,
         "folder": str(into),
         "number": opened.number,
         "opened_before": opened.again,
+        "sandbox": box.applied or [],
         "verified": {
             **dispatch_facts(unsealed.verified.signed, profile),
             **route_facts(unsealed.route, profile),
@@ -271,6 +336,7 @@ def _open(at_office: Office, envelope: Path, into: Path, *, officer: str | None,
         "folder": facts["folder"],
         "number": facts["number"],
         "opened_before": facts["opened_before"],
+        **({"sandbox": facts["sandbox"]} if facts["sandbox"] else {}),
         **{key: said[key] for key in ("origin", "sealer", "marks", "purpose", "term", "caveats", "basis", "remarks")},
         "carriers": {
             f"[{c['index']}]": f"{c['name']}{' (beside the envelope)' if c['physical'] else ''}; put on it: {c['marks']['destination_text']}"

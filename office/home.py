@@ -180,6 +180,11 @@ class Office:
         except BlockingIOError:
             pass  # somebody is sealing now: they are his
 
+    def register_files(self) -> tuple[Path, ...]:
+        """The files of the register, which is opened if it was not: all that is written in this folder while an envelope is opened."""
+        _ = self.journal
+        return tuple(self.home / f"register.db{ending}" for ending in ("", "-wal", "-shm"))
+
     def close(self) -> None:
         """Close the journal, if it was used."""
         journal = self.__dict__.pop("journal", None)

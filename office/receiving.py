@@ -53,16 +53,35 @@ class Opened:
 
 
 def open_into(
-    office: Office, path: Path, into: Path, *, officer: str | None, rewrap: Path | None, at: int, progress: Callable[[int], None] = lambda _: None
+    office: Office,
+    path: Path,
+    into: Path,
+    *,
+    officer: str | None,
+    rewrap: Path | None,
+    at: int,
+    progress: Callable[[int], None] = lambda _: None,
+    confine: Callable[[Path], None] = lambda _: None,
 ) -> Opened:
     """Open an envelope into a new folder: all of it, or nothing.
+
+    Args:
+        office: whose keys open it, and whose register enters it.
+        path: the envelope.
+        into: the folder, which must not exist.
+        officer: who opens it; None: the only one here who can.
+        rewrap: the detached stanza by which it was passed on.
+        at: now, in seconds since 1970.
+        progress: takes the bytes done since its last call.
+        confine: called when all is open that has to be, and nothing of the envelope was read yet; takes the folder in which the carriers are written.
 
     Raises:
         Refused: the folder exists, or something forbids it. NoKey: no key of the officer's opens it.
         Malformed, NotAuthentic, Unavailable: envelope.md, Reading.
     """
     reader = office_reader(office)
-    with envelope_file(path) as source:
+    with envelope_file(path) as source, new_folder(into) as work:
+        confine(work)
         try:
             verified = check(source, reader, at=at)
         except Conflict:
@@ -73,10 +92,9 @@ def open_into(
         name = _opener(office, verified, detached, officer)
         identities = {office.credential(name, "open").digest: office.identity(name)}
         unsealed = unseal_manifest(verified, own=office.body, identities=identities, trust_rewrap=detached, at=at)
-        with new_folder(into) as work:
-            opened = open_envelope(unsealed, into=work, at=at, progress=progress)
-            again = office.journal.opening(verified.signed.digest) is not None
-            number = office.journal.record_opening(opened.opening, verified.signed.name, at=at)
+        opened = open_envelope(unsealed, into=work, at=at, progress=progress)
+        again = office.journal.opening(verified.signed.digest) is not None
+        number = office.journal.record_opening(opened.opening, verified.signed.name, at=at)
     return Opened(envelope=opened, number=number, again=again)
 
 
