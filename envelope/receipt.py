@@ -148,6 +148,8 @@ def countersign(
         checked.append(_require_recorded(answer, journal) if signer.body == core.destination else "entered")
     known = journal.stored_answer(answer.signed.digest)  # step 5
     if known is None:
+        if claim is None and signer.body == core.destination:
+            _require_unopened(answer, journal)
         journal.record_answer(answer.statement.raw, answer.signed.name, at=at)
     elif known != answer.statement.raw:
         message = "another answer to this envelope is recorded: acknowledged and refused, or answered twice"
@@ -201,11 +203,19 @@ def _require_recorded(answer: VerifiedAnswer, journal: Journal) -> str:
     if opening is None or claim is None:
         message = "this office's journal has no opening of this envelope"
         raise Refused(message, "the envelope is opened in this office before its answer is countersigned")
-    recorded = (opening.expectation.openings, opening.expectation.proof, opening.credential, opening.opened_at)
-    if recorded != (claim.openings, claim.proof, claim.credential, claim.opened_at):
+    marks = answer.answer.marks if isinstance(answer.answer, Acknowledgement) else opening.expectation.marks
+    recorded = (opening.expectation.openings, opening.expectation.proof, opening.expectation.marks, opening.credential, opening.opened_at)
+    if recorded != (claim.openings, claim.proof, marks, claim.credential, claim.opened_at):
         message = "the answer says other than this office's journal recorded of the opening"
         raise NotAuthentic(message)
     return "opening"
+
+
+def _require_unopened(answer: VerifiedAnswer, journal: Journal) -> None:
+    """A refusal that was not made in this office, so that nothing compared it with the journal, is not of an envelope that was opened here."""
+    if journal.opening(answer.signed.digest) is not None:
+        message = "the answer says that this envelope stayed closed, and this office's journal recorded its opening"
+        raise Conflict(message, "who opened it refuses it: valiza refuse ENVELOPE --reason REASON -o FILE")
 
 
 def read_receipt(raw: bytes, *, trust: Trust, agreements: Agreements) -> AuthenticReceipt:
