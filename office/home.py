@@ -222,7 +222,7 @@ class Office:
         """An officer's credential for a purpose, checked through the roster of the own party.
 
         Raises:
-            NoKey: the officer has none. Refused: it is not in the roster.
+            NoKey: the officer has none. Refused: it is not in the roster, or of another body.
         """
         path = self.credential_path(officer, purpose)
         if path in self._credentials:
@@ -235,6 +235,9 @@ class Office:
         if found is None:
             message = f"the {purpose} credential of {officer!r} is not in the roster of {self.body.party} known here"
             raise Refused(message, "publish a roster with it: valiza roster publish")
+        if found.body != self.body:
+            message = f"the {purpose} credential of {officer!r} is of {found.body}, and this is {self.body}"
+            raise Refused(message, "put back the credential, or office.toml, that was changed")
         self._credentials[path] = found
         return found
 
