@@ -93,3 +93,23 @@ def test_registers_what_it_likes_at_home(world: World) -> None:
         register.execute("DELETE FROM entry")
     assert world.by.works("register", "list", "--json").facts["envelopes"] == []
     assert world.kz.works("receipt", "verify", receipt, "--envelope", envelope, "--json").facts["verdict"] == "delivered"
+
+
+def test_opens_after_it_refused_unopened(world: World) -> None:
+    """The limit: the receipt is true of the time that it states, and nothing keeps the destination from opening later. Its own register tells."""
+    envelope = world.seal()
+    receipt = world.countersign(world.refuse(envelope), envelope)
+    world.open(envelope)
+    done = world.kz.run("receipt", "verify", receipt, "--json")
+    assert (done.code, done.facts["verdict"]) == (6, "refused")
+    kinds = [entry["kind"] for entry in world.by.works("register", "show", envelope, "--json").facts["entries"]]
+    assert kinds.index("answered") < kinds.index("opened")
+
+
+def test_answers_for_marks_that_it_did_not_put_on(world: World) -> None:
+    """By the rule of A6.1 its marks follow from the origin's: the program states no others, and `acknowledge` has no option for them."""
+    envelope = world.seal()
+    world.open(envelope)
+    facts = world.by.works("acknowledge", envelope, "-o", world.path("a.vls"), "--as=yanka", "--json").facts
+    assert facts["verified"]["marks_put_on"] == ["3"]
+    assert "--mark" not in works("acknowledge", "--help").out

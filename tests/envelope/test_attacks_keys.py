@@ -132,6 +132,27 @@ def test_thief_of_a_seal_key_reads_nothing_that_was_sealed_with_it(world: World)
         world.unseal(forged.container, by=thief_of(world.origin["chief"], "seal"), own=world.destination.ministry)
 
 
+def test_thief_of_an_expired_seal_key_dates_back(world: World) -> None:
+    """The limit: nobody attests times. What he dates after the end of the credential is refused."""
+    thief = thief_of(world.origin["former"], "seal")
+    world.verify_whole(world.plan(sealer=thief, sealed_at=SEALED - 2 * DAY).seal().container)
+    with pytest.raises(Refused, match="expired"):
+        world.verify_whole(world.plan(sealer=thief).seal().container)
+
+
+def test_thief_of_a_seal_key_takes_another_s_envelope_id(letter: Exchange, tmp_path: Path) -> None:
+    """He sees it on the outside. Whichever is opened first counts; the other one is a conflict, and both name their sealers."""
+    world = letter.world
+    thief = thief_of(world.origin["deputy"], "seal")
+    same_id = world.plan(sealer=thief).seal(core=put(letter.sealed.name.envelope_id, 0))
+    opened = world.open(same_id.container, tmp_path / "out")
+    name = world.authenticate(same_id.container).signed.name
+    with RegisterOf(tmp_path, letter) as journal:
+        journal.record_opening(opened.opening, name, at=OPENED)
+        with pytest.raises(Conflict, match="another dispatch"):
+            journal.require_first(letter.sealed.name)
+
+
 # -- open -----------------------------------------------------------------------------------------------------------------
 
 
