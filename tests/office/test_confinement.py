@@ -55,7 +55,7 @@ def confined(tmp_path: Path) -> Callable[..., Any]:
     """Run Python in a process of its own; what it prints as JSON."""
 
     def run(source: str, *, prelude: str = PRELUDE, code: int = 0) -> Any:
-        command = [sys.executable, "-c", prelude + source, tmp_path]
+        command = [sys.executable, "-c", prelude + source, str(tmp_path)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
         assert done.returncode == code, done.stderr
         return json.loads(done.stdout) if code == 0 else done.stderr
@@ -170,7 +170,7 @@ print(json.dumps([tried(lambda: fcntl.ioctl(0, request, b"x")) for request in (0
     )
     controller, terminal = os.openpty()
     try:
-        command = [sys.executable, "-c", source, tmp_path]
+        command = [sys.executable, "-c", source, str(tmp_path)]
         done = subprocess.run(command, stdin=terminal, capture_output=True, text=True, timeout=60, check=True)
     finally:
         os.close(controller)
