@@ -5,11 +5,13 @@ VENV ?= .venv
 PYTHONS ?= $(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 BIN := $(VENV)/bin
+BENCH := $(VENV)-bench
 LOCKED := $(VENV)/.locked
 READY := $(VENV)/.ready
 PACKAGES := keys envelope register office cli
 GENERATE := specs/vectors/generate
 PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
+COMPILE := --quiet --generate-hashes --universal --python-version 3.11 --no-header --upgrade
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -52,12 +54,13 @@ docs: $(READY)  ## write the man page and the examples in the specs anew
 vectors: $(READY)  ## generate specs/vectors again
 	$(BIN)/python $(GENERATE)/generate.py
 
-bench: $(READY)  ## compare with age, minisign and others on this machine
-	$(BIN)/python bench/run.py
+bench: $(READY) $(BENCH)/.ready  ## compare with age, minisign and others on this machine; figure in build/
+	$(BIN)/python bench/run.py --save build/bench.json
+	$(BENCH)/bin/python bench/plot.py build/bench.json build/bench.svg build/bench.png
 
-lock:  ## find new versions for requirements.lock (needs uv)
-	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header --upgrade \
-		--extra sandbox --group dev pyproject.toml --output-file requirements.lock
+lock:  ## find new versions for the locks (needs uv)
+	uv pip compile $(COMPILE) --extra sandbox --group dev pyproject.toml --output-file requirements.lock
+	uv pip compile $(COMPILE) --group bench --output-file requirements-bench.lock
 
 wheel: $(READY)  ## wheel and source distribution in dist/; the same sources give the same bytes
 	rm -rf build dist
@@ -67,7 +70,7 @@ wheelhouse: wheel  ## all that is needed to install without network, in wheelhou
 	$(BIN)/python tools/wheelhouse.py --wheel dist/valiza-*.whl --python $(PYTHONS) -- wheelhouse
 
 clean:  ## remove everything that make made
-	rm -rf $(VENV) build dist wheelhouse src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) build dist wheelhouse src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A changed lock means a new environment: it then holds what the lock says and nothing else.
@@ -80,4 +83,9 @@ $(LOCKED): requirements.lock
 
 $(READY): $(LOCKED) pyproject.toml
 	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(BENCH)/.ready: requirements-bench.lock
+	$(PYTHON) -m venv --clear $(BENCH)
+	$(BENCH)/bin/pip --disable-pip-version-check install --quiet --require-hashes -r requirements-bench.lock
 	@touch $@

@@ -1,22 +1,22 @@
-"""Sealing and opening against the machine's limit, as the commands that people type: time and memory from 1 MiB to 1 GiB."""
+"""Sealing and opening as the commands that people type, in turn: the machine's limit, Valiza, and what others use. Time, processor time, memory."""
 
 from __future__ import annotations
 
 import filecmp
 import json
 import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from measuring import MIB, Row, Spread, Taken, environment, run, size_text, touch, valiza
+from measuring import MIB, Row, Spread, Taken, attempt, environment, run, size_text, touch, valiza
+from peers import PEERS, Contestant, dismiss_peers, found_peers, limit
 
-LIMIT = Path(__file__).with_name("limit.py")
-GOAL_SEAL, GOAL_OPEN, GOAL_PEAK_MIB = 1.3, 1.4, 64.0
 GOAL_SIZE = 1 << 30  # below it the start of Python is more of the time than the work
+GOALS = {"seal": {"limit": 1.15, "age": 0.45}, "open": {"limit": 1.2, "age": 0.40}}
+DAMAGED_SIZE = 16 * MIB
+YARDSTICK = "age + minisign"
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,14 @@ class Offices:
     folder: Path
     steps: dict[str, list[str]]
 
+    def command(self, *words: str) -> list[str]:
+        return [*valiza(), *words]
+
     def again(self, step: str, old: Sequence[str], new: Sequence[str], output: Path) -> list[str]:
         """The command of a step with other files in the place of `old`, and another output."""
         argv = self.steps[step]
         at = argv.index(old[0])
-        changed = [*valiza(), *argv[1:at], *new, *argv[at + len(old) :]]
+        changed = [*self.command(*argv[1:at]), *new, *argv[at + len(old) :]]
         changed[changed.index("-o") + 1] = str(output)
         return changed
 
@@ -40,6 +43,11 @@ class Offices:
 
     def open(self, envelope: Path, folder: Path) -> list[str]:
         return self.again("open", [self.steps["open"][2]], [str(envelope)], folder)
+
+    def contestant(self, folder: Path, carrier: Path) -> Contestant:
+        out = folder / "out"
+        sealed, opened = out / "sealed.vlz", out / "opened"
+        return Contestant("Valiza", out, self.seal([carrier], sealed), self.open(sealed, opened), sealed, opened / carrier.name)
 
 
 def found_offices(folder: Path) -> Offices:
@@ -59,54 +67,88 @@ def make_carrier(path: Path, size: int) -> None:
         os.fsync(file.fileno())
 
 
-def measure_size(offices: Offices, size: int, rounds: int, say: Callable[[str], None]) -> list[Row]:
-    """Limit and Valiza in turn, first sealing, then opening; one round more than is counted, to warm up."""
-    work = offices.folder
-    carrier, cipher, plain, envelope, opened = (work / name for name in ("carrier.bin", "limit.cipher", "limit.plain", "carrier.vlz", "carrier"))
-    make_carrier(carrier, size)
-    limit = [sys.executable, str(LIMIT)]
-    commands = {
-        "limit seal": [*limit, "seal", str(carrier), str(cipher)],
-        "seal": offices.seal([carrier], envelope),
-        "limit open": [*limit, "open", str(cipher), str(plain)],
-        "open": offices.open(envelope, opened),
-    }
-    taken: dict[str, list[Taken]] = {name: [] for name in commands}
+def measure_exchange(offices: Offices, sizes: Sequence[int], rounds: int, say: Callable[[str], None]) -> list[Row]:
+    work = offices.folder / "contest"
+    carrier = work / "carrier.bin"
+    work.mkdir()
+    try:
+        contestants = [limit(work / "limit", carrier), offices.contestant(work / "valiza", carrier), *found_peers(work / "peers", carrier)]
+        make_carrier(carrier, DAMAGED_SIZE)
+        notes = {each.name: damage(each, carrier) for each in contestants[1:]}  # the limit checks what it decrypts, and nothing else
+        rows = []
+        for size in sizes:
+            make_carrier(carrier, size)
+            rows += measure_size(contestants, carrier, size=size, rounds=rounds, notes=notes, say=say)
+        carrier.unlink()
+        return rows
+    finally:
+        dismiss_peers(work / "peers")
+
+
+def damage(contestant: Contestant, carrier: Path) -> str:
+    """What becomes of an envelope with one altered bit towards its end: whether it is refused, and what is left of the plaintext."""
+    contestant.clear()
+    run(contestant.seal, contestant.out)
+    with contestant.sealed.open("r+b") as file:
+        file.seek(-(1 << 18), os.SEEK_END)
+        byte = file.read(1)[0]
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte ^ 1]))
+    before = set(contestant.out.rglob("*"))
+    code = attempt(contestant.open, contestant.out)
+    left = sum(path.stat().st_size for path in set(contestant.out.rglob("*")) - before if path.is_file())
+    contestant.clear()
+    return f"{'refused' if code else 'ACCEPTED'}, {f'{left / carrier.stat().st_size:.0%} of the plaintext left' if left else 'nothing left'}"
+
+
+def measure_size(
+    contestants: Sequence[Contestant], carrier: Path, *, size: int, rounds: int, notes: dict[str, str], say: Callable[[str], None]
+) -> list[Row]:
+    """All in turn, sealing and then opening, another first in each round; one round more than is counted, to warm up."""
+    taken: dict[tuple[str, str], list[Taken]] = {}
     for count in range(rounds + 1):
-        for name, command in commands.items():
-            touch(size)
-            took = run(command, work)
-            spent = f"{took.seconds:.3f} s (program {took.user_seconds:.3f}, kernel {took.system_seconds:.3f}), {took.peak_kib >> 10} MiB"
-            say(f"{size_text(size)}, round {count}: {name} {spent}")
-            if count:
-                taken[name].append(took)
-        if not count:  # all of it did what it should
-            assert filecmp.cmp(carrier, plain, shallow=False)
-            assert filecmp.cmp(carrier, opened / carrier.name, shallow=False)
-        for file in (cipher, plain, envelope):
-            file.unlink()
-        shutil.rmtree(opened)
-    carrier.unlink()
-    goals = {"seal": GOAL_SEAL, "open": GOAL_OPEN} if size == GOAL_SIZE else {}
-    return [_row(f"{name} {size_text(size)}", taken[f"limit {name}"], taken[name], goals.get(name)) for name in ("seal", "open")]
+        first = count % len(contestants)
+        for verb in ("seal", "open"):
+            for each in (*contestants[first:], *contestants[:first]):
+                if verb == "seal":
+                    each.clear()
+                touch(size)
+                took = run(each.seal if verb == "seal" else each.open, each.out)
+                spent = f"{took.seconds:.3f} s (program {took.user_seconds:.3f}, kernel {took.system_seconds:.3f}), {took.peak_kib >> 10} MiB"
+                say(f"{size_text(size)}, round {count}: {verb}, {each.name}: {spent}")
+                if count:
+                    taken.setdefault((verb, each.name), []).append(took)
+                elif verb == "open":
+                    assert filecmp.cmp(carrier, each.released, shallow=False), each.name
+                if verb == "open":
+                    each.clear()
+    return [row for verb in ("seal", "open") for row in _rows(verb, size, taken, notes)]
 
 
-def _row(what: str, limit: Sequence[Taken], ours: Sequence[Taken], goal: float | None) -> Row:
-    a, b = (Spread.of([t.seconds for t in taken]) for taken in (limit, ours))
-    return Row(
-        what=what,
-        unit="s",
-        limit=a,
-        ours=b,
-        ratio=b.median / a.median,
-        goal=goal,
-        peak_mib=max(t.peak_kib for t in ours) / 1024,
-        goal_peak_mib=GOAL_PEAK_MIB,
-        more={
-            "limit_user_seconds": Spread.of([t.user_seconds for t in limit]).median,
-            "limit_system_seconds": Spread.of([t.system_seconds for t in limit]).median,
-            "user_seconds": Spread.of([t.user_seconds for t in ours]).median,
-            "system_seconds": Spread.of([t.system_seconds for t in ours]).median,
-            "limit_peak_mib": max(t.peak_kib for t in limit) / 1024,
-        },
-    )
+def _rows(verb: str, size: int, taken: dict[tuple[str, str], list[Taken]], notes: dict[str, str]) -> list[Row]:
+    times = {name: Spread.of([t.seconds for t in runs]) for (of, name), runs in taken.items() if of == verb}
+    yardstick = times.get(YARDSTICK)
+    rows = []
+    for name in ("limit", "Valiza", *PEERS):
+        what = f"{verb} {size_text(size)}"
+        if name not in times:
+            rows.append(Row(what=what, who=name, note="not installed"))
+            continue
+        runs, time = taken[verb, name], times[name]
+        rows.append(
+            Row(
+                what=what,
+                who=name,
+                unit="s",
+                value=time,
+                to_limit=time.median / times["limit"].median,
+                to_age=time.median / yardstick.median if yardstick else None,
+                goals=GOALS[verb] if name == "Valiza" and size == GOAL_SIZE else {},
+                processor_seconds=Spread.of([t.user_seconds + t.system_seconds for t in runs]).median,
+                peak_mib=max(t.peak_kib for t in runs) / 1024,
+                note=notes.get(name, "") if verb == "open" else "",
+                verb=verb,
+                size=size,
+            )
+        )
+    return rows

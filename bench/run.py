@@ -1,4 +1,4 @@
-"""Everything that is measured, in one run, as one table: Valiza beside what the machine allows. Nothing here passes or fails by a time."""
+"""Everything that is measured, as one table: Valiza beside what the machine allows and what others use. Nothing passes or fails by a time."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from exchange import found_offices, measure_size
-from measuring import MIB, Row, Spread
+from batch import measure_batch
+from exchange import found_offices, measure_exchange
+from measuring import MIB, Row
+from peers import versions
 from receipts import measure_receipts
 from startup import measure_startup
 
 UNITS = {"K": 1 << 10, "M": MIB, "G": 1 << 30}
-PARTS = ("exchange", "startup", "receipts")
+PARTS = ("startup", "receipts", "batch", "exchange")
+SIZES, QUICK_SIZES = "1K,64K,1M,16M,64M,256M,1G", "1K,1M"
 LIBRARIES = ("blake3", "click", "cryptography", "msgpack", "pynacl")
 
 
@@ -38,7 +41,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sizes", type=sizes, metavar="SIZES", help="sizes of the carrier, such as 1M,64M,1G")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds that are counted, after one that is not")
     parser.add_argument("--only", type=parts, default=list(PARTS), metavar="PARTS", help=f"some of {','.join(PARTS)}")
-    parser.add_argument("--dir", type=Path, metavar="DIR", help="where to work; five times the greatest size must fit")
+    parser.add_argument("--dir", type=Path, metavar="DIR", help="where to work; six times the greatest size must fit")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write the results as JSON too, for plot.py")
     parser.add_argument("--json", action="store_true", help="print JSON, not a table")
     return parser.parse_args()
 
@@ -58,9 +62,10 @@ def measure(chosen: argparse.Namespace) -> list[Row]:
         if "receipts" in chosen.only:
             say("receipts")
             rows += measure_receipts(offices, rounds, 0.2 if chosen.quick else 1.0)
+        if "batch" in chosen.only:
+            rows += measure_batch(offices, 20 if chosen.quick else 1000, rounds, say)
         if "exchange" in chosen.only:
-            for size in chosen.sizes or sizes("1M,64M" if chosen.quick else "1M,64M,1G"):
-                rows += measure_size(offices, size, rounds, say)
+            rows += measure_exchange(offices, chosen.sizes or sizes(QUICK_SIZES if chosen.quick else SIZES), rounds, say)
     return rows
 
 
@@ -72,32 +77,45 @@ def machine() -> dict[str, str]:
         "processor": platform.machine(),
         "processors": str(os.cpu_count()),
         **{name: version(name) for name in LIBRARIES},
+        **versions(),
     }
 
 
-def spread(values: Spread, unit: str) -> str:
-    digits = 2 if unit == "s" else 0
-    return f"{values.median:.{digits}f} {unit} ({values.least:.{digits}f}-{values.greatest:.{digits}f})"
-
-
 def table(rows: list[Row]) -> list[str]:
-    lines = [["what", "the machine's limit", "Valiza", "ratio", "goal", "peak memory"]]
-    for row in rows:
-        goal = "" if row.goal is None else f"{'>=' if row.at_least else '<='} {row.goal}"
-        peak = "" if row.peak_mib is None else f"{row.peak_mib:.0f} MiB"
-        lines.append([row.what, spread(row.limit, row.unit), spread(row.ours, row.unit), f"{row.ratio:.2f}", goal, peak])
+    lines = [["what", "who", "median", "least-greatest", "of the limit", "of age", "goal", "processor", "memory", "damaged envelope"]]
+    lines += [[row.what, row.who, *_measured(row), row.note] for row in rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+
+
+def _measured(row: Row) -> list[str]:
+    if row.value is None:
+        return [""] * 7
+    digits = 2 if row.unit == "s" else 0
+    value = row.value
+    goals = [f"{'>=' if row.at_least else '<='} {goal:.2f}" for goal in row.goals.values()]
+    return [
+        f"{value.median:.{digits}f} {row.unit}",
+        f"{value.least:.{digits}f}-{value.greatest:.{digits}f}",
+        "" if row.to_limit is None else f"{row.to_limit:.2f}",
+        "" if row.to_age is None else f"{row.to_age:.2f}",
+        ", ".join(goals),
+        "" if row.processor_seconds is None else f"{row.processor_seconds:.2f} s",
+        "" if row.peak_mib is None else f"{row.peak_mib:.0f} MiB",
+    ]
 
 
 def main() -> None:
     chosen = arguments()
     rows = measure(chosen)
+    told = {"machine": machine(), "rows": [row.as_json() for row in rows]}
+    if chosen.save:
+        chosen.save.parent.mkdir(parents=True, exist_ok=True)
+        chosen.save.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     if chosen.json:
-        print(json.dumps({"machine": machine(), "rows": [row.as_json() for row in rows]}, indent=2))
+        print(json.dumps(told, indent=2))
         return
     print(", ".join(f"{name} {value}" for name, value in machine().items()))
-    print("median (least-greatest)")
     print(*table(rows), sep="\n")
 
 

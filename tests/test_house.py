@@ -102,8 +102,9 @@ def test_own_vectors_have_a_generator_and_an_independent_reader() -> None:
 
 
 @pytest.mark.checkout
-def test_lock_names_no_host() -> None:
-    lock = (ROOT / "requirements.lock").read_text(encoding="ascii")
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-bench.lock"])
+def test_lock_names_no_host(name: str) -> None:
+    lock = (ROOT / name).read_text(encoding="ascii")
     assert re.findall(r"^.*(?:://|--index-url|--extra-index-url|--find-links|--trusted-host).*$", lock, re.MULTILINE) == []
 
 
