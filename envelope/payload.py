@@ -291,7 +291,7 @@ class PayloadReader(_Pass):
 
     def _release(self, data: memoryview, out: _Output | None, plain: blake3 | None, done: Callable[[], None]) -> None:
         if out is None or plain is None:
-            if any(data):
+            if data.tobytes() != bytes(len(data)):
                 message = "the pad has a byte that is not zero"
                 raise NotAuthentic(message)
             done()
