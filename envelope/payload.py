@@ -151,7 +151,7 @@ class _Output:
         self._behind += len(data)
         if self._behind >= _BEHIND:
             # "Not needed" is how it is told to begin. What is not on the disk yet stays in memory.
-            _advise(self._file, "DONTNEED", offset=self._file.tell() - self._behind, length=self._behind)
+            _advise(self._file, "DONTNEED", last=self._behind)
             self._behind = 0
 
 
@@ -320,11 +320,14 @@ def _read_into(source: BinaryIO, buffer: memoryview) -> int:
         raise Unavailable(message) from error
 
 
-def _advise(file: BinaryIO, advice: str, *, offset: int = 0, length: int = 0) -> None:
-    """Tell the kernel how a part of a file is used; length 0 means to its end. A hint: what has no descriptor, or a system without it, goes on."""
+def _advise(file: BinaryIO, advice: str, *, last: int = 0) -> None:
+    """Tell the kernel how a file is used, all of it or the `last` bytes before where it stands.
+
+    A hint: what is no file of the system's, or a system that knows no such hint, goes on without.
+    """
     if hasattr(os, "posix_fadvise"):
         with contextlib.suppress(OSError):
-            os.posix_fadvise(file.fileno(), offset, length, getattr(os, f"POSIX_FADV_{advice}"))
+            os.posix_fadvise(file.fileno(), file.tell() - last if last else 0, last, getattr(os, f"POSIX_FADV_{advice}"))
 
 
 def write_all(out: BinaryIO, data: memoryview) -> None:
