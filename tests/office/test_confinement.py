@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PRELUDE = """
 import ctypes, errno, fcntl, json, os, signal, socket, subprocess, sys, threading
+from pathlib import Path
 from valiza.office.confinement import Need, confine
 from valiza.keys.errors import Unavailable
 
