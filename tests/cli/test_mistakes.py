@@ -91,6 +91,31 @@ def test_office_of_the_other_side_named_by_mistake(world: World) -> None:
     assert listing(world.folder) == before
 
 
+def test_one_name_for_two_officers_is_not_guessed_about(world: World) -> None:
+    """The other side has a namesake: the subject tells them apart."""
+    world.by.works("credential", "issue", "second:open:1:Yanka Kupava", "--unprotected")
+    world.by.works("roster", "publish", "-o", world.path("BY-2.vls"))
+    world.kz.works("roster", "import", world.path("BY-2.vls"))
+    done = world.kz.fails(2, *world.order("--addressee=Yanka Kupava", "--single", "-o", world.path("out.vlz")))
+    assert done.hint.count("Yanka Kupava (") == 2
+
+
+def test_envelope_named_by_its_first_letters_is_not_guessed_about(world: World) -> None:
+    envelope = world.seal()
+    id_ = world.kz.works("verify", envelope, "--json").facts["verified"]["envelope_id"]
+    world.kz.fails(7, "withdraw", id_[:7], "--reason=wrong annex")
+    assert world.kz.works("register", "list", "--json").facts["envelopes"][0]["verdict"] == "outstanding"
+
+
+def test_folder_of_the_office_that_everybody_may_read(world: World) -> None:
+    """The limit: keys are made for their owner alone; what a copy or a restored backup made of their modes is not looked at."""
+    key = world.kz.home / "keys" / "aigul" / "seal.key"
+    assert key.stat().st_mode & 0o077 == 0
+    for path in (key, key.parent, key.parent.parent, world.kz.home):
+        path.chmod(0o777)
+    world.seal()
+
+
 # -- a backup -------------------------------------------------------------------------------------------------------------
 
 

@@ -160,6 +160,22 @@ def test_stanzas_swapped_between_addressees(world: World) -> None:
             world.unseal(forged.container, by=world.destination[name])
 
 
+def test_another_key_for_one_of_two_addressees(world: World, tmp_path: Path) -> None:
+    """By the sealer himself: the payload commits to its key, so the second addressee gets nothing, and never another content."""
+
+    def hook(items: list[Any]) -> list[Any]:
+        deputy = world.destination["deputy"].open
+        other = deputy.recipient.wrap(bytes(32), wrap_info(core_digest, deputy.digest))
+        return [[name, other if name == deputy.digest else wrapped] for name, wrapped in items]
+
+    core_digest = digest(labels.DIGEST_CORE, world.plan().seal().core)  # the seed is the same, so core is too
+    container = world.plan().seal(stanzas=hook).container
+    world.verify_whole(container)
+    world.open(container, tmp_path / "out")
+    with pytest.raises(NotAuthentic, match="manifest does not decrypt"):
+        world.unseal(container, by=world.destination["deputy"])
+
+
 def test_stanzas_of_another_envelope(world: World) -> None:
     foreign = unpack(split(world.plan(seed="other").seal().container).stanzas, max_bytes=1 << 17, what="stanzas")
     forged = world.plan().seal(stanzas=lambda _: foreign)
