@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.support.tamper import flipped, split
-from tests.support.world import OPENED, Exchange, refused, rewrap_body, say
+from tests.support.world import OPENED, Exchange, Piece, World, refused, rewrap_body, say
 
 from valiza.envelope.acknowledgement import verify_answer
-from valiza.envelope.opening import open_envelope
+from valiza.envelope.opening import open_envelope, unseal_manifest
 from valiza.envelope.receipt import compare_with_record, read_receipt, verify_receipt
 from valiza.envelope.rewrap import read_rewrap
+from valiza.envelope.verifying import authenticate, verify_dispatch
 from valiza.keys import labels
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.files import new_folder
@@ -138,3 +141,57 @@ def test_any_byte_of_a_body_signed_again_by_its_signer(letter: Exchange, chunk: 
         assert answer.answer.claim.proof == letter.expectation.proof
         assert answer.answer.claim.credential == letter.opening.credential
     assert told
+
+
+class Changing(io.BytesIO):
+    """A file on a disk that others write to: what is read of a place the first so many times is right, and from then on false."""
+
+    def __init__(self, good: bytes, at: int, honest_reads: int) -> None:
+        super().__init__(good)
+        self.at = at
+        self.left = honest_reads
+
+    def _falsified(self, start: int, data: memoryview) -> None:
+        if start <= self.at < start + len(data):
+            if self.left <= 0:
+                data[self.at - start] ^= 1
+            self.left -= 1
+
+    def readinto(self, buffer: Any) -> int:
+        start = self.tell()
+        count = super().readinto(buffer)
+        self._falsified(start, memoryview(buffer).cast("B")[:count])
+        return count
+
+    def read(self, size: int | None = -1) -> bytes:
+        start = self.tell()
+        data = bytearray(super().read(size))
+        self._falsified(start, memoryview(data))
+        return bytes(data)
+
+
+@pytest.mark.parametrize("honest_reads", [0, 1, 2])
+@pytest.mark.parametrize("part", ["core", "stanzas", "streams", "manifest", "dispatch", "footer"])
+def test_file_that_changes_while_it_is_read(world: World, tmp_path: Path, part: str, honest_reads: int) -> None:
+    """By whoever shares the disk: it fails, or what comes out is what was sealed."""
+    good = world.plan(pieces=(Piece("plan", b"the bridge " * 4000, world.marks(world.code)),)).seal().container
+    sections = split(good)
+    lengths = [len(getattr(sections, name)) for name in ("core", "stanzas", "streams", "manifest", "dispatch")]
+    begins = dict(zip(["core", "stanzas", "streams", "manifest", "dispatch", "footer"], [0, *itertools.accumulate(lengths)], strict=True))
+    outcomes = set()
+    for n, offset in enumerate((13, 40)):
+        source = Changing(good, begins[part] + offset, honest_reads)
+        into = tmp_path / f"{part} {honest_reads} {n}"
+        try:
+            verified = verify_dispatch(authenticate(source, world.trust), trust=world.trust, agreements=world.agreements, at=OPENED)
+            chief = world.destination["chief"]
+            unsealed = unseal_manifest(verified, own=chief.body, identities={chief.open.digest: chief.identity}, trust_rewrap=None, at=OPENED)
+            into.mkdir()
+            open_envelope(unsealed, into=into, at=OPENED)
+        except (Malformed, NotAuthentic):
+            outcomes.add("refused")
+        else:
+            assert (into / "plan").read_bytes() == b"the bridge " * 4000
+            outcomes.add("opened")
+    if honest_reads == 0:
+        assert outcomes == {"refused"}
