@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -12,6 +11,7 @@ import click
 from valiza.cli.batch import (
     Result,
     attempt,
+    each_line_option,
     each_option,
     find_envelopes,
     in_folder,
@@ -19,6 +19,8 @@ from valiza.cli.batch import (
     one_by_one,
     report,
     require_alone,
+    require_files,
+    require_one_input,
     target_folder,
 )
 from valiza.cli.options import (
@@ -43,6 +45,7 @@ from valiza.keys.errors import Usage, ValizaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from valiza.office.answering import ReceiptOutcome
     from valiza.office.reader import Reader
@@ -107,6 +110,7 @@ def acknowledge(
 
     many = each or len(envelopes) > 1
     require_alone(many, number=number, condition=condition, missing=missing, damaged=damaged)
+    require_files(many, *envelopes)
     conditions = _conditions(condition, missing, damaged)
     if not many:
         require_output(output)
@@ -202,7 +206,9 @@ def countersign(
     many = each or len(answers) > 1
     if not many:
         require_output(output)
-    _require_one_input(answers, envelopes)
+    require_one_input(*answers, *envelopes)
+    require_files(many, *answers)
+    require_files(many or len(envelopes) > 1, *envelopes)
     at_office = open_office(home, passphrase_source(passphrase_fd))
     folder = target_folder(output) if many else None
     find = _finder(envelopes, many=many)
@@ -222,13 +228,6 @@ def countersign(
         return Result(facts=facts, people=facts, output=out, line=f"countersigned in {safe(out)}")
 
     return report(answers, partial(one_by_one, work), many=many, json_=json_, what="answers")
-
-
-def _require_one_input(answers: Sequence[Path], envelopes: Sequence[Path]) -> None:
-    """Standard input is read once."""
-    if [*answers, *envelopes].count(Path("-")) > 1:
-        message = "standard input can be one object, not several"
-        raise Usage(message, "save the others to files")
 
 
 def _finder(envelopes: Sequence[Path], *, many: bool) -> Callable[[bytes], Path]:
@@ -296,6 +295,7 @@ def show(file: Path, json_: bool) -> None:
 @click.option(
     "--envelope", "envelopes", multiple=True, type=FILE, metavar="FILE", help="The envelope, to compare with. Repeatable, or a folder of them."
 )
+@each_line_option
 @trust_options
 @jobs_option
 @home_option
@@ -303,6 +303,7 @@ def show(file: Path, json_: bool) -> None:
 def verify_receipt(
     receipts: tuple[Path, ...],
     envelopes: tuple[Path, ...],
+    each: bool,
     roots: tuple[str, ...],
     rosters: tuple[Path, ...],
     agreements: tuple[Path, ...],
@@ -315,13 +316,17 @@ def verify_receipt(
     Without an office (roots, rosters and agreement given) the best verdict is "attested", and what could not be compared is listed.
     No key is needed.
     """
-    many = len(receipts) > 1
-    _require_one_input(receipts, envelopes)
+    many = each or len(receipts) > 1
+    shared = jobs > 1 and len(receipts) > 1
+    require_one_input(*receipts, *envelopes)
+    require_files(shared, *receipts)
+    require_files(many or len(envelopes) > 1, *envelopes)
     trust = (home, roots, rosters, agreements)
-    if jobs > 1 and many:
+    if shared:
         open_reader(*trust)  # what is wrong with it is told once
         start = (_start_judging, (*trust, partial(_find, find_envelopes(envelopes)) if envelopes else _find_none))
-        return report(receipts, _judge_in_process, many=True, json_=json_, what="receipts", group=GROUP, jobs=jobs, start=start)
+        group = min(GROUP, -(-len(receipts) // jobs))
+        return report(receipts, _judge_in_process, many=True, json_=json_, what="receipts", group=group, jobs=jobs, start=start)
     reader = open_reader(*trust)
     find = _finder(envelopes, many=many) if envelopes else _find_none
     return report(receipts, partial(_judge, reader, find), many=many, json_=json_, what="receipts", group=GROUP)
@@ -363,7 +368,7 @@ def _judged(reader: Reader, outcome: ReceiptOutcome | ValizaError) -> Result:
     return Result(
         facts=facts,
         people=facts,
-        line=outcome.verdict.value + (", known" if facts["duplicate"] else ""),
+        line=outcome.verdict.value + (", entered before" if facts["duplicate"] else ""),
         exit_code=outcome.exit_code,
         error=_why(outcome.verdict.value, facts["verified"]) if outcome.exit_code else "",
     )

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from valiza.cli.render import emit, in_brief
-from valiza.cli.terminal import clear_line, complain, counting, safe
+from valiza.cli.terminal import clear_line, complain, counting, keep_quiet, safe, say, warn
 from valiza.keys.errors import Unavailable, Usage, ValizaError
 
 if TYPE_CHECKING:
@@ -26,13 +28,17 @@ __all__ = [
     "Result",
     "Work",
     "attempt",
+    "each_line_option",
     "each_option",
+    "failed",
     "find_envelopes",
     "in_folder",
     "jobs_option",
     "one_by_one",
     "report",
     "require_alone",
+    "require_files",
+    "require_one_input",
     "target_folder",
 ]
 
@@ -64,6 +70,7 @@ _OUR_ENDINGS: Final = re.compile(r"((\.(ack|refusal))?\.vls|\.vlz)$")
 Work = Callable[[Sequence[Path]], list[Result]]
 
 each_option = click.option("--each", is_flag=True, help="Each object by itself, however many there are; -o is a folder for the results.")
+each_line_option = click.option("--each", is_flag=True, help="A line for each object, also if there is only one.")
 jobs_option = click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N", help="Processes that share the work.")
 
 
@@ -72,12 +79,13 @@ def attempt(work: Callable[[], Result]) -> Result:
     try:
         return work()
     except ValizaError as error:
-        return _failed(error)
+        return failed(error)
     except OSError as error:
-        return _failed(Unavailable(f"{error.filename or 'input or output'!r}: {(error.strerror or str(error)).lower()}"))
+        return failed(Unavailable(f"{error.filename or 'input or output'!r}: {(error.strerror or str(error)).lower()}"))
 
 
-def _failed(error: ValizaError) -> Result:
+def failed(error: ValizaError) -> Result:
+    """The result of work that an error stopped."""
     return Result(exit_code=error.exit_code, error=error.message, hint=error.hint)
 
 
@@ -108,20 +116,32 @@ def report(
         if result.error:
             complain(result.error, result.hint)
         return result.exit_code
-    first, failed, done = 0, 0, 0
-    with counting(what, len(objects)) as advance, ExitStack() as stack:
+    first = wrong = done = 0
+    told = ""
+    with counting(what, len(objects)) as advance, _interruption_told(what, lambda: done, len(objects)), ExitStack() as stack:
         for path, result in zip(objects, _results(objects, work, group, jobs, start, stack), strict=True):
-            _report_one(path, result, json_=json_)
-            first = first or result.exit_code
-            failed += result.exit_code != 0
             done += 1
+            _report_one(path, result, json_=json_, told=told)
+            told = result.hint or told
+            first = first or result.exit_code
+            wrong += result.exit_code != 0
             advance(1)
-    if failed:
-        click.echo(f"valiza: {what}: {done - failed} of {done} well", err=True)
+    if wrong:
+        say(f"valiza: {wrong} of {done} {what} ended in an error")
     return first
 
 
 Start = tuple[Callable[..., None], tuple[Any, ...]]
+
+
+@contextmanager
+def _interruption_told(what: str, done: Callable[[], int], total: int) -> Iterator[None]:
+    """Say how far the work came, if it is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"valiza: {done()} of {total} {what} were reported; what was reported is done, and stays")
+        raise
 
 
 def _results(objects: Sequence[Path], work: Work, group: int, jobs: int, start: Start | None, stack: ExitStack) -> Iterator[Result]:
@@ -129,26 +149,56 @@ def _results(objects: Sequence[Path], work: Work, group: int, jobs: int, start: 
     groups = iter(lambda: list(islice(left, group)), [])
     if jobs == 1:
         for some in groups:
-            yield from work(some)
+            yield from _of_group(work, some)
         return
     from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start, (start,))
     stack.callback(pool.shutdown, cancel_futures=True)
-    for results in pool.map(work, groups):
-        yield from results
+    try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: a process that is just starting would die of it, and say so
+        try:
+            finished = pool.map(partial(_of_group, work), groups)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        for results in finished:
+            yield from results
+    except BrokenProcessPool as error:
+        message = "a process that shared the work was ended from outside"
+        raise Unavailable(message, "what was reported is done; for the rest try fewer --jobs") from error
+
+
+def _of_group(work: Work, some: Sequence[Path]) -> list[Result]:
+    """What came of a group. What stops all of it, a full disk for example, is the result of each: one result each, whatever happens."""
+    try:
+        return work(some)
+    except ValizaError as error:
+        return [failed(error)] * len(some)
 
 
 def _start(start: Start | None) -> None:
-    """In a new process. The one that started it is interrupted for all."""
+    """In a new process. The one that started it is interrupted for all, shows the progress for all, and is not survived."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_quiet()
+    Thread(target=_end_with_parent, daemon=True).start()
     if start is not None:
         call, arguments = start
         call(*arguments)
 
 
-def _report_one(path: Path, result: Result, *, json_: bool) -> None:
+def _end_with_parent() -> None:
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # it was killed; waiting for work from it would never end
+
+
+def _report_one(path: Path, result: Result, *, json_: bool, told: str) -> None:
+    """Print a result. A hint that was told last is not told again: what is wrong with many is often wrong with all in the same way."""
     clear_line()
     if json_:
         trouble = {"error": result.error, "hint": result.hint} if result.error else {}
@@ -157,7 +207,8 @@ def _report_one(path: Path, result: Result, *, json_: bool) -> None:
     if result.line:
         click.echo(f"{safe(path)}: {result.line}")
     if result.error:
-        complain(f"{path}: {result.error}", result.hint)
+        named = repr(str(path)) in result.error
+        complain(result.error if named else f"{path}: {result.error}", "" if result.hint == told else result.hint)
 
 
 def require_alone(many: bool, **given: object) -> None:
@@ -165,12 +216,26 @@ def require_alone(many: bool, **given: object) -> None:
 
     Args:
         many: whether there are several objects, or `--each`.
-        given: by the option's name, what was given for it.
+        given: by the option's name, what was given for it; None or nothing repeated: it was not given.
     """
-    wrong = [f"--{name}" for name, value in given.items() if value]
+    wrong = [f"--{name}" for name, value in given.items() if value is not None and value != ()]
     if many and wrong:
-        message = f"{', '.join(wrong)} is about one object, and there are several"
-        raise Usage(message)
+        message = f"{' and '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} about one object, and here each of several is by itself"
+        raise Usage(message, "give the one object that it is about, without --each")
+
+
+def require_files(many: bool, *objects: Path) -> None:
+    """Raise Usage if standard input is one of many: the result of an object is called by its name, and several processes would share it."""
+    if many and Path("-") in objects:
+        message = "standard input has no name, and here objects are told apart by their names"
+        raise Usage(message, "save it to a file first")
+
+
+def require_one_input(*objects: Path) -> None:
+    """Raise Usage if standard input is named twice: it is read once."""
+    if objects.count(Path("-")) > 1:
+        message = "standard input can be one object, not several"
+        raise Usage(message, "save the others to files")
 
 
 def target_folder(path: Path) -> Path:
@@ -201,21 +266,33 @@ def in_folder(folder: Path, source: Path, ending: str) -> Path:
 def find_envelopes(given: Sequence[Path]) -> dict[bytes, Path]:
     """Envelopes by the digest of their dispatch; of a folder, all `.vlz` in it. Nothing is verified yet.
 
+    What is no envelope in a folder is passed over, and told: it stops nothing else.
+
     Raises:
         Malformed, Unavailable: one that was named is no envelope, or cannot be read, or a folder has none.
     """
+    found = {}
+    for path in given:
+        if not path.is_dir():
+            found[_dispatch_of(path)] = path
+            continue
+        inside = sorted(path.glob("*.vlz"))
+        if not inside:
+            message = f"{str(path)!r} is a folder without any envelope (*.vlz)"
+            raise Unavailable(message)
+        for envelope in inside:
+            try:
+                found[_dispatch_of(envelope)] = envelope
+            except ValizaError as error:
+                warn(f"{envelope}: {error.message}; passed over")
+    return found
+
+
+def _dispatch_of(envelope: Path) -> bytes:
     from valiza.envelope.container import read_container
     from valiza.keys import labels
     from valiza.keys.digests import digest
     from valiza.office.reader import envelope_file
 
-    found = {}
-    for path in given:
-        inside = sorted(path.glob("*.vlz")) if path.is_dir() else [path]
-        if not inside:
-            message = f"{str(path)!r} is a folder without any envelope (*.vlz)"
-            raise Unavailable(message)
-        for envelope in inside:
-            with envelope_file(envelope) as source:
-                found[digest(labels.DIGEST_STATEMENT, read_container(source).dispatch_raw)] = envelope
-    return found
+    with envelope_file(envelope) as source:
+        return digest(labels.DIGEST_STATEMENT, read_container(source).dispatch_raw)

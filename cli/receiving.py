@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from valiza.cli.batch import Result, each_option, in_folder, jobs_option, one_by_one, report, require_alone, target_folder
+from valiza.cli.batch import (
+    Result,
+    each_line_option,
+    each_option,
+    in_folder,
+    jobs_option,
+    one_by_one,
+    report,
+    require_alone,
+    require_files,
+    require_one_input,
+    target_folder,
+)
 from valiza.cli.options import (
     FILE,
     as_json,
@@ -128,12 +140,14 @@ def _short(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
     ),
 )
 @click.argument("envelopes", nargs=-1, required=True, type=FILE, metavar="ENVELOPE…")
+@each_line_option
 @trust_options
 @jobs_option
 @home_option
 @as_json
 def verify(
     envelopes: tuple[Path, ...],
+    each: bool,
     roots: tuple[str, ...],
     rosters: tuple[Path, ...],
     agreements: tuple[Path, ...],
@@ -142,9 +156,12 @@ def verify(
     json_: bool,
 ) -> int:
     """Verify envelopes whole: who sealed them, under which agreement, for whom, and that nothing was altered on the way."""
-    many = len(envelopes) > 1
+    many = each or len(envelopes) > 1
+    shared = jobs > 1 and len(envelopes) > 1
+    require_one_input(*envelopes)
+    require_files(shared, *envelopes)
     reader = open_reader(home, roots, rosters, agreements)
-    if jobs > 1 and many:
+    if shared:
         start = (_start_verifying, (home, roots, rosters, agreements))
         return report(envelopes, _verify_in_process, many=True, json_=json_, what="envelopes", jobs=jobs, start=start)
     return report(envelopes, partial(one_by_one, partial(_verify, reader)), many=many, json_=json_, what="envelopes")
@@ -228,6 +245,7 @@ def open_(
     wanted = sandbox_wanted(sandbox)
     many = each or len(envelopes) > 1
     require_alone(many, rewrap=rewrap)
+    require_files(many, *envelopes)
     at_office = open_office(home, passphrase_source(passphrase_fd))
     if not many:
         require_output(output)
@@ -345,8 +363,15 @@ def _open(at_office: Office, envelope: Path, into: Path, *, officer: str | None,
         "measures": facts["measures"],
         "roster_as_of": facts["roster_as_of"],
     }
-    mark = facts["envelope_mark"]
-    return Result(facts=facts, people=people, line=f"opened as {opened.number}, {mark['text']}, in {safe(into)}")
+    return Result(facts=facts, people=people, line=f"opened as {opened.number} in {safe(into)}; put on {_marks_to_put_on(said['carriers'])}")
+
+
+def _marks_to_put_on(carriers: Sequence[dict[str, Any]]) -> str:
+    """What the officer has to know of each carrier (A6.1), in as few words as it takes."""
+    marks = [carrier["marks"]["destination_text"] for carrier in carriers]
+    if len(set(marks)) == 1:
+        return f"{'it' if len(marks) == 1 else 'each'}: {safe(marks[0])}"
+    return "; ".join(f"[{carrier['index']}] {safe(carrier['name'])}: {safe(mark)}" for carrier, mark in zip(carriers, marks, strict=True))
 
 
 @click.command(

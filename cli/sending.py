@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from valiza.cli.batch import Result, attempt, in_folder, report, require_alone, target_folder
+from valiza.cli.batch import Result, attempt, failed, in_folder, report, require_alone, target_folder
 from valiza.cli.options import FILE, Text, as_json, as_officer, command_epilog, home_option, now, open_office, passphrase_fd
 from valiza.cli.render import agreement_facts, credential_facts, emit, in_brief, mark_text, route_facts, utc
 from valiza.cli.terminal import ask, passphrase_source, progress, safe, say
@@ -222,26 +222,46 @@ class _Sealing:
 
     def each(self) -> int:
         """Each carrier in an envelope of its own."""
-        from valiza.office.sending import plan_sealing
-
         if any(carrier.path is None for carrier in self.order.carriers):
             message = "--each seals files, and the inventory has a physical carrier"
             raise Usage(message, "seal what travels beside an envelope in an envelope with it, without --each")
-        carriers = {carrier.path: carrier for carrier in self.order.carriers if carrier.path is not None}
-        plans = {path: plan_sealing(self.office, replace(self.order, carriers=[carrier]), at=now()) for path, carrier in carriers.items()}
-        _require_sources(self.order.carriers)
-        if not self.yes and not self.dry_run:
-            shown = [_plan_facts(plan) for plan in plans.values()]
-            _show_plan(_plan_facts(_most_secret(list(plans.values()))), [carrier for facts in shown for carrier in facts["carriers"]])
-            _ask(f"Seal these in {len(plans)} envelopes?")
-        folder = None if self.dry_run else target_folder(self.output)
+        planned = [self._plan(carrier) for carrier in self.order.carriers]
+        plans = [plan for plan in planned if not isinstance(plan, Result)]
+        if plans and not self.yes and not self.dry_run:
+            self._ask_all(planned, plans)
+        folder = None if self.dry_run or not plans else target_folder(self.output)
+        paths = [carrier.path for carrier in self.order.carriers if carrier.path is not None]
+        left = iter(planned)
 
-        def work(paths: Sequence[Path]) -> list[Result]:
-            if folder is None:
-                return [Result(facts={"sealed": False, **_plan_facts(plans[path])}, line="would be sealed") for path in paths]
-            return _seal_group(self.office, [(plans[path], in_folder(folder, path, ".vlz")) for path in paths])
+        def work(some: Sequence[Path]) -> list[Result]:
+            group = list(zip(some, left, strict=False))
+            done = iter(self._sealed(folder, [(plan, path) for path, plan in group if not isinstance(plan, Result)]))
+            return [plan if isinstance(plan, Result) else next(done) for _, plan in group]
 
-        return report(list(plans), work, many=True, json_=self.json_, what="envelopes", group=GROUP)
+        return report(paths, work, many=True, json_=self.json_, what="envelopes", group=GROUP)
+
+    def _plan(self, carrier: Carrier) -> SealPlan | Result:
+        """The plan for one carrier, or why it cannot be sealed, which stops no other."""
+        from valiza.office.sending import plan_sealing
+
+        try:
+            plan = plan_sealing(self.office, replace(self.order, carriers=[carrier]), at=now())
+            _require_sources([carrier])
+        except ValizaError as error:
+            return failed(error)
+        return plan
+
+    def _ask_all(self, planned: Sequence[SealPlan | Result], plans: Sequence[SealPlan]) -> None:
+        _show_plan(_plan_facts(_most_secret(plans)), [carrier for plan in plans for carrier in _plan_facts(plan)["carriers"]])
+        wrong = [carrier.name for carrier, plan in zip(self.order.carriers, planned, strict=True) if isinstance(plan, Result)]
+        if wrong:
+            say(f"not sealed   {safe(', '.join(wrong))}: this cannot be, as is told at the end")
+        _ask(f"Seal these in {len(plans)} envelopes?")
+
+    def _sealed(self, folder: Path | None, plans: Sequence[tuple[SealPlan, Path]]) -> list[Result]:
+        if folder is None:
+            return [Result(facts={"sealed": False, **_plan_facts(plan)}, line="would be sealed") for plan, _ in plans]
+        return _seal_group(self.office, [(plan, in_folder(folder, path, ".vlz")) for plan, path in plans])
 
 
 def _most_secret(plans: Sequence[SealPlan]) -> SealPlan:

@@ -25,7 +25,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-__all__ = ["ask", "clear_line", "complain", "counting", "passphrase_source", "progress", "quoted", "safe", "say", "terminal_present", "warn"]
+__all__ = [
+    "ask",
+    "clear_line",
+    "complain",
+    "counting",
+    "keep_quiet",
+    "passphrase_source",
+    "progress",
+    "quoted",
+    "safe",
+    "say",
+    "terminal_present",
+    "warn",
+]
 
 _LONGEST: Final = 1000
 _UNSAFE: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -133,6 +146,7 @@ _EVERY_S: Final = 0.2  # often enough to see it move; what is over sooner needs 
 _NOTICEABLE: Final = 64 << 20  # bytes; less is over before it is read
 _ERASE: Final = "\r\x1b[K"
 _lines_shown: list[bool] = []  # of each progress line at work, the outermost first, whether it stands on the terminal
+_quiet: list[bool] = []
 
 
 def clear_line() -> None:
@@ -140,6 +154,11 @@ def clear_line() -> None:
     if any(_lines_shown):
         _lines_shown[:] = [False] * len(_lines_shown)
         _write(_ERASE)
+
+
+def keep_quiet() -> None:
+    """Show no progress line from here on: another process shows one for all."""
+    _quiet.append(True)
 
 
 def progress(label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
@@ -163,7 +182,7 @@ def counting(label: str, total: int) -> AbstractContextManager[Callable[[int], N
 @contextmanager
 def _line(shown: Callable[[int, float], str], total: int) -> Iterator[Callable[[int], None]]:
     """A line that is written over and over, and erased at the end. A total of 0: none."""
-    if not total or sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    if not total or _quiet or sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield lambda _count: None
         return
     started = shown_at = time.monotonic()

@@ -208,6 +208,10 @@ class NewFile:
         with storage_errors(self.path):
             _link(self._temporary or Path(f"/proc/self/fd/{self.file.fileno()}"), self.path)
 
+    def has_name(self) -> bool:
+        """Whether `give_name` got as far as the name, also if it was interrupted before it could say so."""
+        return os.fstat(self.file.fileno()).st_nlink > (0 if self._temporary is None else 1)
+
     def close(self) -> None:
         """Close the file; without a name it is gone."""
         self.file.close()

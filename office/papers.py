@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tomllib
+from collections import Counter
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
@@ -137,7 +138,8 @@ def read_carriers(files: Sequence[Path], inventory: Path | None, *, mark: str | 
     Without files, those of the inventory are sealed, relative to its folder. Options hold for whatever the inventory leaves out.
 
     Raises:
-        Usage: a carrier has no mark, or the inventory names a file that is not sealed. Malformed: the inventory is not well written.
+        Usage: a carrier has no mark, or the inventory names a file that is not sealed, or two by one row.
+        Malformed: the inventory is not well written.
     """
     rows = [] if inventory is None else _rows(inventory)
     listed = [row for row in rows if not row["physical"]]
@@ -151,6 +153,10 @@ def read_carriers(files: Sequence[Path], inventory: Path | None, *, mark: str | 
             raise Usage(message)
         by_name[name] = row
     names = [path.name for path in files]
+    ambiguous = sorted(name for name, count in Counter(names).items() if count > 1 and name in by_name)
+    if ambiguous:  # or one row would speak for several files
+        message = f"the inventory names {ambiguous[0]!r}, and several files to seal are called so"
+        raise Usage(message, "seal files of the same name apart, each with its own inventory")
     strangers = sorted(set(by_name) - set(names))
     if strangers:
         message = f"the inventory names {', '.join(map(repr, strangers))}, which is not among the files to seal"

@@ -193,9 +193,14 @@ def seal_group(
     outcomes: dict[int, Sent | ValizaError] = {}
     files: dict[int, NewFile] = {}
     written: dict[int, Sent] = {}
+    wanted: set[Path] = set()
     with ExitStack() as stack:
         for index, (plan, out) in enumerate(orders):
             with _noted(outcomes, index):
+                if out in wanted:  # one of them would find the name taken when both are in the register
+                    message = f"{str(out)!r} is the name of another of these envelopes"
+                    raise Refused(message, "give the files different names, or seal them into different folders")
+                wanted.add(out)
                 office.signing_key(plan.officer, "seal")
                 files[index] = stack.enter_context(closing(NewFile(out, 0o644)))
         with office.journal.together():
@@ -246,6 +251,7 @@ def _enter_and_name(
                 with storage_errors(folder):
                     sync_folder(folder)
         finally:
+            nameless = {index: sent for index, sent in nameless.items() if not files[index].has_name()}
             for sent in nameless.values():
                 journal.withdraw(sent.sealed.dispatch.digest, reason="the envelope could not be written", at=at)
             journal.settle(sent.sealed.dispatch.digest for sent in written.values())

@@ -89,6 +89,7 @@ class Store:
     def __init__(self, path: Path, clock: Callable[[], int]) -> None:
         self._path = path
         self._clock = clock
+        self._inside = False
         with _database_errors(path):
             self._db = sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S)
             try:
@@ -135,17 +136,28 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything in the block happens, in order and alone, or nothing. Inside another transaction it is part of that one."""
-        if self._db.in_transaction:
+        if self._inside:
+            self._require_alive()
             yield
             return
         with _database_errors(self._path):
             self._db.execute("BEGIN IMMEDIATE")
+            self._inside = True
             try:
                 yield
+                self._require_alive()
+                self._db.execute("COMMIT")
             except BaseException:
                 self._roll_back()
                 raise
-            self._db.execute("COMMIT")
+            finally:
+                self._inside = False
+
+    def _require_alive(self) -> None:
+        """Nothing is entered alone that belongs to a transaction which a full disk, or one that fails, has ended already."""
+        if not self._db.in_transaction:
+            message = f"the register {str(self._path)!r} took back what belongs together: the disk is full, or fails"
+            raise Unavailable(message, "make room, and begin again")
 
     def _roll_back(self) -> None:
         if self._db.in_transaction:  # a full disk has ended it already
