@@ -210,13 +210,20 @@ class Store:
 
     def forget_files(self, dispatch_digests: Iterable[bytes]) -> None:
         """These have their names, or never will. Not waited for: if the note stays, it is only checked once more."""
-        with _database_errors(self._path):
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            try:
-                with self.transaction():
-                    self._db.executemany("DELETE FROM unnamed WHERE dispatch_digest = ?", [(name,) for name in dispatch_digests])
-            finally:
-                self._db.execute("PRAGMA synchronous = FULL")
+        with _database_errors(self._path), self._unsynced(), self.transaction():
+            self._db.executemany("DELETE FROM unnamed WHERE dispatch_digest = ?", [(name,) for name in dispatch_digests])
+
+    @contextmanager
+    def _unsynced(self) -> Iterator[None]:
+        """A transaction in the block is not waited for, unless it is part of one that is."""
+        if self._inside:
+            yield
+            return
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        try:
+            yield
+        finally:
+            self._db.execute("PRAGMA synchronous = FULL")
 
     def close(self) -> None:
         """Close the file."""

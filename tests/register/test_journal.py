@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,12 +15,13 @@ from valiza.envelope.dispatch import EnvelopeName
 from valiza.envelope.journal import Expectation, Journal, Opening
 from valiza.envelope.receipt import Verdict
 from valiza.keys import labels
-from valiza.keys.errors import Conflict, Malformed, Refused
+from valiza.keys.errors import Conflict, Malformed, Refused, Unavailable
 from valiza.keys.fields import Body
 from valiza.register.journal import RegisterJournal
+from valiza.register.store import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 HERE: Final = Body("KZ", "KZ-MFA")
 THERE: Final = Body("BY", "BY-MFA")
@@ -120,6 +122,105 @@ def test_no_number_is_given_when_the_clock_runs_back(journal: RegisterJournal) -
     journal.next_number("out", NEW_YEAR)
     with pytest.raises(Refused, match="clock"):
         journal.next_number("out", NEW_YEAR - 1)
+
+
+def test_numbers_go_on_after_a_thousand_in_each_direction_and_year(journal: RegisterJournal) -> None:
+    with journal.together():
+        for _ in range(1100):
+            journal.next_number("out", NEW_YEAR - 1)
+        for _ in range(12):
+            journal.next_number("in", NEW_YEAR - 1)
+    given = [journal.next_number(direction, at) for at in (NEW_YEAR - 1, NEW_YEAR) for direction in ("out", "in", "out")]
+    assert given == [
+        *("KZ-MFA/2026/out/1101", "KZ-MFA/2026/in/13", "KZ-MFA/2026/out/1102"),
+        *("KZ-MFA/2027/out/1", "KZ-MFA/2027/in/1", "KZ-MFA/2027/out/2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "number", ["KZ-MFA/2026/out/", "KZ-MFA/2026/out/x", "KZ-MFA/2026/out/-1", "KZ-MFA/2026/out/1e3", f"KZ-MFA/2026/out/{'9' * 16}"]
+)
+def test_after_a_damaged_number_none_is_given_out(journal: RegisterJournal, number: str) -> None:
+    entry = Entry(at=NOW, kind="numbered", direction="out", number=number, origin_party="KZ", origin_body="KZ-MFA")
+    with journal.together():
+        journal.next_number("out", NOW)
+        journal._store.append(entry)
+    with pytest.raises(Unavailable, match="entry 2 of the register is damaged"):
+        journal.next_number("out", NOW)
+    assert journal.next_number("in", NOW) == "KZ-MFA/2026/in/1"
+    assert journal._store.count("1") == 3
+
+
+# -- work that does not grow with the register ------------------------------------------------------------------------------
+
+
+def steps(journal: RegisterJournal, work: Callable[[], object]) -> int:
+    """How many instructions SQLite's machine takes for some work: the same each time."""
+    taken = 0
+
+    def count() -> int:
+        nonlocal taken
+        taken += 1
+        return 0
+
+    database = journal._store._db
+    database.set_progress_handler(count, 1)
+    try:
+        work()
+    finally:
+        database.set_progress_handler(None, 0)
+    return taken
+
+
+def life(journal: RegisterJournal, number: int) -> dict[str, int]:
+    """Steps of everything that happens to an envelope sent and to one received."""
+    name = EnvelopeName(origin=HERE, envelope_id=number.to_bytes(32, "big"), dispatch_digest=(1 << 200 | number).to_bytes(32, "big"))
+    other = replace(name, origin=THERE, envelope_id=(1 << 100 | number).to_bytes(32, "big"), dispatch_digest=(1 << 201 | number).to_bytes(32, "big"))
+    withdrawn = replace(name, envelope_id=(1 << 101 | number).to_bytes(32, "big"), dispatch_digest=(1 << 202 | number).to_bytes(32, "big"))
+    path = Path("it.vlz")
+
+    def record_sealed(name: EnvelopeName) -> None:
+        journal.record_sealed(expectation(), name, path=path, number=str(number), due_at=NOW, manifest_copy=None, at=NOW)
+
+    works: dict[str, Callable[[], object]] = {
+        "next_number out": lambda: journal.next_number("out", NOW),
+        "next_number in": lambda: journal.next_number("in", NOW),
+        "record_sealed": lambda: record_sealed(name),
+        "settle": lambda: journal.settle([name.dispatch_digest]),
+        "unnamed": journal.unnamed,
+        "record_sealed 2": lambda: record_sealed(withdrawn),
+        "withdraw": lambda: journal.withdraw(withdrawn.dispatch_digest, reason="annex", at=NOW),
+        "settle 2": lambda: journal.settle([withdrawn.dispatch_digest]),
+        "record_receipt": lambda: journal.record_receipt(b"receipt", "delivered", name, at=NOW),
+        "record_conflict": lambda: journal.record_conflict(b"another", name, what="another receipt", at=NOW),
+        "require_first": lambda: journal.require_first(other),
+        "record_opening": lambda: journal.record_opening(opening(), other, at=NOW),
+        "record_opening again": lambda: journal.record_opening(opening(), other, at=NOW),
+        "record_answer": lambda: journal.record_answer(answer(), other, at=NOW),
+        "stored_answer": lambda: journal.stored_answer(other.dispatch_digest),
+        "stored_receipt": lambda: journal.stored_receipt(name.dispatch_digest),
+        "expectation": lambda: journal.expectation(name.dispatch_digest),
+        "opening": lambda: journal.opening(other.dispatch_digest),
+        "story": lambda: journal.story(name.dispatch_digest),
+        "dispatches_of": lambda: journal.dispatches_of(name.envelope_id),
+        "record_other_dispatch": lambda: journal.record_other_dispatch(b"other", replace(name, dispatch_digest=bytes(32)), at=NOW),
+    }
+    return {said: steps(journal, work) for said, work in works.items()}
+
+
+@pytest.mark.slow
+def test_no_work_on_one_envelope_grows_with_the_register(tmp_path: Path) -> None:
+    with closing(RegisterJournal(tmp_path / "register.db", HERE, lambda: NOW)) as journal:
+        life(journal, 0)
+        small = life(journal, 1)
+        with journal.together():
+            for number in range(2, 1002):
+                life(journal, number)
+        entered = journal._store.count("1")
+        assert entered > 10_000
+        large = life(journal, 2000)
+    assert {said: count for said, count in large.items() if count > small[said] + 20} == {}
+    assert min(small.values()) > 0, "steps are counted"
 
 
 # -- the origin's side ----------------------------------------------------------------------------------------------------

@@ -95,6 +95,64 @@ def test_all_of_a_transaction_happens_or_nothing(store: Store) -> None:
     assert store.count("1") == 1
 
 
+def test_a_transaction_inside_another_is_part_of_it(store: Store, path: Path) -> None:
+    def fail_inside() -> None:
+        with store.transaction():
+            append(store, kind="sealed")
+            append(store, kind="sealed")
+
+    with closing(Store(path, clock)) as other:
+        with store.transaction():
+            append(store)
+            with store.transaction():
+                append(store)
+            assert other.count("1") == 0, "nothing is there before the outermost ends"
+        assert other.count("1") == 2
+        with pytest.raises(Refused):
+            fail_inside()
+        assert other.count("1") == 2
+        with store.transaction():  # one that is refused inside, and told, stops no other
+            append(store, kind="sealed")
+            with pytest.raises(Refused):
+                append(store, kind="sealed")
+            append(store, kind="receipt")
+        assert [entry.kind for entry in other.find("1")] == ["opened", "opened", "sealed", "receipt"]
+
+
+def test_only_the_last_entry_can_be_asked_for(store: Store) -> None:
+    for number in range(3):
+        append(store, note=str(number))
+        append(store, kind="conflict", note=str(number))
+    assert [entry.note for entry in store.find("kind = 'opened'", last=True)] == ["2"]
+    assert [entry.note for entry in store.find("kind = ? AND note < ?", ["opened", "2"], last=True)] == ["1"]
+    assert store.find("kind = 'sealed'", last=True) == []
+
+
+def test_files_without_a_name_are_noted_and_forgotten(path: Path) -> None:
+    with closing(Store(path, clock)) as store:
+        with store.transaction():
+            for number in range(3):
+                store.expect_file(bytes([number]) * 32, f"/выход/{number}.vlz".encode())
+        with pytest.raises(Refused), store.transaction():
+            store.expect_file(bytes(32), b"/another")
+        store.forget_files([bytes([1]) * 32, b"never noted"])
+        store.forget_files([])
+        assert store._db.execute("PRAGMA synchronous").fetchone()[0] == 2, "entries are synced as before"
+    with closing(Store(path, clock)) as store:
+        assert store.expected_files() == [(bytes(32), "/выход/0.vlz".encode()), (bytes([2]) * 32, "/выход/2.vlz".encode())]
+
+
+def test_a_note_of_a_failed_transaction_is_gone_with_it(store: Store) -> None:
+    def fail() -> None:
+        with store.transaction():
+            store.expect_file(bytes(32), b"/it")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert store.expected_files() == []
+
+
 def test_time_never_runs_back(store: Store) -> None:
     append(store)
     append(store)
@@ -335,6 +393,32 @@ def test_on_a_full_disk_nothing_is_lost_and_nothing_is_half_there(small_disk: Pa
         subprocess.run([str(MOUNT), "-o", "remount,size=2m", str(small_disk)], check=True)
         append(store)
         assert [entry.seq for entry in store.find("1")] == list(range(1, len(entered) + 2))
+
+
+def test_what_belongs_together_is_not_entered_in_part_when_the_disk_was_full(small_disk: Path) -> None:
+    """SQLite ends the whole transaction then, and what came after would stand alone."""
+    path = small_disk / "register.db"
+    with closing(Store(path, clock)) as store:
+        append(store)
+        store._db.execute("PRAGMA cache_size = 10")  # pages: the rest of a transaction goes to the disk before it ends
+
+        def enter_together() -> None:
+            with store.transaction():
+                append(store, kind="sealed")
+                with pytest.raises(Unavailable, match="full"):
+                    fill(store)
+                subprocess.run([str(MOUNT), "-o", "remount,size=4m", str(small_disk)], check=True)
+                assert not store._db.in_transaction
+                for _ in range(2):
+                    with pytest.raises(Unavailable, match="took back"):
+                        append(store, kind="receipt")
+
+        with pytest.raises(Unavailable, match="took back"):
+            enter_together()
+        assert [entry.kind for entry in store.find("1")] == ["opened"]
+        append(store, kind="receipt")
+        with closing(Store(path, clock)) as other:
+            assert [entry.kind for entry in other.find("1")] == ["opened", "receipt"]
 
 
 def test_on_a_disk_that_is_only_read_a_register_is_unavailable(small_disk: Path) -> None:
