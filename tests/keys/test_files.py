@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import os
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from valiza.keys import files
 from valiza.keys.errors import Refused, Unavailable
-from valiza.keys.files import PREFIX, new_file, new_folder, open_new_file, read_file, require_new, storage_errors, sweep, sync_folder
+from valiza.keys.files import (
+    PREFIX,
+    NewFile,
+    new_file,
+    new_folder,
+    open_new_file,
+    read_file,
+    require_new,
+    require_space,
+    storage_errors,
+    sweep,
+    sync_content,
+    sync_files,
+    sync_folder,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 REAL_OPEN: Final = os.open
+REAL_FSYNC: Final = os.fsync
+REAL_CDLL: Final = ctypes.CDLL
 MOUNT: Final = shutil.which("mount")
 
 
@@ -159,6 +178,166 @@ def test_where_nothing_can_be_made_it_is_unavailable(tmp_path: Path, how: str, p
     with pytest.raises(Unavailable), new_folder(tmp_path / path):
         pass
     assert left_in(tmp_path) == ["file"]
+
+
+def test_a_file_gets_its_name_when_it_is_told_to(tmp_path: Path, how: str) -> None:
+    with closing(NewFile(tmp_path / "it", 0o644)) as new:
+        new.file.write(b"bytes")
+        new.sync()
+        assert "it" not in left_in(tmp_path)
+        assert not new.has_name()
+        new.give_name()
+        assert new.has_name()
+    assert left_in(tmp_path) == ["it"]
+    assert (tmp_path / "it").read_bytes() == b"bytes"
+
+
+def test_a_file_closed_without_a_name_is_gone(tmp_path: Path, how: str) -> None:
+    with closing(NewFile(tmp_path / "it")) as new:
+        new.file.write(b"bytes")
+    assert left_in(tmp_path) == []
+
+
+@EXISTING
+def test_a_name_taken_meanwhile_is_refused_and_the_file_has_none(tmp_path: Path, how: str, existing: Callable[[Path], None]) -> None:
+    with closing(NewFile(tmp_path / "it")) as new:
+        new.file.write(b"other")
+        existing(tmp_path / "it")
+        with pytest.raises(Refused):
+            new.give_name()
+        assert not new.has_name()
+    assert left_in(tmp_path) == ["it"]
+
+
+# -- syncing --------------------------------------------------------------------------------------------------------------
+
+MANY: Final = 40  # more than from which on the file system is synced whole
+
+
+class Disk:
+    """Counts what is synced, and fails if it is told to; otherwise it does what the system does."""
+
+    def __init__(self) -> None:
+        self.fsyncs = self.syncfs_calls = 0
+        self.fails = self.has_no_syncfs = False
+
+    def fsync(self, descriptor: int) -> None:
+        self.fsyncs += 1
+        if self.fails:
+            raise OSError(errno.EIO, "Input/output error")
+        REAL_FSYNC(descriptor)
+
+    def libc(self, name: None, *, use_errno: bool) -> Any:
+        real = REAL_CDLL(name, use_errno=use_errno)
+        return SimpleNamespace() if self.has_no_syncfs else SimpleNamespace(syncfs=partial(self.syncfs, real.syncfs))
+
+    def syncfs(self, real: Callable[[int], int], descriptor: int) -> int:
+        self.syncfs_calls += 1
+        if self.fails:
+            ctypes.set_errno(errno.EIO)
+            return -1
+        return real(descriptor)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    found = Disk()
+    monkeypatch.setattr(os, "fsync", found.fsync)
+    monkeypatch.setattr(ctypes, "CDLL", found.libc)
+    return found
+
+
+@contextmanager
+def unnamed_files(folder: Path, count: int) -> Iterator[list[NewFile]]:
+    with ExitStack() as stack:
+        made = [stack.enter_context(closing(NewFile(folder / str(number)))) for number in range(count)]
+        for new in made:
+            new.file.write(b"bytes")
+        yield made
+
+
+def sync_new(folder: Path, count: int) -> None:
+    """`sync_files` of some new files."""
+    with unnamed_files(folder, count) as made:
+        sync_files(made)
+
+
+def sync_written(folder: Path, count: int) -> None:
+    """`sync_content` of a folder with some files."""
+    for number in range(count):
+        (folder / str(number)).write_bytes(b"bytes")
+    sync_content(folder)
+
+
+SYNCING: Final = pytest.mark.parametrize("sync", [sync_new, sync_written])
+
+
+@SYNCING
+def test_few_files_are_synced_one_by_one_and_many_at_once(tmp_path: Path, disk: Disk, sync: Callable[[Path, int], None]) -> None:
+    for count, fsyncs, calls in ((0, 0, 0), (1, 1, 0), (31, 31, 0), (MANY, 0, 1)):
+        folder = tmp_path / f"{count}"
+        folder.mkdir()
+        disk.fsyncs = disk.syncfs_calls = 0
+        sync(folder, count)
+        assert (disk.fsyncs, disk.syncfs_calls) == (fsyncs, calls)
+
+
+@SYNCING
+@pytest.mark.parametrize("why", ["no syncfs", "Linux before 5.8", "no Linux", "a strange release"])
+def test_where_one_sync_for_all_is_not_to_be_had_each_is_synced(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch, sync: Callable[[Path, int], None], why: str
+) -> None:
+    disk.has_no_syncfs = why == "no syncfs"
+    system, release = {"Linux before 5.8": ("Linux", "5.7.19"), "no Linux": ("FreeBSD", "15.0"), "a strange release": ("Linux", "next")}.get(
+        why, ("Linux", "6.1.0")
+    )
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(sysname=system, release=release))
+    sync(tmp_path, MANY)
+    assert (disk.fsyncs, disk.syncfs_calls) == (MANY, 0)
+
+
+@SYNCING
+@pytest.mark.parametrize("count", [1, MANY])
+def test_a_disk_that_fails_is_told(tmp_path: Path, disk: Disk, sync: Callable[[Path, int], None], count: int) -> None:
+    disk.fails = True
+    with pytest.raises(Unavailable, match="input/output error") as failed:
+        sync(tmp_path, count)
+    assert failed.value.exit_code == 7
+    assert (disk.fsyncs, disk.syncfs_calls) == ((1, 0) if count == 1 else (0, 1))
+
+
+def test_files_on_two_disks_are_each_synced_on_their_own(tmp_path: Path, small_disk: Path, disk: Disk) -> None:
+    with unnamed_files(tmp_path, MANY) as here, unnamed_files(small_disk, 3) as there:
+        sync_files([*here, *there])
+    assert (disk.fsyncs, disk.syncfs_calls) == (3, 1)
+
+
+def test_content_is_not_followed_out_of_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "link").symlink_to("/etc/hostname")
+    with pytest.raises(Unavailable):
+        sync_content(tmp_path / "folder")
+
+
+# -- space ----------------------------------------------------------------------------------------------------------------
+
+
+def test_what_fits_is_found_out_beforehand(small_disk: Path) -> None:
+    require_space(small_disk, 64 << 10, "opening")
+    with pytest.raises(Unavailable) as refused:
+        require_space(small_disk, (64 << 10) + 1, "opening")
+    assert refused.value.message == f"opening needs 65537 bytes in {str(small_disk)!r}, and 65536 are free there"
+    assert refused.value.exit_code == 7
+    new_file(small_disk / "it", bytes(40_000))
+    require_space(small_disk, 24_576, "opening")
+    with pytest.raises(Unavailable, match="and 24576 are free there"):
+        require_space(small_disk, 24_577, "opening")
+    require_space(small_disk, 0, "opening")
+
+
+def test_where_space_cannot_be_asked_for_it_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="no such file"):
+        require_space(tmp_path / "missing", 1, "opening")
 
 
 # -- new folders ----------------------------------------------------------------------------------------------------------
