@@ -1,5 +1,5 @@
 """`python -m valiza.cli`, the same as `valiza`."""
 
-from valiza.cli.main import main
+from valiza.cli.start import main
 
 main()

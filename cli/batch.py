@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from valiza.cli.options import clear_up
 from valiza.cli.render import emit, in_brief
 from valiza.cli.terminal import clear_line, complain, counting, keep_quiet, safe, say, warn
 from valiza.keys.errors import Unavailable, Usage, ValizaError
+from valiza.keys.interruption import begin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -149,6 +151,7 @@ def _results(objects: Sequence[Path], work: Work, group: int, jobs: int, start: 
     groups = iter(lambda: list(islice(left, group)), [])
     if jobs == 1:
         for some in groups:
+            begin()
             yield from _of_group(work, some)
         return
     from concurrent.futures import ProcessPoolExecutor
@@ -244,7 +247,7 @@ def target_folder(path: Path) -> Path:
     Raises:
         Usage: it is a file, or standard output. Unavailable: it cannot be made.
     """
-    from valiza.keys.files import storage_errors
+    from valiza.keys.files import storage_errors, sync_folder
 
     if str(path) == "-":
         message = "the results of many objects go to a folder, not to standard output"
@@ -255,6 +258,8 @@ def target_folder(path: Path) -> Path:
                 message = f"{str(path)!r} is no folder"
                 raise Usage(message, "with --each or several objects, -o names a folder for the results")
             path.mkdir(mode=0o700)
+            sync_folder(path.parent)
+    clear_up(path)
     return path
 
 

@@ -12,6 +12,7 @@ import click
 
 from valiza.cli.terminal import complain
 from valiza.keys.errors import ValizaError
+from valiza.keys.interruption import request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,7 @@ FAULT: Final = 1
 USAGE: Final = 2
 UNAVAILABLE: Final = 7
 INTERRUPTED: Final = 130
+REQUESTS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # to end
 
 
 # Commands in the order of the work, each with the module and name where it is, and its line in the help: so the help loads none of them.
@@ -131,16 +133,18 @@ def _path(error: click.ClickException) -> str:
     return f"{context.command_path.partition(' ')[2]} ".lstrip() if context is not None else ""
 
 
-def _interrupt(_signal: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def main() -> NoReturn:
-    """The console script. A request to end is an interruption: what is half done is removed on the way out."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
-            signal.signal(number, _interrupt)
-    code = run(sys.argv[1:])
+    """Run the command that was typed, and exit. A request to end is an interruption: what is half done is removed on the way out."""
+    try:
+        for number in REQUESTS:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
+                signal.signal(number, request)
+        code = run(sys.argv[1:])
+        for number in REQUESTS:  # too late
+            signal.signal(number, signal.SIG_IGN)
+    except KeyboardInterrupt:  # outside a command; within one click turns it into Abort
+        complain("interrupted")
+        code = INTERRUPTED
     if not _flushed():
         code = code or UNAVAILABLE
     sys.exit(code)

@@ -134,13 +134,12 @@ def init(
     The root is a single key in this release. Compare its fingerprint with the other side by a way that you both trust.
     """
     from valiza.keys import fields
-    from valiza.keys.files import require_new
     from valiza.office.founding import Founding, found_office
 
     if root_office is None and not degrees:
         message = "the party's degrees are missing"
         raise Usage(message, "give --degrees CODE,…, the most secret first")
-    require_new(home)
+    require_output(home)
     source = passphrase_source(passphrase_fd)
     passphrase = _new_passphrase(unprotected, passphrase_fd, source)
     root = open_office(root_office, source) if root_office is not None else None

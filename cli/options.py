@@ -26,6 +26,7 @@ __all__ = [
     "Text",
     "as_json",
     "as_officer",
+    "clear_up",
     "command_epilog",
     "home_option",
     "now",
@@ -194,11 +195,23 @@ def open_reader(
 
 
 def require_output(path: Path) -> None:
-    """Raise Refused if the output exists, before any work is begun; `-` is standard output."""
+    """Raise Refused if the output exists, before any work is begun; `-` is standard output. What killed commands left beside it is removed first."""
     from valiza.keys.files import require_new
 
     if str(path) != "-":
+        clear_up(path.parent)
         require_new(path)
+
+
+def clear_up(folder: Path) -> None:
+    """Remove what killed commands left in a folder that something is to be written to, and tell it."""
+    from valiza.cli.terminal import safe, say
+    from valiza.keys.files import storage_errors, sweep
+
+    with storage_errors(folder):
+        removed = sweep(folder)
+    for left in removed:
+        say(f"valiza: removed what an interrupted command left: {safe(left)}")
 
 
 def parse_time(value: str) -> int:

@@ -237,8 +237,6 @@ def open_(
 
     The opening is entered in the register with an incoming number. Then: valiza acknowledge, or valiza refuse.
     """
-    from valiza.keys.files import sweep
-
     if str(output) == "-":
         message = "carriers are written to a folder"
         raise Usage(message, "give -o DIR")
@@ -250,8 +248,6 @@ def open_(
     if not many:
         require_output(output)
     folder = target_folder(output) if many else output.parent
-    for left in sweep(folder):
-        say(f"valiza: removed what an interrupted command left: {safe(left)}")
 
     box = _Sandbox(wanted, at_office, [*envelopes, *([rewrap] if rewrap else [])], folder, whole=many)
 

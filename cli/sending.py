@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from valiza.cli.batch import Result, attempt, failed, in_folder, report, require_alone, target_folder
-from valiza.cli.options import FILE, Text, as_json, as_officer, command_epilog, home_option, now, open_office, passphrase_fd
+from valiza.cli.options import FILE, Text, as_json, as_officer, command_epilog, home_option, now, open_office, passphrase_fd, require_output
 from valiza.cli.render import agreement_facts, credential_facts, emit, in_brief, mark_text, route_facts, utc
 from valiza.cli.terminal import ask, passphrase_source, progress, safe, say
 from valiza.keys.errors import Refused, Usage, ValizaError
@@ -195,7 +195,6 @@ class _Sealing:
 
     def one(self) -> int:
         """All carriers in one envelope."""
-        from valiza.keys.files import require_new
         from valiza.office.sending import plan_sealing, seal
 
         plan = plan_sealing(self.office, self.order, at=now())
@@ -207,7 +206,7 @@ class _Sealing:
         if str(self.output) == "-":
             message = "an envelope is written to a file: what stands under its name has to be whole"
             raise Usage(message, "give -o PATH")
-        require_new(self.output)
+        require_output(self.output)
         if not self.yes:
             _show_plan(facts, facts["carriers"])
             _ask("Seal this?")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from valiza.keys.errors import Malformed, Refused, Unavailable
+from valiza.keys.interruption import begin, held, naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,6 +38,8 @@ __all__ = [
 PREFIX: Final = ".valiza-"  # of whatever is not finished yet, before 16 random digits
 _UNFINISHED: Final = re.compile(r"\.valiza-[0-9a-f]{16}")
 _MANY: Final = 32  # files from which on syncing the whole file system is quicker than each of them
+_AT_FDCWD, _RENAME_NOREPLACE = -100, 1
+_NO_LINKS: Final = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _NO_UNNAMED: Final = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL}
 
 
@@ -184,10 +187,26 @@ class NewFile:
     """
 
     def __init__(self, path: Path, mode: int = 0o600) -> None:
+        begin()
         require_new(path)
         self.path = path
-        with storage_errors(path):
-            self.file, self._temporary = _unnamed(path.parent, mode)
+        self._temporary: Path | None = None
+        try:
+            with storage_errors(path), held():
+                self.file, self._temporary = _unnamed(path.parent, mode)
+        except KeyboardInterrupt:
+            if self._temporary is not None:
+                self._temporary.unlink(missing_ok=True)
+            raise
+
+    def write(self, data: bytes) -> None:
+        """Write a small file's content, all of it.
+
+        Raises:
+            Unavailable: the disk.
+        """
+        with storage_errors(self.path):
+            _write_all(self.file, data)
 
     def sync(self) -> None:
         """Make what was written durable.
@@ -206,7 +225,23 @@ class NewFile:
             Refused: something of that name exists meanwhile. Unavailable: the disk.
         """
         with storage_errors(self.path):
-            _link(self._temporary or Path(f"/proc/self/fd/{self.file.fileno()}"), self.path)
+            try:
+                _link(self._temporary or Path(f"/proc/self/fd/{self.file.fileno()}"), self.path)
+            except OSError as error:
+                if self._temporary is None or error.errno not in _NO_LINKS:
+                    raise
+                _rename_to_new(self._temporary, self.path)
+
+    def finish(self) -> None:
+        """All that is left to do for a single file, durably: `sync`, and `give_name`.
+
+        Raises:
+            Refused: something of that name exists meanwhile. Unavailable: the disk.
+        """
+        self.sync()
+        with naming(), storage_errors(self.path):
+            self.give_name()
+            sync_folder(self.path.parent)
 
     def has_name(self) -> bool:
         """Whether `give_name` got as far as the name, also if it was interrupted before it could say so."""
@@ -229,10 +264,7 @@ def open_new_file(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
     """
     with contextlib.closing(NewFile(path, mode)) as new:
         yield new.file
-        new.sync()
-        new.give_name()
-        with storage_errors(path):
-            sync_folder(path.parent)
+        new.finish()
 
 
 def _unnamed(folder: Path, mode: int) -> tuple[BinaryIO, Path | None]:
@@ -266,16 +298,38 @@ def _link(source: Path, path: Path) -> None:
     try:
         # Only with a folder's descriptor does Python call linkat with AT_SYMLINK_FOLLOW, which an unnamed file needs.
         os.link(source, path.name, dst_dir_fd=folder, follow_symlinks=True)
+    except OSError as error:  # it would name the source
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         os.close(folder)
+
+
+def _rename_to_new(source: Path, path: Path) -> None:
+    """Give the file a name that did not exist instead of the one it has: for file systems where no file has two, as on most USB sticks."""
+    import ctypes  # noqa: PLC0415 - for these file systems only
+
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if renameat2 is not None:
+        if renameat2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(path), _RENAME_NOREPLACE) == 0:
+            return
+        number = ctypes.get_errno()
+        if number not in {errno.EINVAL, errno.ENOSYS}:  # the file system does not know the flag
+            raise OSError(number, os.strerror(number), str(path))
+    if os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, "exists", str(path))
+    source.rename(path)
 
 
 def new_file(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Write a small file whole; see `open_new_file`."""
     with open_new_file(path, mode) as file, storage_errors(path):
-        view = memoryview(data)
-        while view:
-            view = view[file.write(view) :]
+        _write_all(file, data)
+
+
+def _write_all(file: BinaryIO, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
 
 
 @contextmanager
@@ -288,20 +342,24 @@ def new_folder(path: Path) -> Iterator[Path]:
         Refused: something of that name exists.
         Unavailable: the disk.
     """
+    begin()
     require_new(path)
-    with storage_errors(path):
-        work, lock = _private_folder(path.parent)
+    work, lock = None, -1
     try:
+        with storage_errors(path), held():
+            work, lock = _private_folder(path.parent)
         yield work
-        with storage_errors(path):
-            os.fsync(lock)
+        with naming(), storage_errors(path):
+            for folder, _, _ in os.walk(work):
+                sync_folder(Path(folder))
             if os.path.lexists(path):  # a folder renamed on to an empty one would replace it
                 raise FileExistsError(errno.EEXIST, "exists", str(path))
             work.rename(path)
             sync_folder(path.parent)
     finally:
-        os.close(lock)
-        if os.path.lexists(work):
+        if lock >= 0:
+            os.close(lock)
+        if work is not None and os.path.lexists(work):
             shutil.rmtree(work, ignore_errors=True)
 
 
@@ -323,9 +381,11 @@ def sweep(folder: Path) -> list[Path]:
     """Remove what killed processes left unfinished in `folder`; returns what was removed."""
     removed = []
     for left in sorted(folder.glob(f"{PREFIX}*")):
-        if not _UNFINISHED.fullmatch(left.name) or left.lstat().st_uid != os.geteuid():
+        if not _UNFINISHED.fullmatch(left.name):
             continue  # not of our making
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # it may have got its name meanwhile
+            if left.lstat().st_uid != os.geteuid():
+                continue
             descriptor = os.open(left, os.O_RDONLY | os.O_NOFOLLOW)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["Argon2Cost", "PrivateKey", "load_key", "save_key"]
+__all__ = ["Argon2Cost", "PrivateKey", "load_key", "read_public_key", "save_key"]
 
 PrivateKey = SigningKey | Identity
 
@@ -63,6 +63,23 @@ def save_key(path: Path, key: PrivateKey, *, passphrase: str | None, random: Cal
     new_file(path, pack([labels.KEY_FILE, header, secret]), 0o600)
 
 
+def read_public_key(path: Path) -> bytes:
+    """The public key that a key file states. It is believed only where nothing depends on it.
+
+    Raises:
+        Malformed: not a key file. Unavailable: it cannot be read.
+    """
+    header, _ = _read(path)
+    return blob(array(unpack(header, max_bytes=_MAX_FILE, what="header of a key file"), "header of a key file", length=4)[2], "public key")
+
+
+def _read(path: Path) -> tuple[bytes, bytes]:
+    """Header and secret of a key file."""
+    items = array(unpack(read_file(path, _MAX_FILE), max_bytes=_MAX_FILE, what="key file"), "key file", length=3)
+    one_of(items[0], "key file", [labels.KEY_FILE])
+    return blob(items[1], "header of a key file"), blob(items[2], "secret of a key file", most=256)
+
+
 def load_key(path: Path, passphrase: Callable[[], str]) -> PrivateKey:
     """Read a key file, asking for the passphrase only if it has one.
 
@@ -71,13 +88,10 @@ def load_key(path: Path, passphrase: Callable[[], str]) -> PrivateKey:
         Malformed: not a key file, bounds of the derivation exceeded, or its public key is not that of its secret.
         Unavailable: it cannot be read.
     """
-    items = array(unpack(read_file(path, _MAX_FILE), max_bytes=_MAX_FILE, what="key file"), "key file", length=3)
-    one_of(items[0], "key file", [labels.KEY_FILE])
-    header_bytes = blob(items[1], "header of a key file")
+    header_bytes, secret = _read(path)
     header = array(unpack(header_bytes, max_bytes=_MAX_FILE, what="header of a key file"), "header of a key file", length=4)
     one_of(header[0], "header of a key file", [labels.KEY_FILE])
     kind = one_of(header[1], "kind of key", _SEED_BYTES)
-    secret = blob(items[2], "secret of a key file", most=256)
     if header[3] is not None:
         secret = _unsealed(secret, header_bytes, header[3], passphrase)
     blob(secret, "secret of a key file", size=_SEED_BYTES[kind])

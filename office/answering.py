@@ -11,6 +11,7 @@ from valiza.envelope.receipt import AuthenticReceipt, Verdict, VerifiedReceipt, 
 from valiza.envelope.verifying import AuthenticDispatch, VerifiedEnvelope, authenticate, verify_envelope
 from valiza.keys import labels
 from valiza.keys.errors import Conflict, Refused, Usage, ValizaError
+from valiza.keys.interruption import naming
 from valiza.keys.statement import read_statement
 from valiza.office.reader import Reader, envelope_file, office_reader, read_object, write_object
 from valiza.office.receiving import check
@@ -222,7 +223,7 @@ def judge_receipts(
                 outcomes[index] = found
             else:
                 read[index] = found
-    with reader.journal.together() if reader.journal is not None and read else nullcontext():
+    with naming(), reader.journal.together() if reader.journal is not None and read else nullcontext():
         for index, (authentic, envelope) in read.items():
             try:
                 outcomes[index] = _judge(reader, authentic, envelope, at)

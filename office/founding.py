@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from valiza.keys.credential import PURPOSES, Credential, CredentialDraft, issue_credential
 from valiza.keys.errors import NotAuthentic, Refused, Usage
-from valiza.keys.files import new_file, new_folder
-from valiza.keys.keyfile import save_key
+from valiza.keys.files import NewFile, new_file, new_folder, storage_errors, sync_folder
+from valiza.keys.keyfile import read_public_key, save_key
 from valiza.keys.recipient import Identity
 from valiza.keys.root import Root, make_root
 from valiza.keys.roster import Roster, make_roster, read_roster
@@ -68,51 +70,67 @@ def found_office(home: Path, founding: Founding, *, at: int, random: Callable[[i
     if len({officer.name for officer in founding.officers}) != len(founding.officers):
         message = "an officer is named twice"
         raise Usage(message, "give all purposes of an officer in one --officer NAME:PURPOSE,PURPOSE")
-    with new_folder(home) as work:
-        for folder in ("roots", "rosters", "agreements", "keys", "credentials"):
-            (work / folder).mkdir(mode=0o700)
-        (work / "office.toml").write_text(_config(founding), encoding="utf-8")
-        desk = _Desk(work, founding.passphrase, random)
-        root, root_key, roster_credential, roster_key, known, version = _root(founding, desk, root_office, at)
-        until = at + founding.validity
-        body_key = desk.signing(BODY_OFFICER, "certify")
-        certify = desk.issue(
-            BODY_OFFICER,
-            CredentialDraft(
-                subject=random(16),
-                body=founding.body,
-                names=founding.names,
-                purpose="certify",
-                public_key=body_key.public,
-                clearance=root.degrees[0],
-                certifies_bodies=root_office is None,
-                valid_from=at,
-                valid_until=min(until, root.valid_until),
-            ),
-            root,
-            root_key,
-        )
-        issued = [certify]
-        for officer in founding.officers:
-            issued += _certify(desk, officer, issuer=certify, key=body_key, at=at, until=until, subject=random(16))
-        desk.write()
-        for officer in founding.officers:  # one without keys: a clerk who looks things up
-            (work / "credentials" / officer.name).mkdir(mode=0o700, exist_ok=True)
-        roster = make_roster(
-            version=version,
-            issued_at=at,
-            expires_at=at + founding.roster_validity,
-            root=root,
-            credentials=[*known, *issued],
-            signer=roster_credential,
-            key=roster_key,
-        )
-        new_file(work / "roots" / root.party, root.fingerprint.encode("ascii") + b"\n")
-        new_file(work / "rosters" / roster_name(roster), roster.raw)
-    if root_office is not None:
-        new_file(root_office.home / "rosters" / roster_name(roster), roster.raw)
-        root_office.reread()
+    with ExitStack() as stack:
+        published = None
+        with new_folder(home) as work:
+            roster = _fill(work, founding, at=at, random=random, root_office=root_office)
+            if root_office is not None:  # written before the office has its name, so that hardly anything can go wrong after
+                published = stack.enter_context(closing(NewFile(root_office.home / "rosters" / roster_name(roster))))
+                published.write(roster.raw)
+                published.sync()
+        if root_office is not None and published is not None:
+            try:
+                published.finish()
+            except BaseException:
+                shutil.rmtree(home)
+                raise
+            root_office.reread()
     return Office(home, lambda: founding.passphrase or "")
+
+
+def _fill(work: Path, founding: Founding, *, at: int, random: Callable[[int], bytes], root_office: Office | None) -> Roster:
+    """Write all that a new office holds into a folder; returns the roster that names it."""
+    for folder in ("roots", "rosters", "agreements", "keys", "credentials"):
+        (work / folder).mkdir(mode=0o700)
+    new_file(work / "office.toml", _config(founding).encode("utf-8"), 0o644)
+    desk = _Desk(work, founding.passphrase, random)
+    root, root_key, roster_credential, roster_key, known, version = _root(founding, desk, root_office, at)
+    until = at + founding.validity
+    body_key = desk.signing(BODY_OFFICER, "certify")
+    certify = desk.issue(
+        BODY_OFFICER,
+        CredentialDraft(
+            subject=random(16),
+            body=founding.body,
+            names=founding.names,
+            purpose="certify",
+            public_key=body_key.public,
+            clearance=root.degrees[0],
+            certifies_bodies=root_office is None,
+            valid_from=at,
+            valid_until=min(until, root.valid_until),
+        ),
+        root,
+        root_key,
+    )
+    issued = [certify]
+    for officer in founding.officers:
+        issued += _certify(desk, officer, issuer=certify, key=body_key, at=at, until=until, subject=random(16))
+    desk.write()
+    for officer in founding.officers:  # one without keys: a clerk who looks things up
+        (work / "credentials" / officer.name).mkdir(mode=0o700, exist_ok=True)
+    roster = make_roster(
+        version=version,
+        issued_at=at,
+        expires_at=at + founding.roster_validity,
+        root=root,
+        credentials=[*known, *issued],
+        signer=roster_credential,
+        key=roster_key,
+    )
+    new_file(work / "roots" / root.party, root.fingerprint.encode("ascii") + b"\n")
+    new_file(work / "rosters" / roster_name(roster), roster.raw)
+    return roster
 
 
 def require_officer(officer: NewOfficer) -> None:
@@ -166,20 +184,29 @@ class _Desk:
         return credential
 
     def write(self) -> None:
-        written: list[Path] = []
+        made: list[Path] = []
         try:
             for path, key in self._keys:
-                path.parent.mkdir(mode=0o700, exist_ok=True)
+                self._make_folder(path.parent, made)
                 save_key(path, key, passphrase=self._passphrase, random=self.random)
-                written.append(path)
+                made.append(path)
             for path, credential in self._credentials:
-                path.parent.mkdir(mode=0o700, exist_ok=True)
+                self._make_folder(path.parent, made)
                 new_file(path, credential.raw)
-                written.append(path)
+                made.append(path)
         except BaseException:
-            for path in written:
-                path.unlink(missing_ok=True)
+            for path in reversed(made):
+                path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
             raise
+
+    @staticmethod
+    def _make_folder(folder: Path, made: list[Path]) -> None:
+        """An officer's folder, unless it is there; durable before anything in it is."""
+        if not folder.is_dir():
+            with storage_errors(folder):
+                folder.mkdir(mode=0o700)
+                made.append(folder)
+                sync_folder(folder.parent)
 
 
 def _root(
@@ -260,8 +287,18 @@ def certify_officer(
     issuer.require_valid(at, "issuing")
     desk = _Desk(office.home, passphrase, random)
     issued = _certify(desk, officer, issuer=issuer, key=key, at=at, until=at + validity, subject=subject)
+    for purpose in officer.purposes:
+        _remove_uncertified(office, officer.name, purpose)
     desk.write()
     return issued
+
+
+def _remove_uncertified(office: Office, officer: str, purpose: str) -> None:
+    """A key that was left when certifying was interrupted: it has no credential, here or in the roster, so nobody ever used it."""
+    path = office.key_path(officer, purpose)
+    if path.is_file() and read_public_key(path) not in {c.key.raw for c in office.own_roster.credentials.values()}:
+        with storage_errors(path):
+            path.unlink()
 
 
 def publish_roster(office: Office, *, at: int, validity: int) -> Roster:

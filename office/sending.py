@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -12,9 +12,10 @@ from valiza.envelope.manifest_copy import open_manifest_copy
 from valiza.envelope.profile import DESTINATION
 from valiza.envelope.sealing import Consignment, PreparedConsignment, SealedEnvelope, prepare, seal_envelope
 from valiza.envelope.verifying import authenticate
-from valiza.keys.errors import Refused, Usage, ValizaError
+from valiza.keys.errors import Refused, Unavailable, Usage, ValizaError
 from valiza.keys.fields import Body, Mark
 from valiza.keys.files import NewFile, storage_errors, sync_files, sync_folder
+from valiza.keys.interruption import naming
 from valiza.office.reader import envelope_file
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ def _enter_and_name(
 ) -> None:
     """Enter envelopes in the register, then name them: one without an entry could never be answered. Whichever gets no name is withdrawn."""
     journal, nameless = office.journal, dict(written)
-    with office.naming():
+    with office.naming(), naming():
         with journal.together():
             for index, sent in written.items():
                 _record(office, sent, files[index].path, at)
@@ -254,7 +255,8 @@ def _enter_and_name(
             nameless = {index: sent for index, sent in nameless.items() if not files[index].has_name()}
             for sent in nameless.values():
                 journal.withdraw(sent.sealed.dispatch.digest, reason="the envelope could not be written", at=at)
-            journal.settle(sent.sealed.dispatch.digest for sent in written.values())
+            with suppress(Unavailable):  # then the next command settles it
+                journal.settle(sent.sealed.dispatch.digest for sent in written.values())
 
 
 def _record(office: Office, sent: Sent, path: Path, at: int) -> None:
@@ -289,7 +291,8 @@ def find_dispatch(office: Office, wanted: str | Path) -> bytes:
 def withdraw(office: Office, wanted: str | Path, *, reason: str, at: int) -> bytes:
     """Record that an envelope sealed here was never sent; returns the digest of its dispatch."""
     digest = find_dispatch(office, wanted)
-    office.journal.withdraw(digest, reason=reason, at=at)
+    with naming():
+        office.journal.withdraw(digest, reason=reason, at=at)
     return digest
 
 

@@ -293,10 +293,11 @@ def test_what_others_left_beside_the_output_stays(world: World) -> None:
 
 
 def test_what_a_killed_command_left_is_removed_and_told(world: World) -> None:
+    envelope = world.seal()
     left = world.path(".valiza-0123456789abcdef")
     left.mkdir(mode=0o700)
     (left / "map.txt").write_bytes(b"plaintext")
-    done = world.by.works("open", world.seal(), "-o", world.path("opened"), "--as=yanka")
+    done = world.by.works("open", envelope, "-o", world.path("opened"), "--as=yanka")
     assert left.name in done.err
     assert not left.exists()
 
