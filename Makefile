@@ -47,7 +47,7 @@ format: $(READY)  ## rewrite the sources in the agreed form
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-docs: $(READY)  ## write the man page and the examples in the specs anew
+docs: $(READY)  ## write the man pages and the examples in the specs anew
 	$(BIN)/python docs/make_man.py
 	$(BIN)/python docs/make_examples.py
 

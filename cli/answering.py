@@ -24,7 +24,8 @@ from valiza.cli.batch import (
     target_folder,
 )
 from valiza.cli.options import (
-    FILE,
+    ENVELOPE,
+    STATEMENT,
     OrderedGroup,
     Text,
     as_json,
@@ -78,7 +79,7 @@ def _conditions(condition: tuple[str, ...], missing: tuple[int, ...], damaged: t
         "valiza acknowledge bag.vlz --damaged 2 --number BY-MFA/2026/in/17 --home by -o bag.ack.vls",
     ),
 )
-@click.argument("envelopes", nargs=-1, required=True, type=FILE, metavar="ENVELOPE…")
+@click.argument("envelopes", nargs=-1, required=True, type=ENVELOPE, metavar="ENVELOPE…")
 @output("The acknowledgement; of several envelopes, a folder with one for each")
 @each_option
 @click.option("--number", type=Text(64, empty=True), metavar="TEXT", help="Incoming number; without it the one given at opening.")
@@ -129,7 +130,7 @@ def acknowledge(
 @click.command(
     epilog=command_epilog("valiza refuse report.vlz --reason clearance --comment 'nobody here is cleared' --home by -o refusal.vls"),
 )
-@click.argument("envelope", type=FILE)
+@click.argument("envelope", type=ENVELOPE)
 @click.option("--reason", required=True, type=click.Choice(_REASONS), help="Why.")
 @click.option("--comment", type=Text(empty=True), default="", metavar="TEXT", help="In words.")
 @click.option("--number", type=Text(64, empty=True), metavar="TEXT", help="Incoming number; without it the office gives one.")
@@ -173,13 +174,13 @@ def refuse(
         "valiza countersign acks/*.vls --each --envelope incoming --home by --as maryna -o receipts",
     ),
 )
-@click.argument("answers", nargs=-1, required=True, type=FILE, metavar="ANSWER…")
+@click.argument("answers", nargs=-1, required=True, type=STATEMENT, metavar="ANSWER…")
 @click.option(
     "--envelope",
     "envelopes",
     required=True,
     multiple=True,
-    type=FILE,
+    type=ENVELOPE,
     metavar="FILE",
     help="The envelope that it answers. For several answers repeatable, or a folder: each finds its own.",
 )
@@ -254,7 +255,7 @@ def receipt() -> None:
 
 
 @receipt.command("show", short_help="Show a receipt; nothing is believed.", epilog=command_epilog("valiza receipt show report.receipt.vls"))
-@click.argument("file", metavar="RECEIPT", type=FILE)
+@click.argument("file", metavar="RECEIPT", type=STATEMENT)
 @as_json
 def show(file: Path, json_: bool) -> None:
     """Show what a receipt says, and what is inside it. No signature is checked: nothing here is to be believed."""
@@ -291,9 +292,9 @@ def show(file: Path, json_: bool) -> None:
         "valiza receipt verify R --envelope E --root 3f5a… --root 9c01… --roster KZ.vls --roster BY.vls --agreement kz-by.vls",
     ),
 )
-@click.argument("receipts", nargs=-1, required=True, metavar="RECEIPT…", type=FILE)
+@click.argument("receipts", nargs=-1, required=True, metavar="RECEIPT…", type=STATEMENT)
 @click.option(
-    "--envelope", "envelopes", multiple=True, type=FILE, metavar="FILE", help="The envelope, to compare with. Repeatable, or a folder of them."
+    "--envelope", "envelopes", multiple=True, type=ENVELOPE, metavar="FILE", help="The envelope, to compare with. Repeatable, or a folder of them."
 )
 @each_line_option
 @trust_options

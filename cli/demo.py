@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -51,7 +52,8 @@ class _Demo:
         say(f"    $ {safe(shlex.join(argv))}")
         # -P: nothing that lies in the current folder is imported.
         command = [sys.executable, "-P", "-m", "valiza.cli", *argv[1:]]
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)  # noqa: S603 - our own command
+        environment = {**os.environ, "VALIZA_CONFIG": ""}  # the steps say all; nobody's defaults change them
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment, check=False)  # noqa: S603 - our own command
         self.steps.append({"step": step, "argv": argv, "exit": done.returncode})
         if done.returncode:
             raise _step_failed(step, done)

@@ -17,6 +17,8 @@ from valiza.keys.interruption import request
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from click.shell_completion import CompletionItem
+
 __all__ = ["COMMANDS", "cli", "main", "run"]
 
 FAULT: Final = 1
@@ -24,6 +26,7 @@ USAGE: Final = 2
 UNAVAILABLE: Final = 7
 INTERRUPTED: Final = 130
 REQUESTS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # to end
+COMPLETE: Final = "_VALIZA_COMPLETE"  # set by the script that `valiza completion` prints
 
 
 # Commands in the order of the work, each with the module and name where it is, and its line in the help: so the help loads none of them.
@@ -44,7 +47,12 @@ COMMANDS: Final = {
     "countersign": ("answering", "countersign", "Countersign an acknowledgement or refusal: makes the receipt."),
     "receipt": ("answering", "receipt", "Show and verify receipts."),
     "register": ("register", "register", "Look up what was sent and received."),
+    "doctor": ("doctor", "doctor", "Say what is wrong with an office, and how to mend it."),
+    "key": ("key", "key", "Change the passphrase of keys."),
+    "config": ("config", "config", "Show the defaults of options, and where they come from."),
+    "completion": ("completion", "completion", "Print what lets a shell complete commands and values."),
 }
+_NO_DEFAULTS: Final = {"completion", "config", "doctor"}  # config and doctor say themselves what is wrong with them
 
 
 class LazyGroup(click.Group):
@@ -67,6 +75,14 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Names of commands from the table, and the options of the program."""
+        from click.shell_completion import CompletionItem
+
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [CompletionItem(name, help=line) for name, (_, _, line) in COMMANDS.items() if name.startswith(incomplete)]
+
 
 def _version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted:
@@ -86,17 +102,22 @@ def _version(context: click.Context, _parameter: click.Parameter, wanted: bool) 
     "6 authentic but refused · 7 disk, database, network · 8 incomplete: no final answer yet.",
 )
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and exit.")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Seal files for a body of another party, and get a countersigned receipt.
 
     An office is a folder (--home DIR or VALIZA_HOME). Try the whole exchange first: valiza demo --dir DIR
     """
+    if context.invoked_subcommand not in _NO_DEFAULTS and not {"-h", "--help"} & set(context.obj or ()):
+        from valiza.cli.defaults import default_map, user_settings
+
+        context.default_map = default_map(user_settings())
 
 
 def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - the table has one row for each kind of error
     """Run a command; returns its exit code, having told every error in one line."""
     try:
-        outcome = cli.main(list(arguments), prog_name="valiza", standalone_mode=False)
+        outcome = cli.main(list(arguments), prog_name="valiza", standalone_mode=False, obj=tuple(arguments))
     except ValizaError as error:
         complain(error.message, error.hint)
         return error.exit_code
@@ -139,6 +160,11 @@ def main() -> NoReturn:
         for number in REQUESTS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
                 signal.signal(number, request)
+        if COMPLETE in os.environ:
+            from valiza.cli.completion import complete
+
+            complete(cli, COMPLETE)
+            sys.exit(0)
         code = run(sys.argv[1:])
         for number in REQUESTS:  # too late
             signal.signal(number, signal.SIG_IGN)

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from valiza.cli.options import (
-    FILE,
+    FOLDER,
+    STATEMENT,
+    File,
     OrderedGroup,
     Text,
     as_json,
     command_epilog,
     home_option,
     now,
+    offer,
     open_office,
     open_reader,
     output,
@@ -31,6 +34,8 @@ from valiza.keys.errors import Unavailable, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from click.shell_completion import CompletionItem
 
     from valiza.envelope.profile import Profile
     from valiza.keys.roster import Roster
@@ -96,7 +101,7 @@ def _new_passphrase(unprotected: bool, descriptor: int | None, source: Callable[
         "valiza office init kz-archive --party KZ --body KZ-ARCHIVE --root-office kz",
     ),
 )
-@click.argument("home", type=FILE)
+@click.argument("home", type=FOLDER)
 @click.option("--party", required=True, metavar="ID", help="The party, for example KZ.")
 @click.option("--body", required=True, metavar="ID", help="The body, for example KZ-MFA.")
 @click.option("--degrees", metavar="CODE,…", help="The party's degrees of secrecy, the most secret first. Not with --root-office.")
@@ -109,7 +114,7 @@ def _new_passphrase(unprotected: bool, descriptor: int | None, source: Callable[
     metavar="NAME:PURPOSE,…[:CLEARANCE[:TEXT]]",
     help="An officer with purposes (seal, open, acknowledge, countersign, transport, act), clearance and name. Repeatable.",
 )
-@click.option("--root-office", type=FILE, metavar="DIR", help="The office that keeps the party's root, when this body is not the party's first.")
+@click.option("--root-office", type=FOLDER, metavar="DIR", help="The office that keeps the party's root, when this body is not the party's first.")
 @click.option("--validity", type=click.IntRange(1, 3650), default=1825, show_default=True, metavar="DAYS", help="Validity of the credentials.")
 @click.option("--roster-validity", type=click.IntRange(1, 3650), default=365, show_default=True, metavar="DAYS", help="Validity of the roster.")
 @click.option("--unprotected", is_flag=True, help="Write keys without a passphrase. For tests and demonstrations.")
@@ -232,7 +237,7 @@ def issue(officer: str, validity: int, unprotected: bool, home: Path | None, pas
     short_help="Verify a credential.",
     epilog=command_epilog("valiza credential verify seal.vls --home by", "valiza credential verify seal.vls --root 3f5a… --roster KZ.vls"),
 )
-@click.argument("file", type=FILE)
+@click.argument("file", type=STATEMENT)
 @trust_options
 @home_option
 @as_json
@@ -328,7 +333,7 @@ def export(output: Path, party: str | None, home: Path | None, json_: bool) -> N
     short_help="Import the other party's roster.",
     epilog=command_epilog("valiza roster import BY.roster.vls --home kz --root 3f5a…", "valiza roster import BY.roster-2.vls --home kz"),
 )
-@click.argument("file", type=FILE)
+@click.argument("file", type=STATEMENT)
 @click.option("--root", metavar="FINGERPRINT", help="The fingerprint of that party's root, all 64 digits, as you compared it. Needed the first time.")
 @home_option
 @as_json
@@ -355,6 +360,13 @@ def show_rosters(home: Path | None, json_: bool) -> None:
 @click.group(cls=OrderedGroup)
 def agreement() -> None:
     """Agreements: the treaty as data. A draft comes with Valiza: kz-by."""
+
+
+_DRAFT_FILE = File(".toml", ".vls")
+
+
+def _offer_draft(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    return [*offer("drafts")(context, parameter, incomplete), *_DRAFT_FILE.offer(context, parameter, incomplete)]
 
 
 def _source(text: str) -> str | Path:
@@ -429,7 +441,7 @@ def list_agreements(home: Path | None, json_: bool) -> None:
 @agreement.command(
     "show", short_help="Show what an agreement says.", epilog=command_epilog("valiza agreement show kz-by", "valiza agreement show FILE --json")
 )
-@click.argument("source", metavar="ID|FILE")
+@click.argument("source", metavar="ID|FILE", shell_complete=_offer_draft)
 @as_json
 def show_agreement(source: str, json_: bool) -> None:
     """Show a draft or a signed agreement. Signatures are not checked here: adopting does."""
@@ -441,7 +453,7 @@ def show_agreement(source: str, json_: bool) -> None:
 
 
 @agreement.command("check", short_help="Say what a draft lacks.", epilog=command_epilog("valiza agreement check draft.toml"))
-@click.argument("source", metavar="ID|FILE")
+@click.argument("source", metavar="ID|FILE", shell_complete=_offer_draft)
 @as_json
 def check_agreement(source: str, json_: bool) -> None:
     """Check a draft: every point of R4 that it lacks is named with its clause; marks have to be well-formed."""
@@ -456,7 +468,7 @@ def check_agreement(source: str, json_: bool) -> None:
     short_help="Sign an agreement with this party's root.",
     epilog=command_epilog("valiza agreement sign kz-by --home kz -o half.vls", "valiza agreement sign half.vls --home by -o kz-by.vls"),
 )
-@click.argument("source", metavar="ID|FILE")
+@click.argument("source", metavar="ID|FILE", shell_complete=_offer_draft)
 @output("The signed agreement")
 @home_option
 @passphrase_fd
@@ -479,7 +491,7 @@ def sign_agreement(source: str, output: Path, home: Path | None, passphrase_fd: 
 @agreement.command(
     "adopt", short_help="Adopt a signed agreement or a termination.", epilog=command_epilog("valiza agreement adopt kz-by.vls --home kz")
 )
-@click.argument("file", type=FILE)
+@click.argument("file", type=STATEMENT)
 @home_option
 @as_json
 def adopt_agreement(file: Path, home: Path | None, json_: bool) -> None:
@@ -500,7 +512,7 @@ def adopt_agreement(file: Path, home: Path | None, json_: bool) -> None:
     short_help="Sign the end of an agreement.",
     epilog=command_epilog("valiza agreement terminate kz-by --home kz --takes-effect 2027-06-01T00:00:00Z -o end.vls"),
 )
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="ID", shell_complete=offer("agreements"))
 @click.option(
     "--takes-effect", required=True, metavar="TIME", help="When it takes effect, like 2027-06-01T00:00:00Z (A14: six months after the notice)."
 )

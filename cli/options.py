@@ -5,23 +5,33 @@ from __future__ import annotations
 import os
 import time
 import unicodedata
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from valiza.cli.terminal import passphrase_source
-from valiza.keys.errors import Malformed, Usage
+from valiza.keys.errors import Malformed, Usage, ValizaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from click.shell_completion import CompletionItem
 
     from valiza.office.home import Office
     from valiza.office.reader import Reader
 
 __all__ = [
+    "ENVELOPE",
     "FILE",
+    "FOLDER",
+    "INVENTORY",
+    "OBJECT",
+    "PAPER",
+    "STATEMENT",
+    "File",
     "OrderedGroup",
     "Text",
     "as_json",
@@ -30,6 +40,7 @@ __all__ = [
     "command_epilog",
     "home_option",
     "now",
+    "offer",
     "open_office",
     "open_reader",
     "output",
@@ -42,7 +53,50 @@ __all__ = [
     "typed",
 ]
 
-FILE = click.Path(path_type=Path)
+
+class File(click.Path):
+    """A path. An empty one is refused: as a path it would mean the current folder, which nobody means who gives a variable that is not set."""
+
+    def __init__(self, *suffixes: str, folder: bool = False) -> None:
+        super().__init__(path_type=Path)
+        self.suffixes = suffixes  # of the files that a shell offers; none: any
+        self.folder = folder  # whether a shell offers folders only
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's signature
+        """The path, or a usage error."""
+        if not str(value) or value == b"":
+            self.fail("it is empty: no file is named", param, ctx)
+        return super().convert(value, param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+        """Files that fit."""
+        return self.offer(ctx, param, incomplete)
+
+    def offer(self, _context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+        """The same, for an argument that can be a file or something else."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type="dir" if self.folder else "file", suffixes=self.suffixes)]
+
+
+FILE = File()
+FOLDER = File(folder=True)
+ENVELOPE = File(".vlz")
+STATEMENT = File(".vls")
+OBJECT = File(".vlz", ".vls")
+PAPER = File(".toml")
+INVENTORY = File(".toml", ".csv")
+
+
+def offer(what: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem[str]]]:
+    """What a shell offers for an option: a kind of value that valiza.cli.offers finds in the office."""
+
+    def complete(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+        from valiza.cli.offers import values
+
+        return values(what, context, incomplete)
+
+    return complete
 
 
 class OrderedGroup(click.Group):
@@ -87,8 +141,33 @@ def now() -> int:
     return int(time.time())
 
 
-home_option = click.option("--home", type=FILE, envvar="VALIZA_HOME", metavar="DIR", help="The office's folder (or VALIZA_HOME).")
-as_officer = click.option("--as", "officer", envvar="VALIZA_AS", metavar="NAME", help="The officer who acts (or VALIZA_AS).")
+def _of_the_office(context: click.Context, _parameter: click.Parameter, home: Path | None) -> Path | None:
+    """Now that the office is known, its own defaults count before the user's."""
+    from valiza.cli.defaults import office_defaults
+
+    if home is not None:
+        with typed_by_the_shell(context):
+            context.default_map = office_defaults(home, context)
+    return home
+
+
+def typed_by_the_shell(context: click.Context) -> AbstractContextManager[None]:
+    """While a shell asks what could be typed, nothing is an error."""
+    return suppress(ValizaError) if context.resilient_parsing else nullcontext()
+
+
+home_option = click.option(
+    "--home",
+    type=FOLDER,
+    envvar="VALIZA_HOME",
+    metavar="DIR",
+    is_eager=True,  # its defaults are needed by the other options
+    callback=_of_the_office,
+    help="The office's folder (or VALIZA_HOME).",
+)
+as_officer = click.option(
+    "--as", "officer", envvar="VALIZA_AS", metavar="NAME", shell_complete=offer("officers"), help="The officer who acts (or VALIZA_AS)."
+)
 as_json = click.option("--json", "json_", is_flag=True, help="Print the result as one JSON object.")
 passphrase_fd = click.option(
     "--passphrase-fd",
@@ -142,8 +221,10 @@ def output(what: str) -> Callable[[Any], Any]:
 def trust_options(command: Any) -> Any:  # noqa: ANN401 - a decorator of click's
     """Root, roster and agreement for a reader without an office."""
     for option in (
-        click.option("--agreement", "agreements", type=FILE, multiple=True, metavar="FILE", help="A signed agreement, or a termination. Repeatable."),
-        click.option("--roster", "rosters", type=FILE, multiple=True, metavar="FILE", help="A party's roster. Repeatable."),
+        click.option(
+            "--agreement", "agreements", type=STATEMENT, multiple=True, metavar="FILE", help="A signed agreement, or a termination. Repeatable."
+        ),
+        click.option("--roster", "rosters", type=STATEMENT, multiple=True, metavar="FILE", help="A party's roster. Repeatable."),
         click.option("--root", "roots", multiple=True, metavar="FINGERPRINT", help="Fingerprint of a party's root, compared by you. Repeatable."),
     ):
         command = option(command)
@@ -182,8 +263,8 @@ def open_reader(
     from valiza.keys.root import parse_fingerprint
     from valiza.office.reader import office_reader, stranger
 
-    if roots or rosters or agreements:  # what is given on the command line is meant; VALIZA_HOME may be set for other work
-        if home is not None and "VALIZA_HOME" not in os.environ:
+    if roots or rosters or agreements:  # what is given on the command line is meant; an office by default may be for other work
+        if home is not None and _on_the_command_line("home"):
             message = "either an office verifies, or you with roots, rosters and agreements"
             raise Usage(message, "leave out --home, or leave out --root, --roster and --agreement")
         with typed("--root"):
@@ -192,6 +273,10 @@ def open_reader(
     if home is None:
         return stranger([], [], [], needs_agreement=needs_agreement)
     return office_reader(open_office(home))
+
+
+def _on_the_command_line(name: str) -> bool:
+    return click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
 def require_output(path: Path) -> None:

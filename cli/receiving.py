@@ -21,12 +21,15 @@ from valiza.cli.batch import (
     target_folder,
 )
 from valiza.cli.options import (
-    FILE,
+    ENVELOPE,
+    OBJECT,
+    STATEMENT,
     as_json,
     as_officer,
     command_epilog,
     home_option,
     now,
+    offer,
     open_office,
     open_reader,
     output,
@@ -63,7 +66,7 @@ if TYPE_CHECKING:
 @click.command(
     epilog=command_epilog("valiza inspect report.vlz", "valiza inspect receipt.vls --json"),
 )
-@click.argument("file", type=FILE)
+@click.argument("file", type=OBJECT)
 @as_json
 def inspect(file: Path, json_: bool) -> None:
     """Show what an envelope (.vlz) or statement (.vls) says. No signature is checked: nothing here is to be believed."""
@@ -139,7 +142,7 @@ def _short(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
         "valiza verify report.vlz --root 3f5a… --root 9c01… --roster KZ.vls --roster BY.vls --agreement kz-by.vls",
     ),
 )
-@click.argument("envelopes", nargs=-1, required=True, type=FILE, metavar="ENVELOPE…")
+@click.argument("envelopes", nargs=-1, required=True, type=ENVELOPE, metavar="ENVELOPE…")
 @each_line_option
 @trust_options
 @jobs_option
@@ -213,10 +216,10 @@ def _verify(reader: Reader, envelope: Path) -> Result:
         "valiza open *.vlz --each --home by --as yanka -o opened",
     ),
 )
-@click.argument("envelopes", nargs=-1, required=True, type=FILE, metavar="ENVELOPE…")
+@click.argument("envelopes", nargs=-1, required=True, type=ENVELOPE, metavar="ENVELOPE…")
 @output("A new folder for the carriers; of several envelopes, a folder with one for each")
 @each_option
-@click.option("--rewrap", type=FILE, metavar="FILE", help="The detached stanza by which an addressee passed it on.")
+@click.option("--rewrap", type=STATEMENT, metavar="FILE", help="The detached stanza by which an addressee passed it on.")
 @sandbox_option
 @home_option
 @as_officer
@@ -373,8 +376,8 @@ def _marks_to_put_on(carriers: Sequence[dict[str, Any]]) -> str:
 @click.command(
     epilog=command_epilog("valiza rewrap report.vlz --home by --as yanka --to-officer alena -o report.rewrap.vls"),
 )
-@click.argument("envelope", type=FILE)
-@click.option("--to-officer", "to", required=True, metavar="NAME", help="The officer who is to open it.")
+@click.argument("envelope", type=ENVELOPE)
+@click.option("--to-officer", "to", required=True, metavar="NAME", shell_complete=offer("openers"), help="The officer who is to open it.")
 @output("The detached stanza")
 @home_option
 @as_officer

@@ -12,7 +12,22 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from valiza.cli.batch import Result, attempt, failed, in_folder, report, require_alone, target_folder
-from valiza.cli.options import FILE, Text, as_json, as_officer, command_epilog, home_option, now, open_office, passphrase_fd, require_output
+from valiza.cli.options import (
+    ENVELOPE,
+    FILE,
+    INVENTORY,
+    PAPER,
+    Text,
+    as_json,
+    as_officer,
+    command_epilog,
+    home_option,
+    now,
+    offer,
+    open_office,
+    passphrase_fd,
+    require_output,
+)
 from valiza.cli.render import agreement_facts, credential_facts, emit, in_brief, mark_text, route_facts, utc
 from valiza.cli.terminal import ask, passphrase_source, progress, safe, say
 from valiza.keys.errors import Refused, Usage, ValizaError
@@ -47,19 +62,19 @@ def _basis_options(command: Any) -> Any:  # noqa: ANN401 - a decorator of click'
     ),
 )
 @click.argument("files", nargs=-1, type=FILE, metavar="FILE…")
-@click.option("--to", "to", metavar="BODY", help="The destination body, for example BY-MFA.")
-@click.option("--agreement", metavar="ID", help="The agreement, for example kz-by.")
-@click.option("--mark", metavar="CODE", help="Mark of every carrier for which the inventory gives none.")
+@click.option("--to", "to", metavar="BODY", shell_complete=offer("bodies"), help="The destination body, for example BY-MFA.")
+@click.option("--agreement", metavar="ID", shell_complete=offer("agreements"), help="The agreement, for example kz-by.")
+@click.option("--mark", metavar="CODE", shell_complete=offer("marks"), help="Mark of every carrier for which the inventory gives none.")
 @click.option("--purpose", type=Text(), metavar="TEXT", help="What the carriers may be used for (A4.1).")
-@click.option("--route", type=FILE, metavar="FILE", help="Route in TOML: channel, transport, escort, reference, [[leg]] from, to.")
-@click.option("--channel", metavar="ID", help="Channel of transfer (R12, A5.4).")
-@click.option("--transport", metavar="ID", help="Transport method (R13).")
-@click.option("--escort", metavar="ID", help="Form of escort (R13).")
+@click.option("--route", type=PAPER, metavar="FILE", help="Route in TOML: channel, transport, escort, reference, [[leg]] from, to.")
+@click.option("--channel", metavar="ID", shell_complete=offer("channels"), help="Channel of transfer (R12, A5.4).")
+@click.option("--transport", metavar="ID", shell_complete=offer("transports"), help="Transport method (R13).")
+@click.option("--escort", metavar="ID", shell_complete=offer("escorts"), help="Form of escort (R13).")
 @click.option("--leg", "legs", type=Text(), multiple=True, metavar="FROM:TO", help="A leg of the route. Repeatable, in order.")
 @click.option("--reference", type=Text(), metavar="TEXT", help="The written arrangement that the channel rests on (A5.5).")
-@click.option("--basis", "basis_file", type=FILE, metavar="FILE", help="Basis in TOML: [[basis]] kind, reference, issued_by, date.")
+@click.option("--basis", "basis_file", type=PAPER, metavar="FILE", help="Basis in TOML: [[basis]] kind, reference, issued_by, date.")
 @_basis_options
-@click.option("--inventory", type=FILE, metavar="FILE", help="Carriers' data in TOML or CSV, physical carriers too.")
+@click.option("--inventory", type=INVENTORY, metavar="FILE", help="Carriers' data in TOML or CSV, physical carriers too.")
 @click.option("--inventory-template", is_flag=True, help="Print an inventory for the files, to be filled in, and seal nothing.")
 @click.option(
     "--classified-by", type=Text(empty=True), metavar="TEXT", default="", help="Who classified the carriers, where the inventory does not say (R5)."
@@ -78,6 +93,7 @@ def _basis_options(command: Any) -> Any:  # noqa: ANN401 - a decorator of click'
     "--addressee",
     "addressees",
     multiple=True,
+    shell_complete=offer("addressees"),
     metavar="NAME",
     help="An officer of the destination who may open it. Repeatable; without it all who are cleared.",
 )
@@ -86,10 +102,13 @@ def _basis_options(command: Any) -> Any:  # noqa: ANN401 - a decorator of click'
     "--keep-for",
     "keep_for",
     multiple=True,
+    shell_complete=offer("openers"),
     metavar="NAME",
     help="An own officer who can read the office's copy of the manifest. Without it the sealer, if he can open.",
 )
-@click.option("--confirming", metavar="BODY", help="The body that confirms receipt, where the agreement leaves a choice.")
+@click.option(
+    "--confirming", metavar="BODY", shell_complete=offer("bodies"), help="The body that confirms receipt, where the agreement leaves a choice."
+)
 @click.option("--package", type=Text(64), metavar="TEXT", help="Package number; without it the office gives one out.")
 @click.option("--due", "due_days", type=click.IntRange(0, 3650), default=30, show_default=True, metavar="DAYS", help="When the receipt is due.")
 @click.option(
@@ -407,7 +426,7 @@ def named_envelope(text: str) -> str | Path:
 @click.command(
     epilog=command_epilog("valiza withdraw report.vlz --reason 'sealed with the wrong annex' --home kz"),
 )
-@click.argument("envelope", metavar="ENVELOPE|ID")
+@click.argument("envelope", metavar="ENVELOPE|ID", shell_complete=ENVELOPE.offer)
 @click.option("--reason", type=Text(), required=True, metavar="TEXT", help="Why.")
 @home_option
 @as_json

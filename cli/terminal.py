@@ -31,6 +31,7 @@ __all__ = [
     "complain",
     "counting",
     "keep_quiet",
+    "new_passphrase",
     "passphrase_source",
     "progress",
     "quoted",
@@ -103,7 +104,7 @@ def passphrase_source(descriptor: int | None) -> Callable[[], str]:
 
     def ask_once() -> str:
         if not known:
-            known.append(_usable(_read_passphrase(descriptor)))
+            known.append(_usable(_asked_passphrase() if (given := _given_passphrase(descriptor, _OLD)) is None else given))
         return known[0]
 
     return ask_once
@@ -122,7 +123,25 @@ def _usable(passphrase: str) -> str:
     return passphrase
 
 
-def _read_passphrase(descriptor: int | None) -> str:
+def new_passphrase(descriptor: int | None) -> str:
+    """The passphrase that keys are to get, from a descriptor, VALIZA_NEW_PASSPHRASE or a prompt.
+
+    A person is asked twice: nobody could use keys under a typing mistake.
+    """
+    given = _given_passphrase(descriptor, _NEW)
+    if given is None:
+        _require_terminal(_NEW)
+        clear_line()
+        given = str(click.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True))
+    return _usable(given)
+
+
+_OLD: Final = ("VALIZA_PASSPHRASE", "--passphrase-fd")
+_NEW: Final = ("VALIZA_NEW_PASSPHRASE", "--new-passphrase-fd")
+
+
+def _given_passphrase(descriptor: int | None, names: tuple[str, str]) -> str | None:
+    """What a descriptor or the environment gives; None if a person has to be asked."""
     if descriptor is not None:
         try:
             with os.fdopen(descriptor, "rb", closefd=False) as file:
@@ -130,12 +149,17 @@ def _read_passphrase(descriptor: int | None) -> str:
         except (OSError, UnicodeDecodeError) as error:
             message = f"the passphrase cannot be read from file descriptor {descriptor}"
             raise Usage(message) from error
-    given = os.environ.get("VALIZA_PASSPHRASE")
-    if given is not None:
-        return given
+    return os.environ.get(names[0])
+
+
+def _require_terminal(names: tuple[str, str]) -> None:
     if not terminal_present():
         message = "a key needs a passphrase, and nobody can be asked"
-        raise Usage(message, "give it with --passphrase-fd N or VALIZA_PASSPHRASE")
+        raise Usage(message, f"give it with {names[1]} N or {names[0]}")
+
+
+def _asked_passphrase() -> str:
+    _require_terminal(_OLD)
     clear_line()
     return str(click.prompt("Passphrase", hide_input=True, err=True))
 

@@ -1,27 +1,29 @@
-"""Makes the man page: docs/valiza.1.md gets its list of commands from the program's own help, and docs/valiza.1 is the same page in roff.
+"""Makes the man pages from the program's own help.
 
     python docs/make_man.py
 
-What stands in valiza.1.md outside the two markers is written by hand.
+docs/valiza.1.md gets its list of commands; what stands there outside the two markers is written by hand. docs/man/valiza.1 is that page in roff, with
+an overview in place of the list, and docs/man/valiza-COMMAND.1 is one page for each command, a group with all that it has.
 """  # noqa: INP001 - a script, run by path
 
 from __future__ import annotations
 
 import re
+import textwrap
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from valiza.cli.main import cli
+from valiza.cli.main import COMMANDS, cli
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DOCS: Final = Path(__file__).resolve().parent
 MARKDOWN: Final = DOCS / "valiza.1.md"
-ROFF: Final = DOCS / "valiza.1"
+MAN: Final = DOCS / "man"
 _BEGIN: Final = "<!-- commands: made by make_man.py -->"
 _END: Final = "<!-- end of commands -->"
 
@@ -43,6 +45,37 @@ def leaves(command: click.Command = cli, path: tuple[str, ...] = ("valiza",)) ->
 
 def _commands() -> str:
     return "\n".join(line for path, command in leaves() for line in _command(path, command))
+
+
+def _overview() -> str:
+    """The commands in a line each, with the page that tells more."""
+    return "\n".join(f"- `valiza-{name}`(1): {line}" for name, (_, _, line) in COMMANDS.items())
+
+
+def make_command_page(name: str) -> str:
+    """The man page of a command or group, in the Markdown of the overview."""
+    found = [(path, command) for path, command in leaves() if path[1] == name]
+    top = cli.get_command(click.Context(cli), name)
+    if top is None:
+        raise KeyError(name)
+    lines = [f"# valiza-{name}(1)", "## Name", f"valiza-{name} - {COMMANDS[name][2].removesuffix('.').lower()}", "## Synopsis"]
+    for path, command in found:
+        lines += [f"`{' '.join([*path, *command.collect_usage_pieces(click.Context(command))])}`", ""]
+    if isinstance(top, click.Group):
+        lines += ["## Description", _paragraphs(top.help or ""), "## Commands"]
+        lines += [line for path, command in found for line in _command(path, command)]
+    else:
+        described = list(_command(*found[0]))[2:]
+        options = next((index for index, line in enumerate(described) if line.startswith("- ")), len(described))
+        examples = next((index for index, line in enumerate(described) if line.startswith("```")), len(described))
+        lines += ["## Description", *described[:options], "## Options", *described[options:examples]]
+        lines += ["## Examples", *described[examples:]] if described[examples:] else []
+    lines += [
+        "## Exit status",
+        "0 when everything that was asked for is done and verified. The other codes stand in valiza(1), with files and environment.",
+    ]
+    lines += ["## See also", ", ".join(["`valiza`(1)", *(f"`valiza-{other}`(1)" for other in COMMANDS if other != name)])]
+    return "\n".join(lines) + "\n"
 
 
 def _command(path: tuple[str, ...], command: click.Command) -> Iterator[str]:
@@ -87,14 +120,17 @@ def make_markdown(page: str) -> str:
 
 
 def make_roff(page: str) -> str:
-    """The page as roff: headings, paragraphs, lists of terms, code. It knows no more Markdown than the page has."""
+    """A page as roff: headings, paragraphs, lists of terms, code. It knows no more Markdown than the pages have."""
     project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = [f'.TH VALIZA 1 "" "valiza {project["version"]}"', ".nh", ".ad l"]
+    name = page.partition("(1)")[0].removeprefix("# ")
+    date = re.search(r"<!-- date: ([0-9-]+)", MARKDOWN.read_text(encoding="utf-8"))
+    lines = [f'.TH {name.upper()} 1 "{date[1] if date else ""}" "valiza {project["version"]}"', ".nh", ".ad l"]
     code = False
+    page = re.sub(f"{_BEGIN}.*?{_END}", lambda _: _overview(), page, flags=re.DOTALL)
     for line in re.sub(r"<!--.*?-->", "", page, flags=re.DOTALL).splitlines()[1:]:
         if line.startswith("```"):
             code = not code
-            lines += [".PP", ".RS 4", ".nf"] if code else [".fi", ".RE"]
+            lines += [*_paragraph(lines), ".RS 4", ".nf"] if code else [".fi", ".RE"]
         elif code:
             lines.append(_escaped(line) or ".sp")
         elif line.startswith("## "):
@@ -103,10 +139,20 @@ def make_roff(page: str) -> str:
             lines.append(f".SS {_inline(line[4:])}")
         elif line.startswith("- "):
             term, colon, text = line[2:].partition(": ")
-            lines += [".TP", _inline(term), _inline(text)] if colon else [".IP \\(bu 2", _inline(term)]
+            lines += [".TP", _inline(term), *_wrapped(text)] if colon else [".IP \\(bu 2", *_wrapped(term)]
         elif line.strip():
-            lines += ([] if lines[-1].startswith((".SH", ".SS")) else [".PP"]) + [_inline(line)]
+            lines += [*_paragraph(lines), *_wrapped(line)]
     return "\n".join(lines) + "\n"
+
+
+def _paragraph(before: list[str]) -> list[str]:
+    """What begins a paragraph: nothing, directly below a heading."""
+    return [] if before[-1].startswith((".SH", ".SS")) else [".PP"]
+
+
+def _wrapped(text: str) -> list[str]:
+    """A paragraph in lines that are short, as roff's are."""
+    return [_at_line_start(line) for line in textwrap.wrap(_inline(text), 78, break_long_words=False, break_on_hyphens=False)]
 
 
 def _inline(text: str) -> str:
@@ -124,8 +170,8 @@ def _font(part: str) -> str:
 
 
 def _escaped(text: str, *, line: bool = True) -> str:
-    """Text that roff shows as it stands. A hyphen is a minus, so that options can be copied."""
-    shown = text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("`", "\\(ga")
+    """Text that roff shows as it stands. A hyphen is a minus, so that options can be copied; a list of words may break."""
+    shown = text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("`", "\\(ga").replace("|", "|\\:")
     shown = "".join(c if c.isascii() else f"\\[u{ord(c):04X}]" for c in shown)
     return _at_line_start(shown) if line else shown
 
@@ -134,11 +180,23 @@ def _at_line_start(text: str) -> str:
     return f"\\&{text}" if text.startswith((".", "'")) else text
 
 
+def man_pages(overview: str) -> dict[str, str]:
+    """Every man page in roff, by its file name; the overview from the Markdown page."""
+    pages = {f"valiza-{name}.1": make_roff(make_command_page(name)) for name in COMMANDS}
+    return {"valiza.1": make_roff(overview), **pages}
+
+
 def main() -> None:
-    """Write both pages."""
+    """Write all pages."""
     page = make_markdown(MARKDOWN.read_text(encoding="utf-8"))
     MARKDOWN.write_text(page, encoding="utf-8")
-    ROFF.write_text(make_roff(page), encoding="utf-8")
+    pages = man_pages(page)
+    MAN.mkdir(exist_ok=True)
+    for old in MAN.glob("*.1"):
+        if old.name not in pages:
+            old.unlink()
+    for name, text in pages.items():
+        (MAN / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

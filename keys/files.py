@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -17,7 +18,7 @@ from valiza.keys.errors import Malformed, Refused, Unavailable
 from valiza.keys.interruption import begin, held, naming
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = [
     "NewFile",
@@ -26,6 +27,7 @@ __all__ = [
     "open_new_file",
     "read_file",
     "read_text_file",
+    "replace_files",
     "require_new",
     "require_space",
     "storage_errors",
@@ -275,11 +277,17 @@ def _unnamed(folder: Path, mode: int) -> tuple[BinaryIO, Path | None]:
         except OSError as error:
             if error.errno not in _NO_UNNAMED or not folder.is_dir():
                 raise
+    temporary, descriptor = _named(folder, mode)
+    return os.fdopen(descriptor, "w+b", buffering=0), temporary
+
+
+def _named(folder: Path, mode: int) -> tuple[Path, int]:
+    """A new file with a temporary name in `folder`, and the descriptor that locks it."""
     while True:
         temporary = folder / f"{PREFIX}{secrets.token_hex(8)}"
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         if _claim(descriptor, temporary):
-            return os.fdopen(descriptor, "w+b", buffering=0), temporary
+            return temporary, descriptor
         os.close(descriptor)
 
 
@@ -330,6 +338,45 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[file.write(view) :]
+
+
+def replace_files(contents: Mapping[Path, bytes], mode: int = 0o600) -> None:
+    """Put new content in the place of files that are there, each whole.
+
+    All are written and synced before the first takes its place, so that what is likely to go wrong changes none of them.
+
+    Raises:
+        Refused: one of them is a link, or has another name too: the old content would stay behind.
+        Unavailable: the disk; the message says how many have their new content, if any has.
+    """
+    for path in contents:
+        with storage_errors(path):
+            state = path.lstat()
+        if not stat.S_ISREG(state.st_mode) or state.st_nlink > 1:
+            message = f"{str(path)!r} is a link, or has a second name: what is there now would stay behind"
+            raise Refused(message, "put the file itself in that place, and remove its other names")
+    waiting: dict[Path, tuple[Path, int]] = {}
+    try:
+        for path, data in contents.items():
+            with storage_errors(path):
+                temporary, descriptor = _named(path.parent, mode)
+                waiting[path] = temporary, descriptor
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+                os.fsync(descriptor)
+        for done, (path, (temporary, _)) in enumerate(waiting.items()):
+            try:
+                with storage_errors(path):
+                    temporary.rename(path)
+                    sync_folder(path.parent)
+            except Unavailable as error:
+                message = f"{error.message}; {done} of {len(waiting)} files were replaced before it"
+                raise Unavailable(message, "mend that, and do it again") from error
+    finally:
+        for temporary, descriptor in waiting.values():
+            temporary.unlink(missing_ok=True)
+            os.close(descriptor)
 
 
 @contextmanager

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["Argon2Cost", "PrivateKey", "load_key", "read_public_key", "save_key"]
+    from valiza.keys.encoding import Value
+
+__all__ = ["Argon2Cost", "PrivateKey", "PublicPart", "key_file", "load_key", "public_part", "save_key"]
 
 PrivateKey = SigningKey | Identity
 
@@ -48,6 +50,11 @@ def save_key(path: Path, key: PrivateKey, *, passphrase: str | None, random: Cal
     Raises:
         Refused: the file exists. Unavailable: the disk.
     """
+    new_file(path, key_file(key, passphrase=passphrase, random=random, cost=cost), 0o600)
+
+
+def key_file(key: PrivateKey, *, passphrase: str | None, random: Callable[[int], bytes], cost: Argon2Cost | None = None) -> bytes:
+    """The bytes of a key file; see `save_key`."""
     kind = labels.KIND_SIGNATURE if isinstance(key, SigningKey) else labels.KIND_ENCRYPTION
     if passphrase is None:
         header = pack([labels.KEY_FILE, kind, key.public, None])
@@ -60,24 +67,25 @@ def save_key(path: Path, key: PrivateKey, *, passphrase: str | None, random: Cal
 
         encryptor = Cobblestone256Encryptor(_stretched(passphrase, salt, cost), header)
         secret = encryptor.update(key.seed) + encryptor.finalize()
-    new_file(path, pack([labels.KEY_FILE, header, secret]), 0o600)
+    return pack([labels.KEY_FILE, header, secret])
 
 
-def read_public_key(path: Path) -> bytes:
-    """The public key that a key file states. It is believed only where nothing depends on it.
+@dataclass(frozen=True, slots=True)
+class PublicPart:
+    """What a key file says without its passphrase: the public key, and whether a passphrase protects the private one."""
+
+    public: bytes
+    protected: bool
+
+
+def public_part(path: Path) -> PublicPart:
+    """The public part of a key file. Only `load_key` shows whether it is that of the secret.
 
     Raises:
         Malformed: not a key file. Unavailable: it cannot be read.
     """
-    header, _ = _read(path)
-    return blob(array(unpack(header, max_bytes=_MAX_FILE, what="header of a key file"), "header of a key file", length=4)[2], "public key")
-
-
-def _read(path: Path) -> tuple[bytes, bytes]:
-    """Header and secret of a key file."""
-    items = array(unpack(read_file(path, _MAX_FILE), max_bytes=_MAX_FILE, what="key file"), "key file", length=3)
-    one_of(items[0], "key file", [labels.KEY_FILE])
-    return blob(items[1], "header of a key file"), blob(items[2], "secret of a key file", most=256)
+    _, header, _ = _parts(path)
+    return PublicPart(blob(header[2], "public key of a key file"), header[3] is not None)
 
 
 def load_key(path: Path, passphrase: Callable[[], str]) -> PrivateKey:
@@ -88,9 +96,7 @@ def load_key(path: Path, passphrase: Callable[[], str]) -> PrivateKey:
         Malformed: not a key file, bounds of the derivation exceeded, or its public key is not that of its secret.
         Unavailable: it cannot be read.
     """
-    header_bytes, secret = _read(path)
-    header = array(unpack(header_bytes, max_bytes=_MAX_FILE, what="header of a key file"), "header of a key file", length=4)
-    one_of(header[0], "header of a key file", [labels.KEY_FILE])
+    header_bytes, header, secret = _parts(path)
     kind = one_of(header[1], "kind of key", _SEED_BYTES)
     if header[3] is not None:
         secret = _unsealed(secret, header_bytes, header[3], passphrase)
@@ -100,6 +106,17 @@ def load_key(path: Path, passphrase: Callable[[], str]) -> PrivateKey:
         message = "the public key of a key file is not that of its secret"
         raise Malformed(message)
     return key
+
+
+def _parts(path: Path) -> tuple[bytes, list[Value], bytes]:
+    """Header as bytes and as items, and secret."""
+    items = array(unpack(read_file(path, _MAX_FILE), max_bytes=_MAX_FILE, what="key file"), "key file", length=3)
+    one_of(items[0], "key file", [labels.KEY_FILE])
+    header_bytes = blob(items[1], "header of a key file")
+    header = array(unpack(header_bytes, max_bytes=_MAX_FILE, what="header of a key file"), "header of a key file", length=4)
+    one_of(header[0], "header of a key file", [labels.KEY_FILE])
+    one_of(header[1], "kind of key", _SEED_BYTES)
+    return header_bytes, header, blob(items[2], "secret of a key file", most=256)
 
 
 def _unsealed(secret: bytes, header: bytes, kdf: object, passphrase: Callable[[], str]) -> bytes:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from valiza.keys.credential import PURPOSES, Credential, CredentialDraft, issue_credential
 from valiza.keys.errors import NotAuthentic, Refused, Usage
 from valiza.keys.files import NewFile, new_file, new_folder, storage_errors, sync_folder
-from valiza.keys.keyfile import read_public_key, save_key
+from valiza.keys.keyfile import public_part, save_key
 from valiza.keys.recipient import Identity
 from valiza.keys.root import Root, make_root
 from valiza.keys.roster import Roster, make_roster, read_roster
@@ -296,7 +296,7 @@ def certify_officer(
 def _remove_uncertified(office: Office, officer: str, purpose: str) -> None:
     """A key that was left when certifying was interrupted: it has no credential, here or in the roster, so nobody ever used it."""
     path = office.key_path(officer, purpose)
-    if path.is_file() and read_public_key(path) not in {c.key.raw for c in office.own_roster.credentials.values()}:
+    if path.is_file() and public_part(path).public not in {c.key.raw for c in office.own_roster.credentials.values()}:
         with storage_errors(path):
             path.unlink()
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["Entry", "Store"]
+__all__ = ["VERSION", "Entry", "Store"]
 
-_VERSION: Final = 2
+VERSION: Final = 2
 _WAIT_S: Final = 30.0  # for another process that holds the register
 _SCHEMA: Final = """
 CREATE TABLE entry (
@@ -106,8 +106,8 @@ class Store:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             self._create()
-        elif version != _VERSION:
-            message = f"the register {str(self._path)!r} is of version {version}, and this program knows {_VERSION}"
+        elif version != VERSION:
+            message = f"the register {str(self._path)!r} is of version {version}, and this program knows {VERSION}"
             raise Unavailable(message)
 
     def _write_ahead(self) -> None:
@@ -131,7 +131,7 @@ class Store:
             if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:  # another process may have been first
                 for statement in _statements(_SCHEMA):
                     self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {_VERSION}")
+                self._db.execute(f"PRAGMA user_version = {VERSION}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 NO_SKIPS: Final = os.environ.get("VALIZA_NO_SKIPS", "0") not in {"", "0"}
 
+# Nor do defaults of the person who runs the tests decide: this is no folder.
+os.environ["XDG_CONFIG_HOME"] = "/dev/null"
+
 # No deadlines: machines are shared. All else stays as hypothesis has it, which with CI set draws the same cases each time.
 settings.register_profile("valiza", parent=settings(), deadline=None)
 settings.load_profile("valiza")

@@ -306,6 +306,9 @@ def _look_up(at: Desk) -> None:
     at.type("agreement terminate kz-by --home kz --takes-effect 2099-06-01T00:00:00Z -o end.vls")
     at.type("agreement adopt end.vls --home kz")
     at.type("agreement list --home kz")
+    at.type("key passphrase --as aigul --home kz --unprotected --yes")
+    at.type("doctor --home kz")
+    at.type("config show --home kz")
     at.type("demo --dir demo")
 
 
@@ -352,7 +355,47 @@ def test_man_page_is_what_the_help_says() -> None:
     make_man = _script("make_man")
     page = make_man.MARKDOWN.read_text(encoding="utf-8")
     assert make_man.make_markdown(page) == page, "run: python docs/make_man.py"
-    assert make_man.make_roff(page) == make_man.ROFF.read_text(encoding="utf-8"), "run: python docs/make_man.py"
+    made = make_man.man_pages(page)
+    assert sorted(path.name for path in make_man.MAN.iterdir()) == sorted(made), "run: python docs/make_man.py"
+    assert [name for name, text in made.items() if (make_man.MAN / name).read_text(encoding="utf-8") != text] == [], "run: python docs/make_man.py"
+
+
+MANDOC: Final = shutil.which("mandoc")
+
+
+def _page_readers() -> dict[str, list[str]]:
+    """Programs that read man pages, called so that they complain of everything."""
+    return {
+        "mandoc": ["mandoc", "-T", "lint", "-W", "warning"],
+        "groff": ["groff", "-man", "-ww", "-Tutf8", "-rLL=100n"],
+        "man": ["man", "--warnings=w", "-l"],
+    }
+
+
+@pytest.mark.parametrize("reader", ["mandoc", "groff", "man"])
+def test_man_pages_are_read_without_a_warning(reader: str) -> None:
+    if shutil.which(reader) is None:
+        pytest.skip(f"{reader} is not installed")
+    for page in sorted((DOCS / "man").glob("*.1")):
+        done = subprocess.run(
+            [*_page_readers()[reader], page], capture_output=True, text=True, env={**os.environ, "MANWIDTH": "100"}, check=False, timeout=60
+        )
+        assert (done.returncode, done.stderr) == (0, ""), page.name
+        if reader == "mandoc":
+            assert done.stdout == "", page.name
+        else:
+            assert page.stem in done.stdout
+
+
+def test_man_page_of_a_command_says_what_its_help_says() -> None:
+    """Seen through a formatter, every option of every command is on its page."""
+    if MANDOC is None:
+        pytest.skip("mandoc is not installed")
+    for path, command in _leaves():
+        page = DOCS / "man" / f"valiza-{path[0]}.1"
+        done = subprocess.run([MANDOC or "mandoc", "-T", "ascii", "-O", "width=200", page], capture_output=True, text=True, check=True, timeout=60)
+        shown = re.sub(r".\x08", "", done.stdout)
+        assert [option for parameter in command.params for option in parameter.opts if option.startswith("--") and option not in shown] == []
 
 
 @pytest.mark.parametrize("name", ["statement", "credential", "agreement", "envelope", "receipt"])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = ("README.md", "docs/tutorial.md")
-ENDS: Final = {"|", ">", "2>", "&&", ";"}  # what ends the words of a command in a shell
+ENDS: Final = {"|", ">", "2>", "3<<<", "&&", ";"}  # what ends the words of a command in a shell
 
 
 def commands(page: str) -> Iterator[list[str]]:

@@ -119,6 +119,6 @@ def test_sealing_and_verifying_a_large_carrier(world: World, tmp_path: Path) -> 
         shown = terminal.before or ""
         terminal.close()
         assert terminal.exitstatus == 0, shown
-        assert re.search(r"ing: +\d+ %  \d+ MB/s  \d+ s left", shown), shown
+        assert re.search(r"ing: +\d+ %  \d+ MB/s  \d+ (s|min|h) left", shown), shown
         assert "left" not in shown.split(ERASE)[-1], shown
         assert result.read_bytes().startswith(b"{")
