@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from datetime import UTC, datetime
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from valiza.envelope.profile import TERMS, Handling, MarkText, Padding, PartyTerms, Profile, read_profile
 from valiza.keys.errors import Malformed, Refused
 from valiza.keys.fields import Mark
+from valiza.keys.toml import parse_toml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,14 +72,15 @@ def read_draft(raw: bytes) -> Profile:
         Malformed: not TOML, or a field is wrong.
         Refused: a point of R4 is missing; the message names every one with its clause.
     """
+    if len(raw) > MAX_DRAFT:
+        message = f"the agreement is longer than {MAX_DRAFT} bytes"
+        raise Malformed(message)
     try:
-        if len(raw) > MAX_DRAFT:
-            message = f"the agreement is longer than {MAX_DRAFT} bytes"
-            raise Malformed(message)
-        draft = tomllib.loads(raw.decode("utf-8"))
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError; so is a number with too many digits
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
         message = f"the agreement is not TOML: {error}"
         raise Malformed(message) from error
+    draft = parse_toml(text, "the agreement")
     missing = missing_points(draft)
     if missing:
         message = f"the agreement lacks {'; '.join(missing)}"

@@ -15,7 +15,6 @@ import fcntl
 import os
 import re
 import time
-import tomllib
 import unicodedata
 from contextlib import contextmanager
 from functools import cached_property
@@ -34,6 +33,7 @@ from valiza.keys.root import parse_fingerprint
 from valiza.keys.roster import Roster, Trust, peek_roster_party, read_roster
 from valiza.keys.signing import SigningKey
 from valiza.keys.statement import LIMITS, read_statement
+from valiza.keys.toml import parse_toml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -334,11 +334,7 @@ def _dispatch_of(path: Path) -> bytes | None:
 
 
 def _config(path: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(read_text_file(path, _MAX_CONFIG, "office file"))
-    except (ValueError, RecursionError) as error:
-        message = f"it is not TOML: {error}"
-        raise Malformed(message) from error
+    return parse_toml(read_text_file(path, _MAX_CONFIG, "office file"), "it")
 
 
 @contextmanager

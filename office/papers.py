@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import tomllib
 from collections import Counter
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +14,7 @@ from valiza.envelope.profile import BASIS_KINDS
 from valiza.envelope.route import Leg
 from valiza.keys.errors import Malformed, Usage
 from valiza.keys.files import read_text_file
+from valiza.keys.toml import parse_toml
 from valiza.office.home import toml_string
 
 if TYPE_CHECKING:
@@ -31,12 +31,7 @@ Table = dict[str, Any]
 
 
 def _toml(path: Path, what: str) -> Table:
-    text = read_text_file(path, _MAX_PAPER, what)
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError; so is a number with too many digits
-        message = f"{what} {str(path)!r} is not TOML: {error}"
-        raise Malformed(message) from error
+    return parse_toml(read_text_file(path, _MAX_PAPER, what), f"{what} {str(path)!r}")
 
 
 def _tables(table: Table, key: str, where: str) -> list[Table]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import itertools
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,9 +15,11 @@ from hypothesis import strategies as st
 
 from valiza.envelope.carrier import Carrier, check_name
 from valiza.envelope.manifest import Basis
+from valiza.envelope.profile import BASIS_KINDS
 from valiza.envelope.route import Leg
 from valiza.keys.errors import Malformed, Unavailable, Usage, ValizaError
 from valiza.office import papers
+from valiza.office.home import toml_string
 from valiza.office.papers import inventory_template, parse_basis, parse_leg, read_basis, read_carriers, read_route_file
 
 if TYPE_CHECKING:
@@ -399,3 +404,72 @@ def test_whatever_a_paper_says_it_is_read_or_told_in_one_line(tmp_path: Path, re
         reader(path)
     except ValizaError as error:
         assert "\n" not in error.message  # noqa: PT017 - both ways are right
+
+
+# -- whatever is written -----------------------------------------------------------------------------------------------
+
+PARTS: Final = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=20)
+NUMBERS: Final = st.none() | st.integers(0, 2**63 - 1)
+
+
+def told(value: str | int | None) -> str:
+    return toml_string(value) if isinstance(value, str) else str(value)
+
+
+@given(PARTS, PARTS, PARTS, st.lists(PARTS, min_size=2, max_size=4))
+def test_a_route_reads_back_as_it_was_written(
+    tmp_path_factory: pytest.TempPathFactory, channel: str, transport: str, reference: str, places: list[str]
+) -> None:
+    path = tmp_path_factory.mktemp("route") / "route.toml"
+    legs = [Leg(one, two) for one, two in itertools.pairwise(places)]
+    lines = [f"channel = {told(channel)}", f"transport = {told(transport)}", f"reference = {told(reference)}"]
+    lines += [f"[[leg]]\nfrom = {told(leg.start)}\nto = {told(leg.end)}" for leg in legs]
+    path.write_bytes("\n".join(lines).encode())
+    assert read_route_file(path) == {"channel": channel, "transport": transport, "escort": "", "reference": reference, "legs": tuple(legs)}
+
+
+@given(st.lists(st.tuples(st.sampled_from(BASIS_KINDS), PARTS, PARTS, st.dates().map(str)), max_size=4), st.booleans())
+def test_a_basis_reads_back_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, given_: list[tuple[str, str, str, str]], bare: bool) -> None:  # noqa: FBT001 - drawn
+    path = tmp_path_factory.mktemp("basis") / "basis.toml"
+    lines = [
+        f"[[basis]]\nkind = {told(kind)}\nreference = {told(reference)}\nissued_by = {told(issuer)}\ndate = {day if bare else told(day)}"
+        for kind, reference, issuer, day in given_
+    ]
+    path.write_bytes("\n".join(lines).encode())
+    assert read_basis(path) == tuple(Basis(*item) for item in given_)
+
+
+@given(
+    st.lists(st.tuples(PARTS, PARTS, NUMBERS, NUMBERS, PARTS), min_size=1, max_size=4, unique_by=lambda row: row[0]),
+    st.sampled_from(["toml", "csv"]),
+)
+def test_an_inventory_reads_back_as_it_was_written(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, int | None, int | None, str]], form: str
+) -> None:
+    """Of parcels: their names are free text."""
+    path = tmp_path_factory.mktemp("inventory") / f"inventory.{form}"
+    columns = ("name", "mark", "copy", "sheets", "ground")
+    if form == "csv":
+        out = io.StringIO()
+        writer = csv.writer(out, quoting=csv.QUOTE_ALL)
+        writer.writerow(["physical", *columns])
+        writer.writerows(["yes", *("" if item is None else item for item in row)] for row in rows)
+        path.write_bytes(out.getvalue().encode())
+    else:
+        said = [[f"{key} = {told(item)}" for key, item in zip(columns, row, strict=True) if item is not None] for row in rows]
+        path.write_bytes("\n".join("\n".join(["[[carrier]]", "physical = true", *lines]) for lines in said).encode())
+    found = read_carriers([], path, mark=None)
+    assert [(c.name, c.code, c.copy, c.sheets, c.ground, c.path) for c in found] == [(*row, None) for row in rows]
+
+
+@pytest.mark.parametrize("key", ["copy", "sheets", "physical", "mark", "name"])
+@pytest.mark.parametrize("value", ["0x" + "F" * 5000, "[" * 200 + "]" * 200, "{a.b.c = 1}"], ids=["wide", "deep", "table"])
+def test_what_python_could_not_print_is_malformed(paper: Callable[[str], Path], key: str, value: str) -> None:
+    with pytest.raises((Malformed, Usage)):
+        read_carriers([], paper(f'[[carrier]]\nfile = "a"\n{key} = {value}\n'), mark=None)
+
+
+def test_a_key_of_thousands_of_parts_is_malformed(paper: Callable[[str], Path]) -> None:
+    for reader in READERS.values():
+        with pytest.raises(Malformed, match="a key of more than 16 parts"):
+            reader(paper("x." + "a." * 5000 + "a = 1"))
