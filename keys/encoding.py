@@ -49,6 +49,7 @@ def unpack(data: bytes, *, max_bytes: int, what: str, max_items: int = MAX_ITEMS
         raise Malformed(message)
     budget = _Budget(max_items)
     try:  # step 2
+        _require_whole(data)
         value = msgpack.unpackb(
             data,
             raw=False,
@@ -71,6 +72,13 @@ def unpack(data: bytes, *, max_bytes: int, what: str, max_items: int = MAX_ITEMS
         message = f"{what} is not in its shortest MessagePack spelling"
         raise Malformed(message)
     return value
+
+
+def _require_whole(data: bytes) -> None:
+    """Walk once over the object without making it: heads alone, one in the other, must not allocate what does not follow."""
+    walker = msgpack.Unpacker(max_buffer_size=len(data), read_size=len(data))
+    walker.feed(data)
+    walker.skip()
 
 
 class _Budget:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from valiza.keys import labels
 from valiza.keys.encoding import pack, unpack
-from valiza.keys.errors import Malformed, NoKey, Usage
+from valiza.keys.errors import Malformed, NoKey, Unavailable, Usage
 from valiza.keys.fields import array, blob, integer, one_of
 from valiza.keys.files import new_file, read_file
 from valiza.keys.recipient import ENCRYPTION_SEED_BYTES, Identity
@@ -102,7 +102,7 @@ def load_key(path: Path, passphrase: Callable[[], str]) -> PrivateKey:
         secret = _unsealed(secret, header_bytes, header[3], passphrase)
     blob(secret, "secret of a key file", size=_SEED_BYTES[kind])
     key: PrivateKey = SigningKey(secret) if kind == labels.KIND_SIGNATURE else Identity(secret)
-    if key.public != header[2]:
+    if key.public != header[2]:  # both public: how far they agree tells nothing
         message = "the public key of a key file is not that of its secret"
         raise Malformed(message)
     return key
@@ -136,11 +136,16 @@ def _unsealed(secret: bytes, header: bytes, kdf: object, passphrase: Callable[[]
 
 
 def _stretched(passphrase: str, salt: bytes, cost: Argon2Cost) -> bytes:
-    from nacl.bindings import crypto_pwhash_alg  # noqa: PLC0415 - only with passphrases
+    import nacl.exceptions  # noqa: PLC0415 - only with passphrases
+    from nacl.bindings import crypto_pwhash_alg  # noqa: PLC0415
 
     try:
         text = unicodedata.normalize("NFC", passphrase).encode("utf-8")
     except UnicodeEncodeError as error:
         message = "the passphrase is not text in UTF-8"
         raise Usage(message) from error
-    return crypto_pwhash_alg(32, text, salt, cost.passes, cost.memory_kib * 1024, 2)  # 2: Argon2id 1.3
+    try:
+        return crypto_pwhash_alg(32, text, salt, cost.passes, cost.memory_kib * 1024, 2)  # 2: Argon2id 1.3
+    except (nacl.exceptions.RuntimeError, MemoryError) as error:
+        message = f"there is not enough memory for the key's passphrase: it asks for {cost.memory_kib} KiB"
+        raise Unavailable(message, "unlock the key on a machine with more memory, or raise the limit of this one") from error
