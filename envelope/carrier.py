@@ -23,6 +23,7 @@ MAX_NAME_BYTES: Final = 255
 _FORBIDDEN_CATEGORIES: Final = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 _FORBIDDEN: Final = set('/\\:*?"<>|')
 _RESERVED: Final = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{port}{n}" for port in ("COM", "LPT") for n in "0123456789¹²³")}
+_NO_URL: Final = str.maketrans("/:", "__")
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
 
 
@@ -97,7 +98,8 @@ def check_media_type(value: object) -> str:
 
 def guess_media_type(name: str) -> str:
     """A media type by the name's ending alone."""
-    return (mimetypes.guess_type(name)[0] or "application/octet-stream").lower()
+    leaf = name.translate(_NO_URL)  # or "data:text/html,a" has one of its own, and "//[" is no URL and stops later versions of Python
+    return (mimetypes.guess_type(leaf)[0] or "application/octet-stream").lower()
 
 
 def open_carrier(path: Path) -> BinaryIO:

@@ -246,3 +246,9 @@ def test_file_that_was_put_in_its_place_meanwhile(tmp_path: Path, monkeypatch: p
 def test_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="no such file"):
         open_carrier(tmp_path / "none")
+
+
+@pytest.mark.parametrize("name", ["//[", "http://[", "data:text/html,a", "a:b", "[", "a?b#c;d"])
+def test_a_name_is_never_taken_for_a_url(name: str) -> None:
+    assert guess_media_type(name) == "application/octet-stream"
+    assert guess_media_type(f"{name}.TXT") == "text/plain"
