@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from valiza.envelope.journal import Expectation, Journal
     from valiza.envelope.verifying import AuthenticDispatch
     from valiza.keys.credential import Credential
+    from valiza.keys.encoding import Value
     from valiza.keys.fields import Attachments, Extensions
     from valiza.keys.roster import Trust
     from valiza.keys.statement import Signer
@@ -203,9 +205,10 @@ def _require_recorded(answer: VerifiedAnswer, journal: Journal) -> str:
     if opening is None or claim is None:
         message = "this office's journal has no opening of this envelope"
         raise Refused(message, "the envelope is opened in this office before its answer is countersigned")
-    marks = answer.answer.marks if isinstance(answer.answer, Acknowledgement) else opening.expectation.marks
-    recorded = (opening.expectation.openings, opening.expectation.proof, opening.expectation.marks, opening.credential, opening.opened_at)
-    if recorded != (claim.openings, claim.proof, marks, claim.credential, claim.opened_at):
+    recorded = opening.expectation
+    marks = answer.answer.marks if isinstance(answer.answer, Acknowledgement) else recorded.marks
+    same = _same(recorded.openings, claim.openings) and _same(recorded.proof, claim.proof) and _same(recorded.marks, marks)
+    if not same or (opening.credential, opening.opened_at) != (claim.credential, claim.opened_at):
         message = "the answer says other than this office's journal recorded of the opening"
         raise NotAuthentic(message)
     return "opening"
@@ -216,6 +219,14 @@ def _require_unopened(answer: VerifiedAnswer, journal: Journal) -> None:
     if journal.opening(answer.signed.digest) is not None:
         message = "the answer says that this envelope stayed closed, and this office's journal recorded its opening"
         raise Conflict(message, "who opened it refuses it: valiza refuse ENVELOPE --reason REASON -o FILE")
+
+
+def _same(said: Value, recorded: Value) -> bool:
+    """Whether an answer says what was recorded, in a time that does not tell how far it does.
+
+    Openings and proof are known only to who opened: somebody who sent one answer after another could otherwise find them byte by byte.
+    """
+    return hmac.compare_digest(pack(said), pack(recorded))
 
 
 def read_receipt(raw: bytes, *, trust: Trust, agreements: Agreements) -> AuthenticReceipt:
@@ -277,13 +288,13 @@ def compare_with_record(answer: VerifiedAnswer, expected: Expectation) -> None:
         NotAuthentic: a field differs.
     """
     given, claim = answer.answer, answer.answer.claim
-    fields: list[tuple[str, object, object]] = [("dispatch", given.dispatch, expected.dispatch), ("core", given.core, expected.core)]
+    fields: list[tuple[str, Value, Value]] = [("dispatch", given.dispatch, expected.dispatch), ("core", given.core, expected.core)]
     if claim is not None:
         fields += [("openings", claim.openings, expected.openings), ("proof", claim.proof, expected.proof)]
     if isinstance(given, Acknowledgement):
         fields.append(("marks put on", given.marks, expected.marks))
     for name, said, wanted in fields:
-        if said != wanted:
+        if not _same(said, wanted):
             message = f"the answer states another {name} than was sealed here"
             raise NotAuthentic(message)
     _require_addressed(answer, expected.addressees)

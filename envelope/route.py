@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -116,6 +117,7 @@ def close_stamp(salt: bytes, route: Route) -> bytes:
 
 def require_hidden_route(stamp: Stamp, salt: bytes, route: Route) -> None:
     """Raise NotAuthentic unless `route`, found inside, is the one that the closed stamp covers (envelope.md, Reading 12)."""
-    if stamp.hidden != close_stamp(salt, route):
+    # Keyed digests are compared in the same time wherever they differ: what they cover is a secret to whoever may be trying.
+    if stamp.hidden is None or not hmac.compare_digest(stamp.hidden, close_stamp(salt, route)):
         message = "the route inside is not the one that the closed stamp covers"
         raise NotAuthentic(message)
