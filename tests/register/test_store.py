@@ -13,8 +13,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from valiza.keys.errors import Refused, Unavailable
+from valiza.keys.fields import MAX_TIME
 from valiza.register.store import Entry, Store
 
 if TYPE_CHECKING:
@@ -428,3 +431,30 @@ def test_on_a_disk_that_is_only_read_a_register_is_unavailable(small_disk: Path)
     for name in ("register.db", "another.db"):
         with pytest.raises(Unavailable):
             Store(small_disk / name, clock)
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+entries = st.builds(
+    Entry,
+    at=st.integers(0, MAX_TIME),
+    kind=st.sampled_from(["opened", "conflict"]),
+    direction=st.sampled_from(["in", "out"]),
+    number=texts,
+    origin_party=texts,
+    origin_body=texts,
+    envelope_id=st.binary(max_size=40),
+    dispatch_digest=st.binary(max_size=40),
+    record=st.binary(max_size=100),
+    copy=st.none() | st.binary(max_size=100),
+    note=texts,
+)
+
+
+@settings(max_examples=30)
+@given(st.lists(entries, min_size=1, max_size=5).map(lambda found: sorted(found, key=lambda entry: entry.at)))
+def test_whatever_is_entered_comes_back_in_order(tmp_path_factory: pytest.TempPathFactory, drawn: list[Entry]) -> None:
+    with closing(Store(tmp_path_factory.mktemp("register") / "register.db", clock)) as store:
+        with store.transaction():
+            for entry in drawn:
+                store.append(entry)
+        assert store.find("1") == [replace(entry, seq=index + 1) for index, entry in enumerate(drawn)]
