@@ -7,6 +7,7 @@ PYTHONS ?= $(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.version_inf
 BIN := $(VENV)/bin
 BENCH := $(VENV)-bench
 LOCKED := $(VENV)/.locked
+FUZZER := $(VENV)/.fuzzer
 READY := $(VENV)/.ready
 PACKAGES := keys envelope register office cli
 GENERATE := specs/vectors/generate
@@ -15,10 +16,10 @@ COMPILE := --quiet --generate-hashes --universal --python-version 3.11 --no-head
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test quick lint format types layers docs vectors bench lock wheel wheelhouse clean
+.PHONY: help demo test quick lint format types layers docs vectors bench fuzz fuzz-smoke fuzz-keep lock wheel wheelhouse clean
 
 help:  ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "PYTHONS='3.11 3.12 3.13' says for which Pythons a wheelhouse is."
 	@echo "PYTHON=python3.12 picks the interpreter of a new $(VENV); VENV=DIR another folder for it; make clean to begin again."
 
@@ -38,7 +39,7 @@ lint: $(READY)  ## ruff, mypy and the layers
 
 types: $(READY)  ## mypy --strict on the product, then on tests and scripts
 	$(BIN)/mypy $(PACKAGES:%=-p valiza.%)
-	$(BIN)/mypy tests $(wildcard bench/*.py docs/*.py tools/*.py $(GENERATE)/*.py)
+	$(BIN)/mypy tests $(wildcard bench/*.py docs/*.py fuzz/*.py tools/*.py $(GENERATE)/*.py)
 
 layers: $(READY)  ## who may import whom
 	$(BIN)/lint-imports --no-cache --no-logo
@@ -58,9 +59,19 @@ bench: $(READY) $(BENCH)/.ready  ## compare with age, minisign and others on thi
 	$(BIN)/python bench/run.py --save build/bench.json
 	$(BENCH)/bin/python bench/plot.py build/bench.json build/bench.svg build/bench.png
 
+fuzz: $(READY) $(FUZZER)  ## fuzz every decoder for TIME=600 seconds each, or only those of TARGETS="a b"
+	$(BIN)/python -m fuzz.run --time $(or $(TIME),600) $(TARGETS)
+
+fuzz-smoke: $(READY) $(FUZZER)  ## the same for two seconds each
+	$(BIN)/python -m fuzz.run --smoke
+
+fuzz-keep: $(READY) $(FUZZER)  ## put what fuzzing found that reaches more into fuzz/corpus
+	$(BIN)/python -m fuzz.run --keep $(TARGETS)
+
 lock:  ## find new versions for the locks (needs uv)
 	uv pip compile $(COMPILE) --extra sandbox --group dev pyproject.toml --output-file requirements.lock
 	uv pip compile $(COMPILE) --group bench --output-file requirements-bench.lock
+	uv pip compile $(COMPILE) --group fuzz --output-file requirements-fuzz.lock
 
 wheel: $(READY)  ## wheel and source distribution in dist/; the same sources give the same bytes
 	rm -rf build dist
@@ -70,7 +81,7 @@ wheelhouse: wheel  ## all that is needed to install without network, in wheelhou
 	$(BIN)/python tools/wheelhouse.py --wheel dist/valiza-*.whl --python $(PYTHONS) -- wheelhouse
 
 clean:  ## remove everything that make made
-	rm -rf $(VENV) $(BENCH) build dist wheelhouse src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) build dist wheelhouse src/*.egg-info .fuzz .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A changed lock means a new environment: it then holds what the lock says and nothing else.
@@ -79,6 +90,11 @@ $(LOCKED): requirements.lock
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) has no venv; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(PIP) install --quiet --require-hashes -r requirements.lock
+	@touch $@
+
+# Beside what the lock says, and gone when the environment is made anew.
+$(FUZZER): $(LOCKED) requirements-fuzz.lock
+	$(PIP) install --quiet --require-hashes --only-binary :all: -r requirements-fuzz.lock
 	@touch $@
 
 $(READY): $(LOCKED) pyproject.toml

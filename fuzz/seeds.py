@@ -1,0 +1,241 @@
+"""Seeds: what specs/vectors holds, taken apart for each target. Nothing is copied into the repository."""
+
+from __future__ import annotations
+
+import io
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from fuzz import world
+from fuzz.targets import TARGETS
+
+from valiza.envelope.container import Container, read_container
+from valiza.envelope.draft import packaged_draft
+from valiza.envelope.header import PREFIX
+from valiza.envelope.journal import Opening
+from valiza.envelope.manifest import pack_manifest
+from valiza.envelope.manifest_copy import make_manifest_copy
+from valiza.envelope.opening import unseal_manifest
+from valiza.keys import labels
+from valiza.keys.encoding import pack, unpack
+from valiza.keys.errors import ValizaError
+from valiza.keys.keyfile import Argon2Cost, save_key
+from valiza.keys.recipient import Identity
+from valiza.keys.signing import SigningKey
+from valiza.keys.statement import LIMITS, Statement, read_statement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+HERE: Final = Path(__file__).resolve().parent
+CORPUS: Final = HERE / "corpus"
+REGRESSIONS: Final = HERE / "regressions"
+
+_ROUTE: Final = b'channel = "courier"\ntransport = "air"\nescort = "courier"\nreference = "No. 1"\n\n[[leg]]\nfrom = "Astana"\nto = "Minsk"\n'
+_BASIS: Final = b'[[basis]]\nkind = "decision"\nreference = "No. 12"\nissued_by = "Government"\ndate = 2026-11-20\n'
+_INVENTORY: Final = (
+    b'[[carrier]]\nfile = "map.txt"\nmark = "2"\nmedia_type = "text/plain"\nregistration = "5/1"\ncopy = 1\nsheets = 0x10\n'
+    b'classified_by = "A"\nground = "list"\n\n[[carrier]]\nphysical = true\nname = "parcel 1"\nmark = "1"\n'
+)
+_CSV: Final = (
+    b"file,name,physical,mark,media_type,registration,copy,sheets,classified_by,ground\n"
+    b'map.txt,,,2,text/plain,5/1,1,3,A,list\n,"parcel, 1",yes,1,,,,,,\n'
+)
+_OFFICE: Final = 'party = "KZ"\nbody = "KZ-MFA"\n\n[names]\nen = "Ministry"\nkk = "Министрлік"\n'.encode()
+_OPTIONS: Final = ("2026-01-01T00:00:00Z", "2026-01-01", "Astana:Minsk", "20260101T000000+0500", "9999-12-31T23:59:59-23:59")
+
+
+def raws(*kinds: str) -> list[bytes]:
+    """Vectors of some kinds."""
+    return [raw for kind, raw in world.vectors() if kind in kinds]
+
+
+@cache
+def statements() -> tuple[Statement, ...]:
+    """Every well-formed statement among the vectors, inside envelopes, answers and receipts too, each once."""
+    found: dict[bytes, Statement] = {}
+    pending = [raw for _, raw in world.vectors()] + [one.dispatch_raw for one in containers()]
+    while pending:
+        raw = pending.pop()
+        if raw in found:
+            continue
+        try:
+            found[raw] = read_statement(raw, *LIMITS)
+            items = unpack(found[raw].body, max_bytes=max(LIMITS.values()), what="body")
+        except ValizaError:
+            continue
+        for item in items if isinstance(items, list) else []:
+            pending += [part for part in (item if isinstance(item, list) else [item]) if isinstance(part, bytes)]
+    return tuple(found.values())
+
+
+@cache
+def containers() -> tuple[Container, ...]:
+    """Every well-formed container among the vectors."""
+    found = []
+    for raw in raws("envelope", "rewrap"):
+        try:
+            found.append(read_container(io.BytesIO(raw)))
+        except ValizaError:
+            continue
+    return tuple(found)
+
+
+def bodies(type_: str) -> list[bytes]:
+    """Bodies of all statements of a type."""
+    return [one.body for one in statements() if one.type == type_]
+
+
+@cache
+def unsealed() -> tuple[tuple[bytes, bytes, list[bytes], int], ...]:
+    """Core, manifest, carriers and time of the envelopes in the world."""
+    found = []
+    for name in ("letter", "bag", "closed"):
+        verified = world.envelope(name).verified
+        manifest = unseal_manifest(verified, own=verified.core.destination, identities=world.identities(), trust_rewrap=None, at=world.AT).manifest
+        plains = [bytes(entry.size or 0) for entry in manifest.carriers if not entry.physical]  # their sizes matter here, not what they say
+        found.append((verified.core.raw, pack(manifest.packed()), plains, verified.signed.body.sealed_at))
+    return tuple(found)
+
+
+def _manifest_streams() -> list[bytes]:
+    found = []
+    for name in ("letter", "bag", "closed"):
+        verified = world.envelope(name).verified
+        found.append(
+            pack_manifest(
+                unseal_manifest(verified, own=verified.core.destination, identities=world.identities(), trust_rewrap=None, at=world.AT).manifest
+            )
+        )
+    return found
+
+
+def _copies() -> list[bytes]:
+    credential, _ = next(iter(world.identities().items()))
+    known = world.known(credential)
+    copies = [make_manifest_copy(plain, bytes(32), [known] if known else [], lambda size: bytes(range(size))) for plain in _manifest_streams()]
+    return [copy for copy in copies if copy is not None]
+
+
+def _key_files() -> list[bytes]:
+    found = []
+    for key in (SigningKey(bytes(range(64))), Identity(bytes(range(32)))):
+        for passphrase in (None, world.PASSPHRASE):
+            path = world.folder() / "seed.key"
+            path.unlink(missing_ok=True)
+            with world.cheap_passphrases():
+                save_key(path, key, passphrase=passphrase, random=bytes, cost=Argon2Cost(1, 8192))
+            found.append(path.read_bytes())
+            path.unlink()
+    return found
+
+
+def _public_keys() -> list[bytes]:
+    return [c.key.raw for c in world.credentials()][:8]
+
+
+def _opening_records() -> list[bytes]:
+    return [
+        Opening(expectation=world.record(name), credential=bytes(32), opened_at=world.AT, rewrap=rewrap).packed()
+        for name, rewrap in (("letter", None), ("closed", b"rewrap"))
+    ]
+
+
+def _stamps() -> list[bytes]:
+    return [pack(unpack(raw[len(PREFIX) :], max_bytes=1 << 20, what="core")[6]) for raw in _cores() if _decodes(raw)]
+
+
+def _cores() -> list[bytes]:
+    return [one.core_raw for one in containers()]
+
+
+def _decodes(raw: bytes) -> bool:
+    try:
+        return isinstance(unpack(raw[len(PREFIX) :], max_bytes=1 << 20, what="core"), list)
+    except ValizaError:
+        return False
+
+
+def _statement_parts() -> list[bytes]:
+    halves = [pack([s.type, s.body, [[s.signatures[0].header_bytes, s.signatures[0].signature]]]) for s in statements() if len(s.signatures) > 1]
+    return [raw for kind, raw in world.vectors() if kind not in {"encoding", "envelope", "roster"}] + halves
+
+
+def _stanza_lists() -> list[bytes]:
+    return [one.header_raw[one.core_length :] for one in containers()]
+
+
+def _single_stanzas() -> list[bytes]:
+    found = []
+    for raw in _stanza_lists():
+        try:
+            items = unpack(raw, max_bytes=1 << 20, what="stanzas")
+        except ValizaError:
+            continue
+        found += [pack(item) for item in items if isinstance(items, list)]
+    return found
+
+
+_SEEDS: Final[dict[str, Callable[[], Iterable[bytes]]]] = {
+    "encoding": lambda: raws("encoding"),
+    "statement": _statement_parts,
+    "signer-header": lambda: [entry.header_bytes for one in statements() for entry in one.signatures],
+    "public-key": _public_keys,
+    "root": lambda: bodies(labels.ROOT),
+    "credential": lambda: bodies(labels.CREDENTIAL),
+    "roster": lambda: bodies(labels.ROSTER),
+    "key-file": _key_files,
+    "fingerprint": lambda: [bytes(range(32)).hex().encode(), b"AB:cd " * 16, bytes(32).hex(" ").encode()],
+    "agreement": lambda: bodies(labels.AGREEMENT),
+    "termination": lambda: bodies(labels.TERMINATION),
+    "draft": lambda: [packaged_draft("kz-by")],
+    "core": _cores,
+    "stamp": _stamps,
+    "route": lambda: [pack(items[3]) for raw in _stamps() if isinstance((items := unpack(raw, max_bytes=1 << 20, what="stamp")), list)],
+    "stanzas": _stanza_lists,
+    "stanza": _single_stanzas,
+    "container": lambda: raws("envelope"),
+    "dispatch": lambda: bodies(labels.DISPATCH),
+    "manifest": _manifest_streams,
+    "manifest-body": lambda: [body for _, body, _, _ in unsealed()],
+    "manifest-copy": _copies,
+    "name": lambda: [b"map.txt", "письмо.txt".encode(), b"..", b"CON.txt", b"a/b", "a\u202eb".encode()],
+    "rewrap": lambda: bodies(labels.REWRAP),
+    "opening": lambda: [pack(list(parts)) for parts in unsealed()],
+    "acknowledgement": lambda: bodies(labels.ACKNOWLEDGEMENT),
+    "refusal": lambda: bodies(labels.REFUSAL),
+    "receipt": lambda: bodies(labels.RECEIPT),
+    "expectation": lambda: [world.record(name).packed() for name in ("letter", "closed", "bag")],
+    "opening-record": _opening_records,
+    "route-file": lambda: [_ROUTE],
+    "basis-file": lambda: [_BASIS],
+    "inventory-toml": lambda: [_INVENTORY],
+    "inventory-csv": lambda: [_CSV],
+    "office-file": lambda: [_OFFICE],
+    "options": lambda: [text.encode() for text in _OPTIONS],
+    "terminal": lambda: ["Құпия\n\u202e\x1b[31m".encode(), b"\xff\xfe"],
+    "inspect": lambda: [raw for kind, raw in world.vectors() if kind != "encoding"],
+    "whole-envelope": lambda: raws("envelope"),
+    "whole-answer": lambda: raws("acknowledgement", "refusal"),
+    "whole-receipt": lambda: raws("receipt"),
+    "whole-roster": lambda: raws("roster"),
+    "whole-agreement": lambda: raws("agreement"),
+    "whole-dispatch": lambda: raws("statement"),
+}
+
+
+def seeds(name: str) -> list[bytes]:
+    """Seeds of a target from the vectors, each once, none longer than the target takes."""
+    found = dict.fromkeys(_SEEDS[name]())
+    return [data for data in found if len(data) <= TARGETS[name].max_bytes]
+
+
+def kept(folder: Path, name: str) -> list[bytes]:
+    """Inputs of a target in the repository: of the corpus or the regressions."""
+    return [path.read_bytes() for path in sorted((folder / name).glob("*")) if path.is_file()]
+
+
+def everything(name: str) -> list[bytes]:
+    """All inputs of a target, each once."""
+    return list(dict.fromkeys([*seeds(name), *kept(CORPUS, name), *kept(REGRESSIONS, name)]))

@@ -1,0 +1,687 @@
+"""One target for each decoder. Whatever the bytes: only a ValizaError may come out, and what decodes encodes to the same bytes again.
+
+A target is a function of bytes. It returns when the bytes were taken, and raises a ValizaError when they were not. Anything else that comes out
+is a finding. Signatures would stop every mutation at once, so the targets of bodies take a body, put it into a statement and believe its signature
+(`world.believing`); the targets that begin with `whole-` believe nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shutil
+import sys
+import tempfile
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from fuzz import world
+
+from valiza.cli import receiving
+from valiza.cli.options import Text, parse_time
+from valiza.cli.terminal import safe
+from valiza.envelope import acknowledgement, receipt
+from valiza.envelope.acknowledgement import Acknowledgement, read_answer, verify_answer
+from valiza.envelope.agreement import read_agreements, read_termination, require_adoptable
+from valiza.envelope.carrier import check_name
+from valiza.envelope.container import pack_footer, read_container
+from valiza.envelope.dispatch import Dispatch, authenticate_dispatch, read_dispatch_body
+from valiza.envelope.draft import read_draft
+from valiza.envelope.header import PREFIX, header_digest, pack_stanzas, read_core, read_stanza, read_stanzas, wrap_info
+from valiza.envelope.journal import Expectation, Opening
+from valiza.envelope.manifest import Manifest, carrier_key, commitment, pack_manifest, unpack_manifest
+from valiza.envelope.manifest_copy import open_manifest_copy
+from valiza.envelope.opening import open_envelope, unseal_manifest
+from valiza.envelope.payload import MANIFEST_STREAM, PAD_STREAM, Streams, carrier_stream
+from valiza.envelope.profile import read_profile
+from valiza.envelope.receipt import compare_with_envelope, compare_with_record, read_receipt, verify_receipt
+from valiza.envelope.rewrap import read_rewrap
+from valiza.envelope.route import read_route, read_stamp
+from valiza.envelope.verifying import VerifiedDispatch, authenticate, verify_dispatch, verify_envelope
+from valiza.keys import labels
+from valiza.keys.credential import Credential, check_credential
+from valiza.keys.digests import digest, keyed
+from valiza.keys.encoding import pack, unpack
+from valiza.keys.errors import ValizaError
+from valiza.keys.keyfile import load_key
+from valiza.keys.recipient import Recipient
+from valiza.keys.root import Root, parse_fingerprint, read_root
+from valiza.keys.roster import Roster, peek_roster_party, read_roster
+from valiza.keys.signing import SigningKey, VerifyKey
+from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statement
+from valiza.office.home import Office, read_given_roster
+from valiza.office.papers import parse_leg, read_basis, read_carriers, read_route_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from valiza.envelope.acknowledgement import OpeningClaim
+
+MIB: Final = 1 << 20
+SECONDS_AN_INPUT: Final = 5
+_LENIENT: Final = (ValizaError, TypeError, ValueError, IndexError, KeyError)  # while guessing at what a broken body meant
+_NO_SIGNER: Final = SignerHeader(role="root", signer_digest=bytes(32), key_digest=bytes(32))
+
+
+class BrokenProperty(Exception):
+    """Bytes were taken, and something that must hold of them does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A decoder: `check` returns or raises as the module says. `tree` says that the bytes are MessagePack, after `skip` others."""
+
+    name: str
+    check: Callable[[bytes], None]
+    max_bytes: int
+    tree: bool = True
+    skip: int = 0
+
+
+def same(encoded: bytes, data: bytes) -> None:
+    """The one spelling: what was decoded encodes to the bytes that were read."""
+    if encoded != data:
+        message = f"decoded, and encoded to other bytes: {encoded[:200].hex()}"
+        raise BrokenProperty(message)
+
+
+def holds(condition: object, what: str) -> None:
+    """A property."""
+    if not condition:
+        raise BrokenProperty(what)
+
+
+def _text(data: bytes) -> str:
+    """Bytes as the operating system hands them over in argv and file names."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+# -- keys --------------------------------------------------------------------------------------------------------------
+
+
+def encoding(data: bytes) -> None:
+    same(pack(unpack(data, max_bytes=MIB, what="input")), data)
+
+
+def statement(data: bytes) -> None:
+    for half in (True, False):  # the whole form decides whether the input was taken
+        try:
+            found = read_statement(data, *LIMITS, half=half)
+        except ValizaError:
+            if not half:
+                raise
+            continue
+        same(pack([found.type, found.body, [[entry.header.packed(), entry.signature] for entry in found.signatures]]), data)
+
+
+def signer_header(data: bytes) -> None:
+    same(SignerHeader.read(data).packed(), data)
+
+
+def public_key(data: bytes) -> None:
+    """Both kinds of public key."""
+    failed: list[ValizaError] = []
+    for kind in (VerifyKey, Recipient):
+        try:
+            same(kind(data).raw, data)
+        except ValizaError as error:
+            failed.append(error)
+    if len(failed) > 1:
+        raise failed[0]
+
+
+def root(body: bytes) -> None:
+    try:
+        key = VerifyKey(unpack(body, max_bytes=MIB, what="guess")[3][1]).key_digest
+    except _LENIENT:
+        key = bytes(32)
+    signed = SignerHeader(role="root", signer_digest=digest(labels.DIGEST_ROOT, body), key_digest=key)
+    with world.believing():
+        found: Root = read_root.__wrapped__(world.framed(labels.ROOT, body, [signed]))
+    public = [labels.KIND_SIGNATURE, found.key.raw]
+    same(pack([found.party, found.names, list(found.degrees), public, found.valid_from, found.valid_until, found.extensions]), body)
+
+
+def _credential_body(found: Credential) -> bytes:
+    kind = labels.KIND_ENCRYPTION if found.purpose == "open" else labels.KIND_SIGNATURE
+    return pack(
+        [
+            found.subject,
+            found.body.party,
+            found.body.id,
+            found.names,
+            found.purpose,
+            [kind, found.key.raw],
+            found.clearance,
+            found.certifies_bodies,
+            found.valid_from,
+            found.valid_until,
+            found.extensions,
+        ]
+    )
+
+
+def _issuers(body: bytes) -> list[Root | Credential]:
+    try:
+        name = unpack(body, max_bytes=MIB, what="guess")[1]
+    except _LENIENT:
+        name = None
+    of = next((r for r in world.rosters() if r.party == name), world.rosters()[0])
+    return [of.root, *(c for c in of.credentials.values() if c.purpose == "certify")]
+
+
+def credential(body: bytes) -> None:
+    """Checked against whoever could have issued it: the root of its party, and the bodies of it that certify."""
+    issuers = _issuers(body)
+    failed: list[ValizaError] = []
+    for issuer in issuers:
+        signed = SignerHeader(role="issuer", signer_digest=issuer.digest, key_digest=issuer.key.key_digest)
+        try:
+            with world.believing():
+                found = check_credential(read_statement(world.framed(labels.CREDENTIAL, body, [signed]), labels.CREDENTIAL), issuer)
+        except ValizaError as error:
+            failed.append(error)
+            continue
+        same(_credential_body(found), body)
+        holds(issuer.valid_from <= found.valid_from < found.valid_until <= issuer.valid_until, "validity is wider than the issuer's")
+        holds(found.clearance is None or isinstance(issuer, Root) or issuer.cleared_to(found.clearance), "clearance is above the issuer's")
+    if len(failed) == len(issuers):
+        raise failed[0]
+
+
+def _roster_signer(body: bytes) -> tuple[SignerHeader, bytes]:
+    """Whoever could have signed a roster with this body, and the fingerprint of the root in it."""
+    signed, fingerprint = _NO_SIGNER, bytes(32)
+    try:
+        items = unpack(body, max_bytes=LIMITS[labels.ROSTER], what="guess")
+        fingerprint = digest(labels.DIGEST_ROOT, read_statement(items[4], labels.ROOT).body)
+        for raw in items[5]:
+            one = read_statement(raw, labels.CREDENTIAL)
+            said = unpack(one.body, max_bytes=MIB, what="guess")
+            if said[4] == "roster":
+                signed = SignerHeader(role="roster", signer_digest=one.digest, key_digest=VerifyKey(said[5][1]).key_digest)
+    except _LENIENT:
+        pass
+    return signed, fingerprint
+
+
+def roster(body: bytes) -> None:
+    signed, fingerprint = _roster_signer(body)
+    raw = world.framed(labels.ROSTER, body, [signed])
+    with world.believing():
+        try:
+            peek_roster_party(raw)
+            found: Roster = read_roster.__wrapped__(raw, fingerprint)
+        finally:
+            read_root.cache_clear()  # nobody else may see what was believed here
+    raws = [c.raw for c in found.credentials.values()]
+    items = [found.party, found.version, found.issued_at, found.expires_at, found.root.raw, raws, [], found.extensions]
+    same(pack(items), body)
+
+
+def key_file(data: bytes) -> None:
+    path = world.file("fuzz.key", data)
+    with world.cheap_passphrases():
+        found = load_key(path, lambda: world.PASSPHRASE)
+    seed = 64 if isinstance(found, SigningKey) else 32
+    holds(len(found.seed) == seed, "the seed has another length than its kind")
+
+
+def fingerprint_(data: bytes) -> None:
+    text = _text(data)
+    raw = parse_fingerprint(text)
+    holds(re.sub(r"[\s:]", "", text).lower() == raw.hex(), "a fingerprint was read as another")
+
+
+# -- agreement ---------------------------------------------------------------------------------------------------------
+
+
+def agreement(body: bytes) -> None:
+    profile = read_profile(body)
+    same(profile.body, body)
+    for mark, to in profile.rows.items():
+        holds(profile.counterpart(mark).code == to, "a row has another counterpart")
+    with world.believing():
+        # Not through the cache, which would go on believing.
+        raw = world.framed(labels.AGREEMENT, body, world.root_headers())
+        from valiza.envelope.agreement import _read_agreement  # noqa: PLC0415 - the reader behind the cache
+
+        found = _read_agreement.__wrapped__(raw, tuple(r.root.raw for r in world.rosters()))
+    require_adoptable(found, world.trust())
+
+
+def termination(body: bytes) -> None:
+    failed: list[ValizaError] = []
+    for signed in world.root_headers():
+        try:
+            with world.believing():
+                found = read_termination(world.framed(labels.TERMINATION, body, [signed]), world.trust(), world.agreements())
+        except ValizaError as error:
+            failed.append(error)
+            continue
+        same(pack([found.agreement, found.party, found.given_at, found.takes_effect_at, found.extensions]), body)
+        return
+    raise failed[0]
+
+
+def draft(data: bytes) -> None:
+    profile = read_draft(data)
+    same(read_profile(profile.body).body, profile.body)
+
+
+# -- envelope ----------------------------------------------------------------------------------------------------------
+
+
+def core(data: bytes) -> None:
+    found = read_core(data)
+    items = [found.envelope_id, found.agreement, found.origin.packed(), found.destination.packed(), found.confirming.packed()]
+    same(PREFIX + pack([*items, found.sealing_credential, found.stamp.packed(), found.extensions]), data)
+
+
+def stamp(data: bytes) -> None:
+    same(pack(read_stamp(unpack(data, max_bytes=MIB, what="stamp")).packed()), data)
+
+
+def route(data: bytes) -> None:
+    same(pack(read_route(unpack(data, max_bytes=MIB, what="route")).packed()), data)
+
+
+def stanzas(data: bytes) -> None:
+    same(pack_stanzas(list(read_stanzas(data))), data)
+
+
+def container(data: bytes) -> None:
+    found = read_container(io.BytesIO(data))
+    start = found.header_length + found.payload_length
+    footer = pack_footer(
+        core_length=found.core_length,
+        header_length=found.header_length,
+        payload_length=found.payload_length,
+        manifest_length=found.manifest_length,
+    )
+    same(found.header_raw + data[found.header_length : start] + found.dispatch_raw + footer, data)
+    holds(found.read_manifest_stream() == data[start - found.manifest_length : start], "the manifest stream lies elsewhere")
+    holds(found.header_raw[: found.core_length] == found.core_raw, "core lies elsewhere")
+
+
+def dispatch(body: bytes) -> None:
+    same(read_dispatch_body(body).packed(), body)
+
+
+def manifest(data: bytes) -> None:
+    """The manifest stream's plaintext."""
+    found = unpack_manifest(data)
+    same(pack_manifest(found), data)
+    _check_manifest(found)
+
+
+def manifest_body(data: bytes) -> None:
+    """The manifest alone: length and zeros are added here."""
+    found = unpack_manifest(_stream(data))
+    same(pack(found.packed()), data)
+    _check_manifest(found)
+
+
+def _stream(body: bytes) -> bytes:
+    plain = len(body).to_bytes(4, "big") + body
+    return plain + bytes(-len(plain) % 4096)
+
+
+def _check_manifest(found: Manifest) -> None:
+    for entry in found.carriers:
+        if not entry.physical:
+            holds(Path(entry.name).name == entry.name and entry.name not in {".", ".."}, "a name is no leaf")
+
+
+def manifest_copy(data: bytes) -> None:
+    credential_, identity = next(iter(world.identities().items()))
+    open_manifest_copy(data, bytes(32), credential_, identity)
+
+
+def name(data: bytes) -> None:
+    text = _text(data)
+    found = check_name(text)
+    holds(found == text and Path("a", text).name == text, "a name is no leaf")
+    pack(found)  # unassigned characters are refused wherever text is written
+    holds(safe(found) == found, "a carrier's name would be escaped")
+
+
+def rewrap(body: bytes) -> None:
+    verified = world.envelope("letter").verified
+    degree = None if verified.core.stamp.route is None else verified.core.stamp.route.marks.destination.code
+    try:
+        addressee = world.known(unpack(body, max_bytes=MIB, what="guess")[1])
+    except _LENIENT:
+        addressee = None
+    signer = world.officer("acknowledge", subject=None if addressee is None else addressee.subject)
+    raw = world.framed(labels.REWRAP, body, [world.header("acknowledger", signer)])
+    with world.believing():
+        found = read_rewrap(raw, signed=verified.signed, trust=world.trust(), degree=degree, skew=verified.agreement.profile.skew)
+    same(pack([verified.signed.digest, found.addressee.digest, found.stanza.packed(), found.made_at, found.extensions]), body)
+    found.require_addressed(verified.authentic.addressees)
+
+
+def opening(data: bytes) -> None:
+    """A whole envelope, sealed here from core, manifest, carriers and time, opened with every check but that of its signature.
+
+    What the container says of the parts (digests, lengths, commitments) is made to fit, so that what the parts say is reached.
+    """
+    items = unpack(data, max_bytes=MIB, what="parts")
+    if not (isinstance(items, list) and len(items) == 4 and isinstance(items[2], list)):
+        return
+    core_raw, body, plains, sealed_at = items
+    if not (isinstance(core_raw, bytes) and isinstance(body, bytes) and all(isinstance(p, bytes) for p in plains)):
+        return
+    envelope = _sealed(core_raw, body, plains, sealed_at)
+    with world.believing():
+        authentic = authenticate(io.BytesIO(envelope), world.trust())
+        verified = verify_dispatch(authentic, trust=world.trust(), agreements=world.agreements(), at=world.AT)
+        verify_envelope(verified)
+        _open(verified)
+
+
+def _sealed(core_raw: bytes, body: bytes, plains: list[bytes], sealed_at: Any) -> bytes:  # noqa: ANN401 - whatever the input says
+    core_digest = digest(labels.DIGEST_CORE, core_raw)
+    destination = read_core(core_raw).destination
+    credential_ = next((d for d in world.identities() if (c := world.known(d)) and c.body == destination), next(iter(world.identities())))
+    recipient = world.identities()[credential_]
+    payload_key = digest("valiza fuzz payload key", core_raw)
+    wrapped = Recipient(recipient.public).wrap(payload_key, wrap_info(core_digest, credential_))
+    header = core_raw + pack([[credential_, wrapped]])
+    body, indexes, pad = _fitting(body, core_digest, plains)
+    plain = _stream(body)
+    streams = Streams(payload_key, core_digest=core_digest, header_digest=header_digest(header))
+    payload = b"".join(_encrypted(streams, carrier_stream(i), p) for i, p in zip(indexes, plains, strict=False))
+    payload += _encrypted(streams, PAD_STREAM, bytes(pad))
+    manifest_stream = _encrypted(streams, MANIFEST_STREAM, plain)
+    said = Dispatch(
+        core_digest=core_digest,
+        header_digest=header_digest(header),
+        payload_digest=digest(labels.DIGEST_PAYLOAD, payload + manifest_stream),
+        manifest_digest=digest(labels.DIGEST_MANIFEST, plain),
+        core_length=len(core_raw),
+        header_length=len(header),
+        payload_length=len(payload) + len(manifest_stream),
+        manifest_length=len(manifest_stream),
+        sealed_at=sealed_at,
+    )
+    sealer = world.known(read_core(core_raw).sealing_credential) or world.officer("seal")
+    signed = world.framed(labels.DISPATCH, said.packed(), [world.header("sealer", sealer)])
+    footer = pack_footer(
+        core_length=said.core_length, header_length=said.header_length, payload_length=said.payload_length, manifest_length=said.manifest_length
+    )
+    return header + payload + manifest_stream + signed + footer
+
+
+def _encrypted(streams: Streams, number: int, plain: bytes) -> bytes:
+    encryptor = streams.encryptor(number)
+    return encryptor.update(plain) + encryptor.finalize()
+
+
+def _fitting(body: bytes, core_digest: bytes, plains: list[bytes]) -> tuple[bytes, list[int], int]:
+    """The manifest with the core's digest, and sizes and commitments of the carriers; their indexes; the length of the pad."""
+    try:
+        items = unpack(body, max_bytes=MIB, what="guess")
+        items[1] = core_digest
+        indexes = [i for i, entry in enumerate(items[2]) if entry[2] is not None]
+        for index, plain in zip(indexes, plains, strict=False):
+            items[2][index][2] = len(plain)
+            items[2][index][3] = commitment(keyed(carrier_key(items[0], index), plain))
+        pad = items[3] if isinstance(items[3], int) and 0 <= items[3] < MIB else 0
+        return pack(items), indexes, pad
+    except _LENIENT:
+        return body, list(range(len(plains))), 0
+
+
+def _open(verified: VerifiedDispatch) -> None:
+    """Open into a new folder: what is released is what the manifest lists, and nothing else appears anywhere beside it."""
+    own = verified.core.destination
+    unsealed = unseal_manifest(verified, own=own, identities=world.identities(), trust_rewrap=None, at=world.AT)
+    outer = Path(tempfile.mkdtemp(dir=world.folder()))
+    try:
+        into = outer / "into"
+        into.mkdir()
+        opened = open_envelope(unsealed, into=into, at=world.AT)
+        listed = {entry.name for entry in opened.manifest.carriers if not entry.physical}
+        holds({path.name for path in into.iterdir()} == listed, "other files were released than the manifest lists")
+        holds(all(not path.is_symlink() and path.is_file() for path in into.iterdir()), "something else than a file was released")
+        same(Opening.read(opened.opening.packed()).packed(), opened.opening.packed())
+    finally:
+        holds([path.name for path in outer.iterdir()] == ["into"], "something was written outside the folder")
+        shutil.rmtree(outer)
+
+
+# -- answers -----------------------------------------------------------------------------------------------------------
+
+
+def _acknowledger(claim: OpeningClaim | None) -> SignerHeader:
+    opener = None if claim is None else world.known(claim.credential)
+    signer = world.officer("acknowledge", body=world.envelope("letter").verified.core.destination)
+    if opener is not None:
+        signer = world.officer("acknowledge", subject=opener.subject)
+    return world.header("acknowledger", signer)
+
+
+def acknowledgement_(body: bytes) -> None:
+    found = acknowledgement._read_acknowledgement(body)  # noqa: SLF001 - the decoder behind the signature
+    same(found.packed(), body)
+    _answered(labels.ACKNOWLEDGEMENT, body, found.claim)
+
+
+def refusal(body: bytes) -> None:
+    found = acknowledgement._read_refusal(body)  # noqa: SLF001 - the decoder behind the signature
+    same(found.packed(), body)
+    _answered(labels.REFUSAL, body, found.claim)
+
+
+def _answered(type_: str, body: bytes, claim: OpeningClaim | None) -> None:
+    with world.believing():
+        found = read_answer(world.framed(type_, body, [_acknowledger(claim)]), world.trust())
+        verify_answer(found, world.agreements())
+    if isinstance(found.answer, Acknowledgement):
+        holds(len(found.answer.conditions) == len(found.answer.claim.openings), "not one condition for each carrier")
+
+
+def receipt_(body: bytes) -> None:
+    found = receipt._read_body(Statement(raw=b"", type=labels.RECEIPT, body=body, signatures=()))  # noqa: SLF001 - the decoder behind the signature
+    same(found.packed(), body)
+    signer = world.officer("countersign", body=found.confirming)
+    with world.believing():
+        raw = world.framed(labels.RECEIPT, body, [world.header("countersigner", signer)])
+        _verify_receipt(raw)
+
+
+def _verify_receipt(raw: bytes) -> None:
+    """Read a receipt, compare it with record and envelope of its origin where the world has them, and find the verdict."""
+    found = read_receipt(raw, trust=world.trust(), agreements=world.agreements())
+    for letter in ("letter", "closed", "bag"):
+        if world.record(letter).dispatch_digest == found.answer.signed.digest:
+            compare_with_record(found.answer, world.record(letter))
+            compare_with_envelope(found.answer, world.envelope(letter))
+            verify_receipt(found, envelope=world.envelope(letter))
+    verify_receipt(found)
+
+
+def expectation(data: bytes) -> None:
+    same(Expectation.read(data).packed(), data)
+
+
+def opening_record(data: bytes) -> None:
+    same(Opening.read(data).packed(), data)
+
+
+# -- what people write -------------------------------------------------------------------------------------------------
+
+
+def route_file(data: bytes) -> None:
+    read_route_file(world.file("route.toml", data))
+
+
+def basis_file(data: bytes) -> None:
+    read_basis(world.file("basis.toml", data))
+
+
+def inventory_toml(data: bytes) -> None:
+    read_carriers([], world.file("inventory.toml", data), mark="1")
+
+
+def inventory_csv(data: bytes) -> None:
+    read_carriers([], world.file("inventory.csv", data), mark="1")
+
+
+def office_file(data: bytes) -> None:
+    Office(world.file("office.toml", data).parent, lambda: "")
+
+
+def options(data: bytes) -> None:
+    """What is typed: a time, a leg, a text. At least one of them has to take it."""
+    text = _text(data)
+    failed: list[ValizaError] = []
+    for parse in (parse_time, parse_leg):
+        try:
+            parse(text)
+        except ValizaError as error:
+            failed.append(error)
+    import click  # noqa: PLC0415 - its error is what a wrong text is answered with
+
+    with contextlib.suppress(click.BadParameter):
+        pack(Text(empty=True).convert(text, None, None))
+    if len(failed) > 1:
+        raise failed[0]
+
+
+def terminal(data: bytes) -> None:
+    shown = safe(_text(data))
+    holds(all(unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} for c in shown), "text could steer the terminal")
+
+
+# -- whole objects, nothing believed -----------------------------------------------------------------------------------
+
+
+def inspect(data: bytes) -> None:
+    """`valiza inspect`, for people and for scripts."""
+    path = world.file("input.vls", data)
+    for json_ in (False, True):
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            assert receiving.inspect.callback is not None
+            receiving.inspect.callback(file=path, json_=json_)
+        shown = out.getvalue().replace("\n", "")
+        holds(safe(shown) == shown, "text could steer the terminal")
+
+
+def whole_envelope(data: bytes) -> None:
+    """Verify and open."""
+    authentic = authenticate(io.BytesIO(data), world.trust())
+    verified = verify_dispatch(authentic, trust=world.trust(), agreements=world.agreements(), at=world.AT)
+    verify_envelope(verified)
+    _genuine(data)
+    _open(verified)
+
+
+def _genuine(data: bytes) -> None:
+    holds(data in world.genuine(), "an object verifies that nobody signed")
+
+
+def whole_answer(data: bytes) -> None:
+    verify_answer(read_answer(data, world.trust()), world.agreements())
+    _genuine(data)
+
+
+def whole_receipt(data: bytes) -> None:
+    _verify_receipt(data)
+    _genuine(data)
+
+
+def whole_roster(data: bytes) -> None:
+    """The root that it claims is pinned: whose fingerprint it is does not matter here."""
+    read_given_roster(world.file("roster.vls", data), [parse_fingerprint(peek_roster_party(data)[1])])
+    _genuine(data)
+
+
+def whole_agreement(data: bytes) -> None:
+    read_agreements([data], world.trust())
+    _genuine(data)
+
+
+def whole_dispatch(data: bytes) -> None:
+    authenticate_dispatch(data, world.record("letter").core, world.trust())
+    _genuine(data)
+
+
+def detached(data: bytes) -> None:
+    """A stanza, as the X25519 key in it is checked."""
+    same(pack(read_stanza(unpack(data, max_bytes=MIB, what="stanza")).packed()), data)
+
+
+TARGETS: Final = {
+    target.name: target
+    for target in (
+        Target("encoding", encoding, 4096),
+        Target("statement", statement, 16384),
+        Target("signer-header", signer_header, 300),
+        Target("public-key", public_key, 2048, tree=False),
+        Target("root", root, 8192),
+        Target("credential", credential, 8192),
+        Target("roster", roster, 65536),
+        Target("key-file", key_file, 8200),
+        Target("fingerprint", fingerprint_, 200, tree=False),
+        Target("agreement", agreement, 8192),
+        Target("termination", termination, 2048),
+        Target("draft", draft, 65536, tree=False),
+        Target("core", core, 4096, skip=len(PREFIX)),
+        Target("stamp", stamp, 2048),
+        Target("route", route, 2048),
+        Target("stanzas", stanzas, 8192),
+        Target("stanza", detached, 2048),
+        Target("container", container, 16384, tree=False),
+        Target("dispatch", dispatch, 4096),
+        Target("manifest", manifest, 16384, tree=False),
+        Target("manifest-body", manifest_body, 8192),
+        Target("manifest-copy", manifest_copy, 8192),
+        Target("name", name, 300, tree=False),
+        Target("rewrap", rewrap, 4096),
+        Target("opening", opening, 8192),
+        Target("acknowledgement", acknowledgement_, 16384),
+        Target("refusal", refusal, 16384),
+        Target("receipt", receipt_, 32768),
+        Target("expectation", expectation, 16384),
+        Target("opening-record", opening_record, 16384),
+        Target("route-file", route_file, 4096, tree=False),
+        Target("basis-file", basis_file, 4096, tree=False),
+        Target("inventory-toml", inventory_toml, 4096, tree=False),
+        Target("inventory-csv", inventory_csv, 4096, tree=False),
+        Target("office-file", office_file, 4096, tree=False),
+        Target("options", options, 200, tree=False),
+        Target("terminal", terminal, 200, tree=False),
+        Target("inspect", inspect, 32768),
+        Target("whole-envelope", whole_envelope, 32768, tree=False),
+        Target("whole-answer", whole_answer, 32768),
+        Target("whole-receipt", whole_receipt, 32768),
+        Target("whole-roster", whole_roster, 65536),
+        Target("whole-agreement", whole_agreement, 16384),
+        Target("whole-dispatch", whole_dispatch, 16384),
+    )
+}
+
+
+def replay(target: Target, data: bytes) -> bool:
+    """Give a target an input. Whether it was taken; whatever is no ValizaError goes on."""
+    try:
+        target.check(data)
+    except ValizaError:
+        return False
+    return True
+
+
+def clean_up() -> None:
+    """Remove the folder of the files that were read from a path."""
+    shutil.rmtree(world.folder(), ignore_errors=True)
+    world.folder.cache_clear()
+
+
+if __name__ == "__main__":  # one input by hand: python -m fuzz.targets TARGET FILE
+    print("taken" if replay(TARGETS[sys.argv[1]], Path(sys.argv[2]).read_bytes()) else "refused")
