@@ -180,19 +180,33 @@ class Desk:
 
     folder: Path
     results: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    lines: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
 
     def type(self, command: str, *, code: int = 0) -> Any:
         """Run a command line, with --json, and return what it printed."""
+        printed = self._printed(command, code)
+        result = json.loads(printed)
+        assert printed == json.dumps(result, indent=2) + "\n"
+        self.results[_command_name(shlex.split(command))].append(result)
+        return result
+
+    def type_many(self, command: str, codes: list[int]) -> list[Any]:
+        """Run a command line on many objects, with --json, and return its lines, which end with these exit codes."""
+        printed = self._printed(command, next((code for code in codes if code), 0))
+        found = [json.loads(line) for line in printed.splitlines()]
+        assert printed == "".join(json.dumps(line) + "\n" for line in found)
+        assert [line["exit_code"] for line in found] == codes, command
+        self.lines[_command_name(shlex.split(command))] += found
+        return found
+
+    def _printed(self, command: str, code: int) -> str:
         out, err = io.StringIO(), io.StringIO()
         words = shlex.split(command)
         with contextlib.chdir(self.folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             done = run([*words, "--json"])
         assert done == code, f"{command}: exit {done}\n{err.getvalue()}"
         assert out.getvalue().isascii()
-        result = json.loads(out.getvalue())
-        assert out.getvalue() == json.dumps(result, indent=2) + "\n"
-        self.results[_command_name(words)].append(result)
-        return result
+        return out.getvalue()
 
 
 def _leaves(command: click.Command = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -228,6 +242,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
         trust = _found(at)
         _send(at)
         _answer(at, trust)
+        _do_many(at, trust)
         _look_up(at)
     return at
 
@@ -296,6 +311,25 @@ def _answer(at: Desk, trust: str) -> None:
         at.type(f"receipt verify {name}.receipt.vls --envelope {name}.vlz {trust}", code=code)
 
 
+def _do_many(at: Desk, trust: str) -> None:
+    for name in ("x", "y", "z"):
+        (at.folder / f"{name}.txt").write_text(name, encoding="utf-8")
+    order = SEAL.replace("papers/report.txt", "x.txt missing.txt y.txt z.txt") + "--each "
+    at.type_many(order + "--dry-run", [0, 7, 0, 0])
+    at.type_many(order + "-o sealed", [0, 7, 0, 0])
+    sealed = "sealed/x.txt.vlz sealed/y.txt.vlz"
+    at.type_many(f"verify {sealed} x.txt --home by", [0, 0, 3])
+    at.type_many(f"verify sealed/x.txt.vlz --each {trust}", [0])
+    at.type_many(f"open {sealed} x.txt --home by --as yanka -o opened", [0, 0, 3])
+    at.type_many(f"acknowledge {sealed} sealed/z.txt.vlz --home by -o acks", [0, 0, 6])
+    at.type("refuse sealed/z.txt.vlz --reason other --home by --as yanka -o z.refusal.vls")
+    answers = "acks/x.txt.ack.vls acks/y.txt.ack.vls z.refusal.vls"
+    at.type_many(f"countersign {answers} x.txt --envelope sealed --home by -o receipts", [0, 0, 0, 3])
+    receipts = "receipts/x.txt.receipt.vls receipts/z.receipt.vls acks/y.txt.ack.vls x.txt"
+    at.type_many(f"receipt verify {receipts} --home kz", [0, 6, 8, 3])
+    at.type_many(f"receipt verify {receipts} --envelope sealed {trust}", [0, 6, 8, 3])
+
+
 def _look_up(at: Desk) -> None:
     for name in ("first.vlz", "KZ.vls", "whole.vls", "first.receipt.vls"):
         at.type(f"inspect {name}")
@@ -322,10 +356,38 @@ def test_every_field_printed_is_documented_and_every_field_documented_is_printed
                 page.judge(table, result, name)
             else:
                 page.judge_object(name, result, name)
+    for name, lines in desk.lines.items():
+        for line in lines:
+            judge_line(page, name, line)
     assert page.faults == []
     tables = {**page.shapes, **{name: table for name, table in page.commands.items() if isinstance(table, dict)}}
     documented = {(name, key) for name, table in tables.items() for key in table if not key.startswith("[")}
     assert sorted(documented - page.printed) == []
+
+
+def judge_line(page: Page, name: str, line: dict[str, Any]) -> None:
+    """Compare a line of a command on many objects with the page: what is of the line comes first, and then what is of the command."""
+    own = [key for key in line if key in page.shapes["line"]]
+    assert list(line)[: len(own)] == own == list(page.shapes["line"])[: len(own)]
+    page.judge_object("line", {key: line[key] for key in own}, name)
+    failed = line["exit_code"] != 0
+    assert (len(own) == len(page.shapes["line"])) == failed
+    rest = {key: value for key, value in line.items() if key not in own}
+    assert rest or failed
+    if rest:
+        assert not failed or name == "receipt verify"
+        page.judge_object(name, rest, name)
+
+
+@pytest.mark.slow
+def test_every_command_with_many_objects_is_named_and_was_typed(desk: Desk) -> None:
+    page = (DOCS / "json.md").read_text(encoding="utf-8")
+    many = re.search(r"^## Many objects\n\n(.+?)\n\n", page, re.DOTALL | re.MULTILINE)
+    assert many is not None
+    with_each = {" ".join(path) for path, command in _leaves() if any("--each" in parameter.opts for parameter in command.params)}
+    assert set(desk.lines) == with_each
+    sentence, _, _ = " ".join(many[1].split()).partition(" Then ")
+    assert {name.removesuffix(" --each") for name in re.findall(r"`([a-z -]+)`", sentence) if not name.startswith("-")} == with_each
 
 
 @pytest.mark.slow

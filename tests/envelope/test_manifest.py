@@ -159,6 +159,16 @@ def test_carriers_up_to_the_limit() -> None:
         unpack_manifest(pack_manifest(replace(parcels, carriers=(*parcels.carriers, PARCEL))))
 
 
+@pytest.mark.parametrize("entry", ["empty", "nil", pytest.param("whole", marks=pytest.mark.slow)])
+def test_a_hostile_number_of_carriers_is_malformed(entry: str) -> None:
+    """Whatever an entry is: of short ones a great many fit into the limit of the whole."""
+    plain = pack_manifest(MANIFEST)
+    items: Any = unpack(plain[4 : 4 + int.from_bytes(plain[:4], "big")], max_bytes=1 << 20, what="manifest")
+    items[CARRIERS] = [{"whole": items[CARRIERS][1], "empty": [], "nil": None}[entry]] * 65536
+    with pytest.raises(Malformed):
+        unpack_manifest(stream(items))
+
+
 def test_total_counts_the_files_only() -> None:
     assert replace(MANIFEST, carriers=(FILE, PARCEL, FILE)).total == 10
 

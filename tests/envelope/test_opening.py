@@ -278,3 +278,12 @@ def test_secrets_are_not_for_display(exchange: Exchange) -> None:
     shown = repr(exchange.opened) + repr(exchange.opening) + repr(exchange.sealed.envelope)
     secrets = [exchange.opened.manifest.salt, exchange.expectation.proof, *exchange.expectation.openings]
     assert [secret for secret in secrets if secret is not None and repr(secret)[2:-1] in shown] == []
+
+
+def test_a_manifest_of_65536_carriers_is_malformed_and_releases_nothing(world: World, tmp_path: Path) -> None:
+    """Signed and encrypted by an officer of the origin, so only the limit stands against it."""
+    forged = world.plan().seal(manifest=put([[]] * 65536, CARRIERS))
+    world.verify_whole(forged.container)
+    with pytest.raises(Malformed):
+        world.open(forged.container, tmp_path / "out")
+    assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
