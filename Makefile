@@ -16,7 +16,7 @@ COMPILE := --quiet --generate-hashes --universal --python-version 3.11 --no-head
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test quick lint format types layers docs vectors bench fuzz fuzz-smoke fuzz-keep lock wheel wheelhouse clean
+.PHONY: help demo test quick lint format types layers docs vectors bench soak fuzz fuzz-smoke fuzz-keep lock wheel wheelhouse clean
 
 help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,7 +39,7 @@ lint: $(READY)  ## ruff, mypy and the layers
 
 types: $(READY)  ## mypy --strict on the product, then on tests and scripts
 	$(BIN)/mypy $(PACKAGES:%=-p valiza.%)
-	$(BIN)/mypy tests $(wildcard bench/*.py docs/*.py fuzz/*.py tools/*.py $(GENERATE)/*.py)
+	$(BIN)/mypy tests soak $(wildcard bench/*.py docs/*.py fuzz/*.py tools/*.py $(GENERATE)/*.py)
 
 layers: $(READY)  ## who may import whom
 	$(BIN)/lint-imports --no-cache --no-logo
@@ -58,6 +58,9 @@ vectors: $(READY)  ## generate specs/vectors again
 bench: $(READY) $(BENCH)/.ready  ## compare with age, minisign and others on this machine; figure in build/
 	$(BIN)/python bench/run.py --save build/bench.json
 	$(BENCH)/bin/python bench/plot.py build/bench.json build/bench.svg build/bench.png
+
+soak: $(READY)  ## kill commands a thousand times, and see what is left (needs strace)
+	$(BIN)/python -m soak.kill
 
 fuzz: $(READY) $(FUZZER)  ## fuzz every decoder for TIME=600 seconds each, or only those of TARGETS="a b"
 	$(BIN)/python -m fuzz.run --time $(or $(TIME),600) $(TARGETS)
