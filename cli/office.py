@@ -12,6 +12,7 @@ from valiza.cli.options import (
     FOLDER,
     STATEMENT,
     File,
+    NameOrFile,
     OrderedGroup,
     Text,
     as_json,
@@ -29,7 +30,7 @@ from valiza.cli.options import (
     typed,
 )
 from valiza.cli.render import as_of, credential_facts, emit, utc
-from valiza.cli.terminal import passphrase_source, safe, say, terminal_present, warn
+from valiza.cli.terminal import passphrase_source, quoted, say, terminal_present, warn
 from valiza.keys.errors import Unavailable, Usage
 
 if TYPE_CHECKING:
@@ -441,7 +442,7 @@ def list_agreements(home: Path | None, json_: bool) -> None:
 @agreement.command(
     "show", short_help="Show what an agreement says.", epilog=command_epilog("valiza agreement show kz-by", "valiza agreement show FILE --json")
 )
-@click.argument("source", metavar="ID|FILE", shell_complete=_offer_draft)
+@click.argument("source", type=NameOrFile(), metavar="ID|FILE", shell_complete=_offer_draft)
 @as_json
 def show_agreement(source: str, json_: bool) -> None:
     """Show a draft or a signed agreement. Signatures are not checked here: adopting does."""
@@ -453,7 +454,7 @@ def show_agreement(source: str, json_: bool) -> None:
 
 
 @agreement.command("check", short_help="Say what a draft lacks.", epilog=command_epilog("valiza agreement check draft.toml"))
-@click.argument("source", metavar="ID|FILE", shell_complete=_offer_draft)
+@click.argument("source", type=NameOrFile(), metavar="ID|FILE", shell_complete=_offer_draft)
 @as_json
 def check_agreement(source: str, json_: bool) -> None:
     """Check a draft: every point of R4 that it lacks is named with its clause; marks have to be well-formed."""
@@ -468,7 +469,7 @@ def check_agreement(source: str, json_: bool) -> None:
     short_help="Sign an agreement with this party's root.",
     epilog=command_epilog("valiza agreement sign kz-by --home kz -o half.vls", "valiza agreement sign half.vls --home by -o kz-by.vls"),
 )
-@click.argument("source", metavar="ID|FILE", shell_complete=_offer_draft)
+@click.argument("source", type=NameOrFile(), metavar="ID|FILE", shell_complete=_offer_draft)
 @output("The signed agreement")
 @home_option
 @passphrase_fd
@@ -529,4 +530,4 @@ def terminate(name: str, takes_effect: str, output: Path, home: Path | None, pas
     ended = terminate_agreement(open_office(home, passphrase_source(passphrase_fd)), name, at=now(), takes_effect_at=parse_time(takes_effect))
     write_object(output, ended.raw)
     emit({"termination": str(output), "agreement": ended.agreement.hex(), "takes_effect_at": utc(ended.takes_effect_at)}, json_=json_, output=output)
-    say(f"valiza: adopt it here and send it to the other party: valiza agreement adopt {safe(output)}")
+    say(f"valiza: adopt it here and send it to the other party: valiza agreement adopt {quoted(output)}")

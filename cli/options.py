@@ -32,6 +32,7 @@ __all__ = [
     "PAPER",
     "STATEMENT",
     "File",
+    "NameOrFile",
     "OrderedGroup",
     "Text",
     "as_json",
@@ -58,7 +59,7 @@ class File(click.Path):
     """A path. An empty one is refused: as a path it would mean the current folder, which nobody means who gives a variable that is not set."""
 
     def __init__(self, *suffixes: str, folder: bool = False) -> None:
-        super().__init__(path_type=Path)
+        super().__init__(path_type=Path, readable=False)  # what cannot be read is told by who reads it
         self.suffixes = suffixes  # of the files that a shell offers; none: any
         self.folder = folder  # whether a shell offers folders only
 
@@ -273,6 +274,18 @@ def open_reader(
     if home is None:
         return stranger([], [], [], needs_agreement=needs_agreement)
     return office_reader(open_office(home))
+
+
+class NameOrFile(click.ParamType[str]):
+    """A name, or a file in its place. Nothing at all is neither."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 - click's signature
+        """The text, or a usage error."""
+        if not value:
+            self.fail("it is empty: neither a name nor a file", param, ctx)
+        return str(value)
 
 
 def _on_the_command_line(name: str) -> bool:

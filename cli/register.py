@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from valiza.cli.options import ENVELOPE, OrderedGroup, as_json, as_officer, command_epilog, home_option, now, open_office, passphrase_fd
+from valiza.cli.options import ENVELOPE, NameOrFile, OrderedGroup, as_json, as_officer, command_epilog, home_option, now, open_office, passphrase_fd
 from valiza.cli.render import emit, manifest_facts, utc
 from valiza.cli.sending import named_envelope
 from valiza.cli.terminal import passphrase_source
@@ -58,7 +58,7 @@ def list_(direction: str | None, verdict: str | None, home: Path | None, json_: 
 
 
 @register.command("show", short_help="Show all entries of one envelope.", epilog=command_epilog("valiza register show report.vlz --home kz"))
-@click.argument("envelope", metavar="ENVELOPE|ID", shell_complete=ENVELOPE.offer)
+@click.argument("envelope", type=NameOrFile(), metavar="ENVELOPE|ID", shell_complete=ENVELOPE.offer)
 @click.option(
     "--manifest",
     "with_manifest",

@@ -17,6 +17,7 @@ from valiza.cli.options import (
     FILE,
     INVENTORY,
     PAPER,
+    NameOrFile,
     Text,
     as_json,
     as_officer,
@@ -426,7 +427,7 @@ def named_envelope(text: str) -> str | Path:
 @click.command(
     epilog=command_epilog("valiza withdraw report.vlz --reason 'sealed with the wrong annex' --home kz"),
 )
-@click.argument("envelope", metavar="ENVELOPE|ID", shell_complete=ENVELOPE.offer)
+@click.argument("envelope", type=NameOrFile(), metavar="ENVELOPE|ID", shell_complete=ENVELOPE.offer)
 @click.option("--reason", type=Text(), required=True, metavar="TEXT", help="Why.")
 @home_option
 @as_json

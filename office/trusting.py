@@ -19,12 +19,13 @@ from valiza.envelope.draft import packaged_draft, read_draft
 from valiza.envelope.profile import Profile, read_profile
 from valiza.keys import labels
 from valiza.keys.errors import Malformed, NotAuthentic, Refused, Usage
-from valiza.keys.files import new_file, read_file
+from valiza.keys.files import new_file
 from valiza.keys.root import verify_by_root
 from valiza.keys.roster import Roster, check_import, peek_roster_party, read_roster
-from valiza.keys.statement import LIMITS, Statement, read_statement
+from valiza.keys.statement import Statement, read_statement
 from valiza.office.founding import roster_name
 from valiza.office.home import BODY_OFFICER
+from valiza.office.reader import read_object
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +47,7 @@ def import_roster(office: Office, path: Path, fingerprint: bytes | None, *, at: 
     Raises:
         Usage: the party is not known and no fingerprint was given. NotAuthentic, Refused: as `read_roster` and `check_import` say.
     """
-    raw = read_file(path, LIMITS[labels.ROSTER])
+    raw = read_object(path, labels.ROSTER)
     name, _ = peek_roster_party(raw)
     pinned = office.pinned().get(name)
     if pinned is None and fingerprint is None:
@@ -85,7 +86,10 @@ def read_profile_file(source: str | Path) -> tuple[Profile, Statement | None]:
     """A draft that comes with Valiza (by id), a TOML file, or an agreement signed by one or both parties; with its statement if signed."""
     if isinstance(source, str):
         return read_draft(packaged_draft(source)), None
-    raw = read_file(source, LIMITS[labels.AGREEMENT])
+    raw = read_object(source, labels.AGREEMENT)
+    if not raw.strip():
+        message = "the agreement is empty"
+        raise Malformed(message)
     if not raw.startswith(b"\x93"):  # a statement is an array of three; TOML is text
         return read_draft(raw), None
     for half in (False, True):
@@ -127,7 +131,7 @@ def adopt(office: Office, path: Path) -> Agreement | Termination:
     Raises:
         NotAuthentic: not signed by the pinned roots. Refused: the degrees' order, another version's, or no such agreement.
     """
-    raw = read_file(path, LIMITS[labels.AGREEMENT])
+    raw = read_object(path, labels.AGREEMENT, labels.TERMINATION)
     type_ = read_statement(raw, labels.AGREEMENT, labels.TERMINATION).type
     folder = office.home / "agreements"
     if type_ == labels.TERMINATION:

@@ -124,7 +124,7 @@ def test_check_of_a_malformed_draft(old: str, new: str, tmp_path: Path) -> None:
     fails(3, "agreement", "check", _written(tmp_path / "draft.toml", _draft().replace(old, new, 1)))
 
 
-@pytest.mark.parametrize("source", ["no-such-draft", "missing.toml", ""])
+@pytest.mark.parametrize("source", ["no-such-draft", "missing.toml"])
 def test_source_that_is_not_there(source: str) -> None:
     fails(7, "agreement", "show", source)
 
