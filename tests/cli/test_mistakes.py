@@ -108,7 +108,7 @@ def test_envelope_named_by_its_first_letters_is_not_guessed_about(world: World) 
 
 
 def test_folder_of_the_office_that_everybody_may_read(world: World) -> None:
-    """The limit: keys are made for their owner alone; what a copy or a restored backup made of their modes is not looked at."""
+    """Keys are made for their owner alone; what a copy or a restored backup made of their modes is told by `valiza doctor`, and used."""
     key = world.kz.home / "keys" / "aigul" / "seal.key"
     assert key.stat().st_mode & 0o077 == 0
     for path in (key, key.parent, key.parent.parent, world.kz.home):
