@@ -247,7 +247,10 @@ class NewFile:
 
     def has_name(self) -> bool:
         """Whether `give_name` got as far as the name, also if it was interrupted before it could say so."""
-        return os.fstat(self.file.fileno()).st_nlink > (0 if self._temporary is None else 1)
+        try:
+            return os.path.samestat(os.fstat(self.file.fileno()), self.path.lstat())
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Close the file; without a name it is gone."""

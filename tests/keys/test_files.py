@@ -192,6 +192,22 @@ def test_a_file_gets_its_name_when_it_is_told_to(tmp_path: Path, how: str) -> No
     assert (tmp_path / "it").read_bytes() == b"bytes"
 
 
+def test_a_file_gets_its_name_where_no_file_has_two(tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def link(*_arguments: Any, **_keywords: Any) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    with closing(NewFile(tmp_path / "it")) as new, monkeypatch.context() as patch:
+        new.file.write(b"bytes")
+        patch.setattr(os, "link", link)
+        if how == "unnamed":
+            with pytest.raises(Unavailable):
+                new.give_name()
+        else:
+            new.give_name()
+        assert new.has_name() == (how != "unnamed")
+    assert left_in(tmp_path) == ([] if how == "unnamed" else ["it"])
+
+
 def test_a_file_closed_without_a_name_is_gone(tmp_path: Path, how: str) -> None:
     with closing(NewFile(tmp_path / "it")) as new:
         new.file.write(b"bytes")
