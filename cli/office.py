@@ -79,6 +79,9 @@ def _names(values: tuple[str, ...], otherwise: str) -> dict[str, str]:
         if not equals:
             message = f"{value!r} is no name"
             raise Usage(message, "write it as LANGUAGE=TEXT, for example en=Ministry")
+        if tag in found:
+            message = f"--name: the language {tag!r} stands twice"
+            raise Usage(message)
         found[tag] = text
     with typed("--name"):
         return fields.names(found or {"en": otherwise}, "name")
@@ -224,10 +227,14 @@ def issue(officer: str, validity: int, unprotected: bool, home: Path | None, pas
     """Make keys and credentials for an officer. They count once a roster with them is published and imported."""
     from valiza.office.founding import certify_officer
 
+    wanted = _officer(officer)
+    if not wanted.purposes:
+        message = f"{officer!r} names no purpose"
+        raise Usage(message, "write it as NAME:PURPOSE,…, for example aigul:seal,open:1")
     source = passphrase_source(passphrase_fd)
     at_office = open_office(home, source)
     passphrase = _new_passphrase(unprotected, passphrase_fd, source)
-    issued = certify_officer(at_office, _officer(officer), at=now(), validity=validity * DAY, random=os.urandom, passphrase=passphrase)
+    issued = certify_officer(at_office, wanted, at=now(), validity=validity * DAY, random=os.urandom, passphrase=passphrase)
     emit({"issued": [credential_facts(c) for c in issued]}, json_=json_)
     _warn_unprotected(unprotected)
     say("valiza: publish a roster with it: valiza roster publish -o FILE")

@@ -24,7 +24,7 @@ from valiza.keys.root import verify_by_root
 from valiza.keys.roster import Roster, check_import, peek_roster_party, read_roster
 from valiza.keys.statement import Statement, read_statement
 from valiza.office.founding import roster_name
-from valiza.office.home import BODY_OFFICER
+from valiza.office.home import BODY_OFFICER, about
 from valiza.office.reader import read_object
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def import_roster(office: Office, path: Path, fingerprint: bytes | None, *, at: 
         Usage: the party is not known and no fingerprint was given. NotAuthentic, Refused: as `read_roster` and `check_import` say.
     """
     raw = read_object(path, labels.ROSTER)
-    name, _ = peek_roster_party(raw)
+    with about(path):
+        name, _ = peek_roster_party(raw)
     pinned = office.pinned().get(name)
     if pinned is None and fingerprint is None:
         message = f"the root of {name} is not pinned here"
@@ -132,7 +133,8 @@ def adopt(office: Office, path: Path) -> Agreement | Termination:
         NotAuthentic: not signed by the pinned roots. Refused: the degrees' order, another version's, or no such agreement.
     """
     raw = read_object(path, labels.AGREEMENT, labels.TERMINATION)
-    type_ = read_statement(raw, labels.AGREEMENT, labels.TERMINATION).type
+    with about(path):
+        type_ = _signed_type(raw)
     folder = office.home / "agreements"
     if type_ == labels.TERMINATION:
         termination = read_termination(raw, office.trust, office.agreements)
@@ -150,6 +152,19 @@ def adopt(office: Office, path: Path) -> Agreement | Termination:
     _keep(folder / f"{agreement.profile.id}-{agreement.profile.version}-{agreement.digest.hex()[:16]}.vls", raw)
     office.reread()
     return agreement
+
+
+def _signed_type(raw: bytes) -> str:
+    """The type of a signed agreement or termination."""
+    try:
+        return read_statement(raw, labels.AGREEMENT, labels.TERMINATION).type
+    except Malformed as error:
+        try:
+            read_statement(raw, labels.AGREEMENT, half=True)
+        except Malformed:
+            raise error from None
+        message = "only one party has signed this agreement"
+        raise Malformed(message, "the root of the other signs it with: valiza agreement sign FILE") from error
 
 
 def _keep(path: Path, raw: bytes) -> None:

@@ -147,3 +147,31 @@ def test_office_of_another_user(words: list[str], world: World) -> None:
             folder.chmod(folder.stat().st_mode & ~0o005)
     assert_failed(done, 7)
     assert "permission denied" in done.error
+
+
+# -- what reads badly otherwise --------------------------------------------------------------------------------------------
+
+
+def test_language_of_a_name_twice(tmp_path: Path) -> None:
+    words = ["office", "init", tmp_path / "o", "--party=KZ", "--body=KZ-MFA", "--degrees=1", "--unprotected"]
+    assert "'en' stands twice" in fails(2, *words, "--name=en=A", "--name=en=B").error
+
+
+@pytest.mark.parametrize("text", ["nova", "nova:", "nova::1"])
+def test_officer_certified_for_nothing(text: str, world: World) -> None:
+    done = world.kz.fails(2, "credential", "issue", text, "--unprotected")
+    assert "no purpose" in done.error
+    assert not (world.kz.home / "credentials" / "nova").exists()
+
+
+def test_agreement_that_one_party_has_signed(world: World) -> None:
+    half = world.path("agreement.half.vls")
+    done = world.kz.fails(3, "agreement", "adopt", half)
+    assert done.error == f"{str(half)!r}: only one party has signed this agreement"
+    assert "agreement sign" in done.hint
+
+
+@pytest.mark.parametrize("words", [["roster", "import"], ["agreement", "adopt"]], ids=" ".join)
+def test_object_of_another_kind_is_named(words: list[str], world: World) -> None:
+    path = world.agreement if words[0] == "roster" else world.by.roster
+    assert world.kz.fails(3, *words, path).error.startswith(repr(str(path)))
