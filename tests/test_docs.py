@@ -320,7 +320,7 @@ def _do_many(at: Desk, trust: str) -> None:
     sealed = "sealed/x.txt.vlz sealed/y.txt.vlz"
     at.type_many(f"verify {sealed} x.txt --home by", [0, 0, 3])
     at.type_many(f"verify sealed/x.txt.vlz --each {trust}", [0])
-    at.type_many(f"open {sealed} x.txt --home by --as yanka -o opened", [0, 0, 3])
+    at.type_many(f"open {sealed} z.txt --home by --as yanka -o opened", [0, 0, 3])
     at.type_many(f"acknowledge {sealed} sealed/z.txt.vlz --home by -o acks", [0, 0, 6])
     at.type("refuse sealed/z.txt.vlz --reason other --home by --as yanka -o z.refusal.vls")
     answers = "acks/x.txt.ack.vls acks/y.txt.ack.vls z.refusal.vls"
