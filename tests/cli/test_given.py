@@ -81,7 +81,8 @@ def test_an_empty_path_is_told_as_empty(words: list[str], world: World, monkeypa
     here.mkdir()
     monkeypatch.chdir(here)
     given = any(word.startswith("--home") for word in words) or words[:2] in (["agreement", "show"], ["agreement", "check"])
-    done = run(*words, *([] if given or words[0] in {"demo", "inspect"} or "init" in words else ["--home", world.kz.home]))
+    alone = given or words[0] in {"demo", "inspect"} or "init" in words
+    done = run(*words) if alone else world.kz.run(*words)
     assert_failed(done, 2)
     assert "empty" in done.error
     assert list(here.iterdir()) == []
@@ -103,8 +104,7 @@ READING = (
 @pytest.mark.parametrize("words", READING, ids=" ".join)
 def test_a_device_without_end_is_not_read_to_its_end(words: list[str], device: str, world: World) -> None:
     typed = [{"FILE": device, "OUT": str(world.path("out"))}.get(word, word) for word in words]
-    home = [] if words[1] in {"show", "check"} else ["--home", world.kz.home]
-    done = run(*typed, *home)
+    done = run(*typed) if words[1] in {"show", "check"} else world.kz.run(*typed)
     assert_failed(done, 3)
 
 
@@ -153,7 +153,7 @@ def test_office_of_another_user(words: list[str], world: World) -> None:
 
 
 def test_language_of_a_name_twice(tmp_path: Path) -> None:
-    words = ["office", "init", tmp_path / "o", "--party=KZ", "--body=KZ-MFA", "--degrees=1", "--unprotected"]
+    words: list[str | Path] = ["office", "init", tmp_path / "o", "--party=KZ", "--body=KZ-MFA", "--degrees=1", "--unprotected"]
     assert "'en' stands twice" in fails(2, *words, "--name=en=A", "--name=en=B").error
 
 
