@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from fuzz import seeds, targets
+from fuzz import seeds, targets, world
 
 HERE: Final = Path(__file__).resolve().parent
 STATE: Final = HERE.parent / ".fuzz"
@@ -68,11 +68,12 @@ def write_seeds(folder: Path, inputs: list[bytes]) -> Path:
 def engine(name: str, options: list[str], log: Path) -> int:
     """Run the engine on one target; returns what it ended with."""
     command = [sys.executable, "-m", "fuzz.one", name]
-    with tempfile.TemporaryDirectory() as work, log.open("wb") as out:
+    # The engine ends without cleaning up, so what it leaves is removed here.
+    with tempfile.TemporaryDirectory() as work, tempfile.TemporaryDirectory(dir=world.in_memory()) as files, log.open("wb") as out:
         launcher = Path(work) / "launcher"
         launcher.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
         launcher.chmod(0o700)
-        environment = {**os.environ, "VALIZA_FUZZ_LAUNCHER": str(launcher)}
+        environment = {**os.environ, "VALIZA_FUZZ_LAUNCHER": str(launcher), "VALIZA_FUZZ_FOLDER": files}
         return subprocess.run(
             [*command, *options], stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=HERE.parent, env=environment, check=False
         ).returncode

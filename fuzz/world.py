@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tempfile
 from contextlib import contextmanager
 from functools import cache
@@ -167,8 +168,13 @@ def known(wanted: object) -> Credential | None:
 @cache
 def folder() -> Path:
     """A folder for files that have to be read from a path; in memory where that can be."""
-    shared = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
-    return Path(tempfile.mkdtemp(prefix="valiza-fuzz.", dir=shared if shared.is_dir() else None))
+    return Path(tempfile.mkdtemp(prefix="valiza-fuzz.", dir=os.environ.get("VALIZA_FUZZ_FOLDER") or in_memory()))
+
+
+def in_memory() -> str | None:
+    """A file system in memory, if there is one."""
+    shared = "/dev/shm"  # noqa: S108 - a folder of its own is made in it
+    return shared if Path(shared).is_dir() else None
 
 
 def file(name: str, data: bytes) -> Path:
