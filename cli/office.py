@@ -140,7 +140,7 @@ def init(
 ) -> None:
     """Make the folder HOME with keys and credentials of a body and its officers, and the party's roster.
 
-    The root is a single key in this release. Compare its fingerprint with the other side by a way that you both trust.
+    The root made here has one custodian, who is this office. Compare its fingerprint with the other side by a way that you both trust.
     """
     from valiza.keys import fields
     from valiza.office.founding import Founding, found_office

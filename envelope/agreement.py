@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -12,16 +12,16 @@ from valiza.keys.digests import digest
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.fields import array, digest_field, extensions, party, time
-from valiza.keys.root import read_root, verify_by_root
-from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statement, sign_statement
+from valiza.keys.root import by_quorum, read_root, verify_quorum
+from valiza.keys.statement import LIMITS, Statement, read_statement, sign_statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from valiza.keys.fields import Extensions
     from valiza.keys.root import Root
     from valiza.keys.roster import Trust
-    from valiza.keys.signing import SigningKey
+    from valiza.keys.statement import Signature, Signer
 
 __all__ = [
     "Agreement",
@@ -33,6 +33,7 @@ __all__ = [
     "read_termination",
     "require_adoptable",
     "sign_agreement",
+    "split_by_root",
     "terminate",
 ]
 
@@ -43,6 +44,7 @@ class Agreement:
 
     raw: bytes = field(repr=False)
     digest: bytes
+    signers: tuple[bytes, ...]
     profile: Profile
 
     def __str__(self) -> str:
@@ -67,68 +69,83 @@ def agreement_digest(body: bytes) -> bytes:
     return digest(labels.DIGEST_AGREEMENT, body)
 
 
-def sign_agreement(profile: Profile, *, root: Root, key: SigningKey, half: Statement | None = None) -> Statement:
-    """Sign an agreement for one party.
+def sign_agreement(profile: Profile, *, root: Root, keys: Iterable[Signer], begun: Statement | None = None) -> Statement:
+    """Sign an agreement for one party, with one or more of its custodians' keys.
 
     Args:
         profile: what is agreed.
-        root: of one of the parties; `key` is its key.
-        half: what the other party signed already, if it did.
+        root: of one of the parties; `keys` are its custodians'.
+        begun: what others signed already, if they did.
 
     Returns:
-        The statement, complete when `half` was given; otherwise with one signature, for the other party to complete.
+        The statement, complete when the quorums of both roots have signed; otherwise for others to go on with.
 
     Raises:
-        Refused: the root's party is not one of the two, or orders its degrees otherwise.
-        NotAuthentic: `half` is signed for the same party, or is another agreement.
+        Refused: the root's party is not one of the two, or orders its degrees otherwise, or a key has signed it already.
+        NotAuthentic: `begun` is another agreement.
     """
     _require_degrees(profile, root)
-    if half is not None and half.body != profile.body:
+    if begun is not None and begun.body != profile.body:
         message = "the other party signed another agreement"
         raise NotAuthentic(message)
-    if half is not None and any(entry.header.key_digest == root.key.key_digest for entry in half.signatures):
-        message = f"{root.party} has signed this agreement already"
+    signers = by_quorum("root", root, keys)
+    signed = set() if begun is None else {entry.header.key_digest for entry in begun.signatures}
+    if any(header.key_digest in signed for header, _ in signers):
+        message = f"this custodian of {root.party} has signed this agreement already"
         raise Refused(message)
-    header = SignerHeader(role="root", signer_digest=root.digest, key_digest=key.key_digest)
-    return sign_statement(labels.AGREEMENT, profile.body, [(header, key)], half=half)
+    return sign_statement(labels.AGREEMENT, profile.body, signers, begun=begun)
 
 
 def read_agreement(raw: bytes, trust: Trust) -> Agreement:
-    """Read an agreement and check that the pinned roots of both its parties signed it.
+    """Read an agreement and check that quorums of the pinned roots of both its parties signed it.
 
     Raises:
         Malformed, NotAuthentic: it is not so.
     """
-    return _read_agreement(raw, tuple(roster.root.raw for roster in trust.rosters.values()))
+    return _read_agreement(raw, tuple(root.raw for roster in trust.rosters.values() for root in roster.roots))
 
 
 @lru_cache(maxsize=16)  # an agreement already checked in this process, against the same roots, is not checked again
 def _read_agreement(raw: bytes, roots: tuple[bytes, ...]) -> Agreement:
-    trusted = {root.digest: root for root in map(read_root, roots)}
     statement = read_statement(raw, labels.AGREEMENT)
-    signers = []
-    for index, entry in enumerate(statement.signatures):
-        root = trusted.get(entry.header.signer_digest)
-        if root is None:
-            message = "an agreement is signed by a root that is not pinned here"
-            raise NotAuthentic(message, "import the roster of that party with its root's fingerprint first")
-        verify_by_root(statement, index, root)
-        signers.append(root.party)
+    signed = split_by_root(statement, {root.digest: root for root in map(read_root, roots)})
+    for root, part in signed:
+        verify_quorum(part, root)
     profile = read_profile(statement.body)
-    if sorted(signers) != [p.id for p in profile.parties]:
-        message = f"the agreement {profile.id} is signed by {' and '.join(sorted(signers))}, not by both its parties"
-        raise NotAuthentic(message)
-    return Agreement(raw=raw, digest=agreement_digest(statement.body), profile=profile)
+    signers = sorted(root.party for root, _ in signed)
+    if signers != [p.id for p in profile.parties]:
+        message = f"the agreement {profile.id} is signed by {' and '.join(signers)}, not by both its parties"
+        raise NotAuthentic(message, "the custodians of the other sign it with: valiza agreement sign FILE" if len(signers) == 1 else "")
+    return Agreement(raw=raw, digest=agreement_digest(statement.body), signers=tuple(root.digest for root, _ in signed), profile=profile)
+
+
+def split_by_root(statement: Statement, roots: Mapping[bytes, Root]) -> list[tuple[Root, Statement]]:
+    """The roots in whose name an agreement is signed, each with its own signatures.
+
+    Raises:
+        NotAuthentic: one is not known.
+    """
+    parts: dict[bytes, list[Signature]] = {}
+    for entry in statement.signatures:
+        parts.setdefault(entry.header.signer_digest, []).append(entry)
+    if not parts.keys() <= roots.keys():
+        message = "an agreement is signed by a root that is not pinned here"
+        raise NotAuthentic(message, "import the roster of that party with its root's fingerprint first")
+    return [(roots[name], replace(statement, signatures=tuple(entries))) for name, entries in parts.items()]
 
 
 def require_adoptable(agreement: Agreement, trust: Trust) -> None:
-    """Check that the marks stand in the order of the degrees of each party's root (agreement.md, Adopting).
+    """Check that the latest roots signed, and that the marks stand in the order of each root's degrees (agreement.md, Adopting).
 
     Raises:
         Refused: they do not.
     """
     for terms in agreement.profile.parties:
-        _require_degrees(agreement.profile, trust.rosters[terms.id].root)
+        root = trust.rosters[terms.id].root
+        if root.digest not in agreement.signers:
+            message = f"the agreement {agreement} is signed by an old version of the root of {terms.id}"
+            raise Refused(message, f"the custodians of version {root.version} sign it")
+        _require_degrees(agreement.profile, root)
 
 
 def _require_degrees(profile: Profile, root: Root) -> None:
@@ -138,8 +155,8 @@ def _require_degrees(profile: Profile, root: Root) -> None:
         raise Refused(message)
 
 
-def terminate(agreement: Agreement, *, root: Root, key: SigningKey, given_at: int, takes_effect_at: int) -> Termination:
-    """Sign the end of an agreement for one party.
+def terminate(agreement: Agreement, *, root: Root, keys: Iterable[Signer], given_at: int, takes_effect_at: int) -> Termination:
+    """Sign the end of an agreement for one party, with a quorum of its custodians.
 
     Raises:
         Refused: it is no party to it, or the end would lie before the notice.
@@ -149,12 +166,11 @@ def terminate(agreement: Agreement, *, root: Root, key: SigningKey, given_at: in
         message = "a termination cannot take effect before it is given (A14)"
         raise Refused(message)
     body = pack([agreement.digest, root.party, given_at, takes_effect_at, {}])
-    header = SignerHeader(role="root", signer_digest=root.digest, key_digest=key.key_digest)
-    return _termination(sign_statement(labels.TERMINATION, body, [(header, key)]), root)
+    return _termination(sign_statement(labels.TERMINATION, body, by_quorum("root", root, keys)), root)
 
 
 def read_termination(raw: bytes, trust: Trust, agreements: Agreements) -> Termination:
-    """Read a termination and check that a pinned root of its party signed it, and that this is a party to the agreement it ends.
+    """Read a termination and check that a quorum of a pinned root of its party signed it, and that this is a party to the agreement it ends.
 
     Raises:
         Malformed, NotAuthentic: it is not so. Refused: the agreement is not adopted here, or the party is not one of its two.
@@ -170,7 +186,7 @@ def read_termination(raw: bytes, trust: Trust, agreements: Agreements) -> Termin
 
 
 def _termination(statement: Statement, root: Root) -> Termination:
-    verify_by_root(statement, 0, root)
+    verify_quorum(statement, root)
     items = array(unpack(statement.body, max_bytes=LIMITS[labels.TERMINATION], what="termination"), "termination", length=5)
     found = Termination(
         raw=statement.raw,

@@ -18,8 +18,7 @@ from valiza.keys import keyfile
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack
 from valiza.keys.recipient import Identity
-from valiza.keys.root import parse_fingerprint
-from valiza.keys.roster import Roster, Trust, peek_roster_party, read_roster
+from valiza.keys.roster import Roster, Trust, peek_roster, read_roster
 from valiza.keys.signing import VerifyKey
 from valiza.keys.statement import SIGNATURE_BYTES, SignerHeader
 
@@ -39,7 +38,7 @@ PASSPHRASE: Final = "correct horse"  # noqa: S105 - of key files made here
 def rosters() -> tuple[Roster, ...]:
     """The rosters of KZ and BY."""
     raws = [(WORLD / f"{name}.vls").read_bytes() for name in ("kz", "by")]
-    return tuple(read_roster(raw, parse_fingerprint(peek_roster_party(raw)[1])) for raw in raws)
+    return tuple(read_roster(raw, peek_roster(raw)[1][-1]) for raw in raws)
 
 
 @cache
@@ -151,7 +150,7 @@ def framed(type_: str, body: bytes, headers: Sequence[SignerHeader]) -> bytes:
 
 def root_headers(role: str = "root") -> list[SignerHeader]:
     """Headers of both roots, that of KZ first."""
-    return [SignerHeader(role=role, signer_digest=r.root.digest, key_digest=r.root.key.key_digest) for r in rosters()]
+    return [SignerHeader(role=role, signer_digest=r.root.digest, key_digest=r.root.custodians[0].key.key_digest) for r in rosters()]
 
 
 def officer(purpose: str, **wanted: object) -> Credential:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from valiza.keys.fields import Body, Mark
     from valiza.keys.keyfile import load_key, save_key
     from valiza.keys.recipient import Identity, Recipient
-    from valiza.keys.root import Root, make_root, parse_fingerprint, read_root
+    from valiza.keys.root import Custodian, Root, RootDraft, make_root, parse_fingerprint, read_root, read_roots
     from valiza.keys.roster import Roster, Trust, make_roster, read_roster
     from valiza.keys.signing import SigningKey, VerifyKey
     from valiza.keys.statement import Statement, read_statement, sign_statement
@@ -27,6 +27,7 @@ __all__ = [
     "Conflict",
     "Credential",
     "CredentialDraft",
+    "Custodian",
     "Identity",
     "Incomplete",
     "Malformed",
@@ -36,6 +37,7 @@ __all__ = [
     "Recipient",
     "Refused",
     "Root",
+    "RootDraft",
     "Roster",
     "SigningKey",
     "Statement",
@@ -52,6 +54,7 @@ __all__ = [
     "pack",
     "parse_fingerprint",
     "read_root",
+    "read_roots",
     "read_roster",
     "read_statement",
     "save_key",

@@ -10,15 +10,28 @@ from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.fields import Body, Names, array, blob, body_id, boolean, code, extensions, names, one_of, optional, party, time
 from valiza.keys.recipient import Recipient
-from valiza.keys.root import Root, signing_public_key, verify_by_root
+from valiza.keys.root import Root, by_quorum, signing_public_key, verify_quorum
 from valiza.keys.statement import LIMITS, SignerHeader, Statement, sign_statement
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from valiza.keys.encoding import Value
     from valiza.keys.fields import Extensions
-    from valiza.keys.signing import SigningKey, VerifyKey
+    from valiza.keys.signing import VerifyKey
+    from valiza.keys.statement import Signer
 
-__all__ = ["MAX_CHAIN", "PURPOSES", "ROLE_PURPOSE", "Credential", "CredentialDraft", "check_credential", "issue_credential", "verify_by_credential"]
+__all__ = [
+    "MAX_CHAIN",
+    "PURPOSES",
+    "ROLE_PURPOSE",
+    "Credential",
+    "CredentialDraft",
+    "check_credential",
+    "issue_credential",
+    "issuer_signs",
+    "verify_by_credential",
+]
 
 PURPOSES: Final = ("certify", "seal", "open", "acknowledge", "countersign", "transport", "register", "roster", "act")
 MAX_CHAIN: Final = 3  # root → competent body → authorised body → officer
@@ -40,6 +53,26 @@ class CredentialDraft:
     certifies_bodies: bool = False
     valid_from: int
     valid_until: int
+
+    def packed(self) -> bytes:
+        """The canonical body."""
+        kind = labels.KIND_ENCRYPTION if self.purpose == "open" else labels.KIND_SIGNATURE
+        public: Value = [kind, self.public_key]
+        return pack(
+            [
+                self.subject,
+                self.body.party,
+                self.body.id,
+                self.names,
+                self.purpose,
+                public,
+                self.clearance,
+                self.certifies_bodies,
+                self.valid_from,
+                self.valid_until,
+                {},
+            ]
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,31 +137,20 @@ class Credential:
         return self.clearance is not None and degree in degrees and degrees.index(self.clearance) <= degrees.index(degree)
 
 
-def issue_credential(draft: CredentialDraft, *, issuer: Root | Credential, key: SigningKey) -> Credential:
-    """Issue a credential; `key` is the issuer's.
+def issue_credential(draft: CredentialDraft, *, issuer: Root | Credential, keys: Iterable[Signer]) -> Credential:
+    """Issue a credential; `keys` are those of a quorum of the root's custodians, or the one of the issuer.
 
     Raises:
-        Refused: the issuer may not issue it.
+        NotAuthentic: they are no quorum. Refused: the issuer may not issue it.
     """
-    kind = labels.KIND_ENCRYPTION if draft.purpose == "open" else labels.KIND_SIGNATURE
-    public: Value = [kind, draft.public_key]
-    body = pack(
-        [
-            draft.subject,
-            draft.body.party,
-            draft.body.id,
-            draft.names,
-            draft.purpose,
-            public,
-            draft.clearance,
-            draft.certifies_bodies,
-            draft.valid_from,
-            draft.valid_until,
-            {},
-        ]
-    )
-    header = SignerHeader(role="issuer", signer_digest=issuer.digest, key_digest=key.key_digest)
-    return check_credential(sign_statement(labels.CREDENTIAL, body, [(header, key)]), issuer)
+    return check_credential(sign_statement(labels.CREDENTIAL, draft.packed(), issuer_signs(issuer, keys)), issuer)
+
+
+def issuer_signs(issuer: Root | Credential, keys: Iterable[Signer]) -> list[tuple[SignerHeader, Signer]]:
+    """The headers and keys by which an issuer signs; for `sign_statement`."""
+    if isinstance(issuer, Root):
+        return by_quorum("issuer", issuer, keys)
+    return [(SignerHeader(role="issuer", signer_digest=issuer.digest, key_digest=key.key_digest), key) for key in keys]
 
 
 def check_credential(statement: Statement, issuer: Root | Credential) -> Credential:
@@ -140,7 +162,7 @@ def check_credential(statement: Statement, issuer: Root | Credential) -> Credent
         Refused: it claims more than the issuer may give.
     """
     if isinstance(issuer, Root):  # step 2
-        verify_by_root(statement, 0, issuer)
+        verify_quorum(statement, issuer)
     else:
         verify_by_credential(statement, issuer)
     items = array(unpack(statement.body, max_bytes=LIMITS[labels.CREDENTIAL], what="credential"), "credential", length=11)
@@ -177,6 +199,9 @@ def verify_by_credential(statement: Statement, signer: Credential) -> None:
         NotAuthentic: it is not so.
     """
     header = statement.signer
+    if len(statement.signatures) != 1:
+        message = "several sign only for a root"
+        raise NotAuthentic(message)
     if header.signer_digest != signer.digest or signer.purpose != ROLE_PURPOSE.get(header.role):
         message = f"a {signer.purpose} credential cannot sign as {header.role}"
         raise NotAuthentic(message)

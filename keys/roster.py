@@ -13,16 +13,17 @@ from valiza.keys.credential import Credential, check_credential, verify_by_crede
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.fields import array, ascending, blob, extensions, integer, party, time
-from valiza.keys.root import Root, read_root, require_fingerprint
+from valiza.keys.root import MAX_VERSIONS, Root, read_roots, require_pinned
 from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statement, sign_statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from valiza.keys.encoding import Value
     from valiza.keys.fields import Body, Extensions
-    from valiza.keys.signing import SigningKey
+    from valiza.keys.statement import Signer
 
-__all__ = ["Roster", "Trust", "check_import", "make_roster", "peek_roster_party", "read_roster"]
+__all__ = ["Roster", "Trust", "check_import", "make_roster", "peek_roster", "read_roster"]
 
 MAX_CREDENTIALS: Final = 16384
 _DAY: Final = 86400
@@ -37,52 +38,70 @@ class Roster:
     version: int
     issued_at: int
     expires_at: int
-    root: Root = field(repr=False)
+    roots: tuple[Root, ...] = field(repr=False)
     credentials: Mapping[bytes, Credential] = field(repr=False)
     extensions: Extensions = field(repr=False)
 
+    @property
+    def root(self) -> Root:
+        """The latest version of the party's root."""
+        return self.roots[-1]
+
 
 def make_roster(
-    *, version: int, issued_at: int, expires_at: int, root: Root, credentials: Iterable[Credential], signer: Credential, key: SigningKey
+    *,
+    version: int,
+    issued_at: int,
+    expires_at: int,
+    roots: Sequence[Root],
+    credentials: Iterable[Credential],
+    signer: Credential,
+    key: Signer,
 ) -> Roster:
     """Make and sign a roster; `signer` is the roster credential that `key` belongs to, and is included."""
     whole = sorted({c.digest: c.raw for c in (*credentials, signer)}.items())
-    body = pack([root.party, version, issued_at, expires_at, root.raw, [raw for _, raw in whole], [], {}])
+    root = roots[-1]
+    body = pack([root.party, version, issued_at, expires_at, [one.raw for one in roots], [raw for _, raw in whole], [], {}])
     header = SignerHeader(role="roster", signer_digest=signer.digest, key_digest=key.key_digest)
     return read_roster(sign_statement(labels.ROSTER, body, [(header, key)]).raw, root.digest)
 
 
-def peek_roster_party(raw: bytes) -> tuple[str, str]:
-    """The party and the root fingerprint that a roster claims: nothing of it is checked."""
+def peek_roster(raw: bytes) -> tuple[str, list[bytes]]:
+    """The party and the root fingerprints, first version first, that a roster claims: nothing of it is to be believed."""
     items = _items(read_statement(raw, labels.ROSTER))
-    return party(items[0], "party"), read_root(blob(items[4], "root")).fingerprint
+    return party(items[0], "party"), [root.digest for root in _read_roots(items[4])]
 
 
-def _items(statement: Statement) -> list[object]:
+def _read_roots(value: Value) -> tuple[Root, ...]:
+    return read_roots(tuple(blob(item, "root") for item in array(value, "roots", least=1, most=MAX_VERSIONS)))
+
+
+def _items(statement: Statement) -> list[Value]:
     return array(unpack(statement.body, max_bytes=LIMITS[labels.ROSTER], what="roster"), "roster", length=8)
 
 
 @lru_cache(maxsize=16)  # a chain already checked in this process is not checked again
 def read_roster(raw: bytes, fingerprint: bytes) -> Roster:
-    """Read and check a roster whose root has the pinned `fingerprint` (credential.md, Roster, Reading 1 to 3).
+    """Read and check a roster of whose root a version has the pinned `fingerprint` (credential.md, Roster, Reading 1 to 3).
 
     Raises:
         Malformed, NotAuthentic, Refused: as the steps say.
     """
     statement = read_statement(raw, labels.ROSTER)
     items = _items(statement)
-    root = read_root(blob(items[4], "root"))  # step 1
-    require_fingerprint(root, fingerprint)
+    roots = _read_roots(items[4])  # step 1
+    require_pinned(roots, fingerprint)
+    root = roots[-1]
     name = party(items[0], "party")
     if name != root.party:
         message = f"a roster of {name} has the root of {root.party}"
         raise Refused(message)
     statements = [read_statement(blob(item, "credential"), labels.CREDENTIAL) for item in array(items[5], "credentials", most=MAX_CREDENTIALS)]
     ascending([s.digest for s in statements], "credentials")
-    chain = _Chain(root, {s.digest: s for s in statements})
+    chain = _Chain(roots, {s.digest: s for s in statements})
     signer = chain.credential(statement.signer.signer_digest)  # step 2
-    if not isinstance(signer.issuer, Root):
-        message = "a roster is signed by a credential that the root issued"
+    if signer.issuer != root:
+        message = "a roster is signed by a credential that the latest version of the root issued"
         raise NotAuthentic(message)
     verify_by_credential(statement, signer)
     if array(items[6], "revocations"):
@@ -94,7 +113,7 @@ def read_roster(raw: bytes, fingerprint: bytes) -> Roster:
         version=integer(items[1], "version", least=1),
         issued_at=time(items[2], "issued at"),
         expires_at=time(items[3], "expires at"),
-        root=root,
+        roots=roots,
         credentials={d: chain.credential(d) for d in chain.statements},  # step 3
         extensions=extensions(items[7]),
     )
@@ -102,15 +121,15 @@ def read_roster(raw: bytes, fingerprint: bytes) -> Roster:
         message = "a roster expires before it is issued"
         raise Malformed(message)
     signer.require_valid(roster.issued_at, "issuing the roster")
-    _require_one_credential_per_key(root, roster.credentials.values())
+    _require_one_credential_per_key(roots, roster.credentials.values())
     return roster
 
 
 class _Chain:
     """Checks the credentials of one roster, each once."""
 
-    def __init__(self, root: Root, statements: Mapping[bytes, Statement]) -> None:
-        self.root = root
+    def __init__(self, roots: Sequence[Root], statements: Mapping[bytes, Statement]) -> None:
+        self.roots = {root.digest: root for root in roots}
         self.statements = statements
         self._checked: dict[bytes, Credential] = {}
 
@@ -125,16 +144,17 @@ class _Chain:
                 message = "a chain of credentials is too long"
                 raise Refused(message)
             issuer_digest = statement.signer.signer_digest
-            issuer = self.root if issuer_digest == self.root.digest else self.credential(issuer_digest, links + 1)
+            issuer = self.roots.get(issuer_digest) or self.credential(issuer_digest, links + 1)
             found = self._checked[wanted] = check_credential(statement, issuer)
         return found
 
 
-def _require_one_credential_per_key(root: Root, credentials: Iterable[Credential]) -> None:
+def _require_one_credential_per_key(roots: Sequence[Root], credentials: Iterable[Credential]) -> None:
+    custodians = {custodian.key.key_digest for root in roots for custodian in root.custodians}
     by_key: dict[bytes, list[Credential]] = defaultdict(list)
     for credential in credentials:
-        if credential.key.key_digest == root.key.key_digest:
-            message = f"the root's own key is in a credential of {credential.title!r}"
+        if credential.key.key_digest in custodians:
+            message = f"a custodian's key is in a credential of {credential.title!r}"
             raise Refused(message)
         by_key[credential.key.key_digest].append(credential)
     for sharing in by_key.values():
@@ -159,6 +179,9 @@ def check_import(new: Roster, old: Roster | None, at: int) -> None:
     if new.version <= old.version:
         message = f"the roster of {new.party} has version {new.version}, and version {old.version} is already known"
         raise Refused(message, "a roster never goes back: ask the other party for its latest")
+    if [root.digest for root in new.roots[: len(old.roots)]] != [root.digest for root in old.roots]:
+        message = f"the roster of {new.party} has another root than version {old.version} had"
+        raise Refused(message, "the root that is known here stays, and new versions follow it: ask the other party what happened")
     missing = set(old.credentials) - set(new.credentials)
     if missing:
         message = f"the roster of {new.party} drops {len(missing)} credentials of version {old.version}"
@@ -183,8 +206,8 @@ class Trust:
         return self._credentials.get(wanted)
 
     def root(self, wanted: bytes) -> Root | None:
-        """The root with this digest, or None."""
-        return next((r.root for r in self.rosters.values() if r.root.digest == wanted), None)
+        """The root with this digest, of any version, or None."""
+        return next((root for roster in self.rosters.values() for root in roster.roots if root.digest == wanted), None)
 
     def signer(self, statement: Statement) -> Credential:
         """The credential that signed a statement with one signature, after its signature was verified (statement.md, Reading 4, 5).

@@ -35,7 +35,7 @@ _MIB: Final = 1024 * _KIB
 
 # Greatest length of a whole statement, in bytes (statement.md, Reading, step 1).
 LIMITS: Final = {
-    labels.ROOT: 64 * _KIB,
+    labels.ROOT: 256 * _KIB,
     labels.CREDENTIAL: 64 * _KIB,
     labels.ROSTER: 64 * _MIB,
     labels.AGREEMENT: _MIB,
@@ -47,18 +47,18 @@ LIMITS: Final = {
     labels.RECEIPT: 8 * _MIB,
 }
 
-# Roles that sign each type, sorted (labels.md).
+# The role in which each type is signed, and by how many at most (labels.md). Several sign only for a root, whose quorum its reader counts.
 ROLES: Final = {
-    labels.ROOT: ("root",),
-    labels.CREDENTIAL: ("issuer",),
-    labels.ROSTER: ("roster",),
-    labels.AGREEMENT: ("root", "root"),
-    labels.TERMINATION: ("root",),
-    labels.DISPATCH: ("sealer",),
-    labels.REWRAP: ("acknowledger",),
-    labels.ACKNOWLEDGEMENT: ("acknowledger",),
-    labels.REFUSAL: ("acknowledger",),
-    labels.RECEIPT: ("countersigner",),
+    labels.ROOT: ("root", 32),
+    labels.CREDENTIAL: ("issuer", 16),
+    labels.ROSTER: ("roster", 1),
+    labels.AGREEMENT: ("root", 32),
+    labels.TERMINATION: ("root", 16),
+    labels.DISPATCH: ("sealer", 1),
+    labels.REWRAP: ("acknowledger", 1),
+    labels.ACKNOWLEDGEMENT: ("acknowledger", 1),
+    labels.REFUSAL: ("acknowledger", 1),
+    labels.RECEIPT: ("countersigner", 1),
 }
 
 
@@ -128,9 +128,8 @@ class Statement:
 
     @property
     def signer(self) -> SignerHeader:
-        """The only signer of a statement with one signature."""
-        (only,) = self.signatures
-        return only.header
+        """The only signer, or the first of those who sign for one root."""
+        return self.signatures[0].header
 
     def verify(self, index: int, verifier: Verifier) -> None:
         """Check one signature over the very bytes read.
@@ -150,30 +149,28 @@ def pae(type_: str, header: bytes, body: bytes) -> bytes:
     return b" ".join(parts)
 
 
-def sign_statement(type_: str, body: bytes, signers: Sequence[tuple[SignerHeader, Signer]], half: Statement | None = None) -> Statement:
+def sign_statement(type_: str, body: bytes, signers: Sequence[tuple[SignerHeader, Signer]], begun: Statement | None = None) -> Statement:
     """Sign `body` as a statement of `type_` (statement.md, Producing).
 
     Args:
         type_: one of the statement types.
         body: canonical body, as it will stand in the statement.
         signers: a header and a signer each; the header's key digest is the signer's.
-        half: the same statement as others signed it before, when its type takes more than one signature.
+        begun: the same statement as others signed it before, when its type takes more than one signature.
     """
-    entries = [[entry.header_bytes, entry.signature] for entry in half.signatures] if half else []
+    entries = [[entry.header_bytes, entry.signature] for entry in begun.signatures] if begun else []
     for header, signer in signers:
         header_bytes = header.packed()
         entries.append([header_bytes, signer.sign(pae(type_, header_bytes, body), type_.encode("ascii"))])
     entries.sort()
-    return read_statement(pack([type_, body, entries]), type_, half=len(entries) < len(ROLES[type_]))
+    return read_statement(pack([type_, body, entries]), type_)
 
 
-def read_statement(raw: bytes, *types: str, half: bool = False) -> Statement:
+def read_statement(raw: bytes, *types: str) -> Statement:
     """Decode a statement of one of `types`; steps 1 to 3 of statement.md, Reading.
 
-    With `half`, exactly one signature may be missing: the form in which a statement goes from its first signer to its second.
-
     Raises:
-        Malformed: not a statement, of another type, or with other signatures than its type has.
+        Malformed: not a statement, of another type, or signed in another role or by more than its type allows.
     """
     what = " or ".join(t.rpartition("/")[2] for t in types) if len(types) <= _FEW else "valiza statement"
     value = unpack(raw, max_bytes=max(LIMITS[t] for t in types), what=what)  # steps 1, 2
@@ -187,13 +184,13 @@ def read_statement(raw: bytes, *types: str, half: bool = False) -> Statement:
         message = f"{what} has {len(raw)} bytes, more than the limit of {LIMITS[type_]}"
         raise Malformed(message)
     signatures = []
-    roles = ROLES[type_][1:] if half else ROLES[type_]
-    for entry in array(items[2], "signatures", length=len(roles)):  # step 3
+    role, most = ROLES[type_]
+    for entry in array(items[2], "signatures", least=1, most=most):  # step 3
         header, signature = array(entry, "signature", length=2)
         header_bytes = blob(header, "signer header")
         signatures.append(Signature(header_bytes, SignerHeader.read(header_bytes), blob(signature, "signature", size=SIGNATURE_BYTES)))
     ascending([entry.header_bytes for entry in signatures], "signatures")
-    if tuple(sorted(entry.header.role for entry in signatures)) != roles:
-        message = f"a {what} is signed in the role {' and '.join(ROLES[type_])}"
+    if any(entry.header.role != role for entry in signatures):
+        message = f"a {what} is signed in the role {role}"
         raise Malformed(message)
     return Statement(raw=raw, type=type_, body=blob(items[1], "body"), signatures=tuple(signatures))

@@ -12,9 +12,9 @@ from valiza.keys.errors import NotAuthentic, Refused, Usage
 from valiza.keys.files import NewFile, new_file, new_folder, storage_errors, sync_folder
 from valiza.keys.keyfile import public_part, save_key
 from valiza.keys.recipient import Identity
-from valiza.keys.root import Root, make_root
+from valiza.keys.root import Root, make_root, sole_root
 from valiza.keys.roster import Roster, make_roster, read_roster
-from valiza.keys.signing import SigningKey
+from valiza.keys.signing import SigningKey, VerifyKey
 from valiza.office.home import BODY_OFFICER, OFFICER_NAME, Office, about, toml_string
 
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ def _fill(work: Path, founding: Founding, *, at: int, random: Callable[[int], by
         (work / folder).mkdir(mode=0o700)
     new_file(work / "office.toml", _config(founding).encode("utf-8"), 0o644)
     desk = _Desk(work, founding.passphrase, random)
-    root, root_key, roster_credential, roster_key, known, version = _root(founding, desk, root_office, at)
+    roots, root_key, roster_credential, roster_key, known, version = _root(founding, desk, root_office, at)
+    root = roots[-1]
     until = at + founding.validity
     body_key = desk.signing(BODY_OFFICER, "certify")
     certify = desk.issue(
@@ -123,7 +124,7 @@ def _fill(work: Path, founding: Founding, *, at: int, random: Callable[[int], by
         version=version,
         issued_at=at,
         expires_at=at + founding.roster_validity,
-        root=root,
+        roots=roots,
         credentials=[*known, *issued],
         signer=roster_credential,
         key=roster_key,
@@ -179,7 +180,7 @@ class _Desk:
         return key
 
     def issue(self, officer: str, draft: CredentialDraft, issuer: Root | Credential, key: SigningKey) -> Credential:
-        credential = issue_credential(draft, issuer=issuer, key=key)
+        credential = issue_credential(draft, issuer=issuer, keys=[key])
         self._credentials.append((self._home / "credentials" / officer / f"{draft.purpose}.vls", credential))
         return credential
 
@@ -211,8 +212,8 @@ class _Desk:
 
 def _root(
     founding: Founding, desk: _Desk, root_office: Office | None, at: int
-) -> tuple[Root, SigningKey, Credential, SigningKey, list[Credential], int]:
-    """Root, its key, the roster credential and its key, credentials known already, and the version of the roster to come."""
+) -> tuple[tuple[Root, ...], SigningKey, Credential, SigningKey, list[Credential], int]:
+    """Versions of the root, a custodian's key, the roster credential and its key, credentials known already, and the next version of the roster."""
     if root_office is not None:
         if root_office.body.party != founding.body.party:
             message = f"{root_office.body} is of another party than {founding.body}"
@@ -229,12 +230,19 @@ def _root(
             raise Refused(message, "certify further officers there: valiza credential issue")
         signer = root_office.credential(BODY_OFFICER, "roster")
         root_key, roster_key = root_office.signing_key(BODY_OFFICER, "root"), root_office.signing_key(BODY_OFFICER, "roster")
-        return old.root, root_key, signer, roster_key, list(old.credentials.values()), old.version + 1
+        return old.roots, root_key, signer, roster_key, list(old.credentials.values()), old.version + 1
     until = at + 2 * founding.validity
     root_key = desk.signing(BODY_OFFICER, "root")
-    root = make_root(
-        party_id=founding.body.party, party_names=founding.names, degrees=founding.degrees, key=root_key, valid_from=at, valid_until=until
+    draft_root = sole_root(
+        party_id=founding.body.party,
+        party_names=founding.names,
+        degrees=founding.degrees,
+        custodian=desk.random(16),
+        key=VerifyKey(root_key.public),
+        valid_from=at,
+        valid_until=until,
     )
+    root = make_root(draft_root, [root_key])
     roster_key = desk.signing(BODY_OFFICER, "roster")
     draft = CredentialDraft(
         subject=desk.random(16),
@@ -247,7 +255,7 @@ def _root(
         valid_until=until,
     )
     signer = desk.issue(BODY_OFFICER, draft, root, root_key)
-    return root, root_key, signer, roster_key, [], 1
+    return (root,), root_key, signer, roster_key, [], 1
 
 
 def _certify(desk: _Desk, officer: NewOfficer, *, issuer: Credential, key: SigningKey, at: int, until: int, subject: bytes) -> list[Credential]:
@@ -316,7 +324,7 @@ def publish_roster(office: Office, *, at: int, validity: int) -> Roster:
         version=old.version + 1,
         issued_at=at,
         expires_at=at + validity,
-        root=old.root,
+        roots=old.roots,
         credentials=[*old.credentials.values(), *_new_credentials(office, old)],
         signer=signer,
         key=key,

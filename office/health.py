@@ -215,10 +215,10 @@ def _keys(patient: _Patient) -> Iterator[_Row]:
             continue
         unprotected[key.officer] = unprotected.get(key.officer, 0) + (not part.protected)
         certified = _certified(patient, trust, key.officer, key.purpose)
-        if certified is None:
+        if not certified:
             if not patient.office.credential_path(key.officer, key.purpose).exists():
                 yield NOTE, "no credential here belongs to this key", str(key.path)
-        elif certified != part.public:
+        elif part.public not in certified:
             yield PROBLEM, f"it is not the key that is certified for {key.officer!r}", str(key.path), "restore the right one from a backup"
     for officer, count in unprotected.items():
         if count:
@@ -237,13 +237,13 @@ def _keys(patient: _Patient) -> Iterator[_Row]:
             yield level, f"the {purpose} key of {officer!r} is not here", str(missing), "restore it from a backup, or certify the officer anew"
 
 
-def _certified(patient: _Patient, trust: Trust, officer: str, purpose: str) -> bytes | None:
-    """The public key that is certified for an officer; None if the rosters here know of none."""
+def _certified(patient: _Patient, trust: Trust, officer: str, purpose: str) -> set[bytes]:
+    """The public keys that are certified for an officer; none if the rosters here know of none. A root's are those of its custodians."""
     if (officer, purpose) == (BODY_OFFICER, "root"):
         own = trust.rosters.get(patient.office.body.party)
-        return None if own is None else own.root.key.raw
+        return set() if own is None else {custodian.key.raw for custodian in own.root.custodians}
     found = _credential(trust, patient.home / "credentials" / officer / f"{purpose}.vls")
-    return None if found is None else found.key.raw
+    return set() if found is None else {found.key.raw}
 
 
 def _credential(trust: Trust, path: Path) -> Credential | None:

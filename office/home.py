@@ -30,7 +30,7 @@ from valiza.keys.files import read_file, read_text_file, storage_errors, sweep
 from valiza.keys.keyfile import load_key
 from valiza.keys.recipient import Identity
 from valiza.keys.root import parse_fingerprint
-from valiza.keys.roster import Roster, Trust, peek_roster_party, read_roster
+from valiza.keys.roster import Roster, Trust, peek_roster, read_roster
 from valiza.keys.signing import SigningKey
 from valiza.keys.statement import LIMITS, read_statement
 from valiza.keys.toml import parse_toml
@@ -269,10 +269,19 @@ class Office:
         Raises:
             NoKey: it is not here, another one lies in its place, or the passphrase is wrong.
         """
-        certified = self.own_roster.root.key if purpose == "root" else self.credential(officer, purpose).verify_key
+        if purpose == "root":
+            return self._custodian_key(officer)
+        certified = self.credential(officer, purpose).verify_key
         key = self._key(officer, purpose)
         if not isinstance(key, SigningKey) or key.key_digest != certified.key_digest:
             raise self._other_key(officer, purpose)
+        return key
+
+    def _custodian_key(self, officer: str) -> SigningKey:
+        key = self._key(officer, "root")
+        if not isinstance(key, SigningKey) or self.own_roster.root.custodian(key.key_digest) is None:
+            message = f"the root key in this office is that of no custodian of {self.body.party}"
+            raise NoKey(message, "the root was renewed, or another file lies in its place")
         return key
 
     def identity(self, officer: str) -> Identity:
@@ -377,9 +386,9 @@ def read_given_roster(path: Path, fingerprints: list[bytes]) -> Roster:
         message = "no fingerprint of a root was given"
         raise Usage(message, "give the fingerprint of each party's root with --root")
     raw = read_file(path, LIMITS[labels.ROSTER])
-    name, claimed = peek_roster_party(raw)
-    root = parse_fingerprint(claimed)
-    if root not in fingerprints:
+    name, claimed = peek_roster(raw)
+    found = [root for root in claimed if root in fingerprints]
+    if not found:
         message = f"the roster {str(path)!r} of {name} has a root whose fingerprint was not given"
         raise NotAuthentic(message, "give the fingerprint of each party's root, as you compared it, with --root")
-    return read_roster(raw, root)
+    return read_roster(raw, found[-1])

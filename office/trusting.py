@@ -13,6 +13,7 @@ from valiza.envelope.agreement import (
     read_termination,
     require_adoptable,
     sign_agreement,
+    split_by_root,
     terminate,
 )
 from valiza.envelope.draft import packaged_draft, read_draft
@@ -20,8 +21,8 @@ from valiza.envelope.profile import Profile, read_profile
 from valiza.keys import labels
 from valiza.keys.errors import Malformed, NotAuthentic, Refused, Usage
 from valiza.keys.files import new_file
-from valiza.keys.root import verify_by_root
-from valiza.keys.roster import Roster, check_import, peek_roster_party, read_roster
+from valiza.keys.root import verify_signatures
+from valiza.keys.roster import Roster, check_import, peek_roster, read_roster
 from valiza.keys.statement import Statement, read_statement
 from valiza.office.founding import roster_name
 from valiza.office.home import BODY_OFFICER, about
@@ -49,7 +50,7 @@ def import_roster(office: Office, path: Path, fingerprint: bytes | None, *, at: 
     """
     raw = read_object(path, labels.ROSTER)
     with about(path):
-        name, _ = peek_roster_party(raw)
+        name, _ = peek_roster(raw)
     pinned = office.pinned().get(name)
     if pinned is None and fingerprint is None:
         message = f"the root of {name} is not pinned here"
@@ -93,15 +94,8 @@ def read_profile_file(source: str | Path) -> tuple[Profile, Statement | None]:
         raise Malformed(message)
     if not raw.startswith(b"\x93"):  # a statement is an array of three; TOML is text
         return read_draft(raw), None
-    for half in (False, True):
-        try:
-            statement = read_statement(raw, labels.AGREEMENT, half=half)
-        except Malformed:
-            if half:
-                raise
-            continue
-        return read_profile(statement.body), statement
-    raise AssertionError
+    statement = read_statement(raw, labels.AGREEMENT)
+    return read_profile(statement.body), statement
 
 
 def sign(office: Office, source: str | Path) -> SignedDraft:
@@ -111,19 +105,22 @@ def sign(office: Office, source: str | Path) -> SignedDraft:
         NotAuthentic: the other party's signature does not hold. Refused: it is complete already, or not this party's.
         NoKey: the root's key is not here.
     """
-    profile, half = read_profile_file(source)
-    if half is not None and len(half.signatures) == 2:  # noqa: PLR2004 - both parties
-        message = "this agreement is signed by both parties already"
-        raise Refused(message)
-    if half is not None:  # what the other party did not sign, perhaps because somebody changed it on the way, is not signed here either
-        other = office.trust.root(half.signatures[0].header.signer_digest)
-        if other is None:
-            message = "this agreement is signed by a root that is not pinned here"
-            raise NotAuthentic(message, "import the roster of the other party with its root's fingerprint first")
-        verify_by_root(half, 0, other)
+    profile, begun = read_profile_file(source)
+    if begun is not None:  # what others did not sign, perhaps because somebody changed it on the way, is not signed here either
+        known = {root.digest: root for roster in office.trust.rosters.values() for root in roster.roots}
+        for root, part in split_by_root(begun, known):
+            verify_signatures(part, root)
     root = office.own_roster.root
-    statement = sign_agreement(profile, root=root, key=office.signing_key(BODY_OFFICER, "root"), half=half)
-    return SignedDraft(profile=profile, statement=statement, complete=half is not None)
+    statement = sign_agreement(profile, root=root, keys=[office.signing_key(BODY_OFFICER, "root")], begun=begun)
+    return SignedDraft(profile=profile, statement=statement, complete=_complete(statement, office))
+
+
+def _complete(statement: Statement, office: Office) -> bool:
+    try:
+        read_agreement(statement.raw, office.trust)
+    except NotAuthentic:
+        return False
+    return True
 
 
 def adopt(office: Office, path: Path) -> Agreement | Termination:
@@ -134,7 +131,7 @@ def adopt(office: Office, path: Path) -> Agreement | Termination:
     """
     raw = read_object(path, labels.AGREEMENT, labels.TERMINATION)
     with about(path):
-        type_ = _signed_type(raw)
+        type_ = read_statement(raw, labels.AGREEMENT, labels.TERMINATION).type
     folder = office.home / "agreements"
     if type_ == labels.TERMINATION:
         termination = read_termination(raw, office.trust, office.agreements)
@@ -154,19 +151,6 @@ def adopt(office: Office, path: Path) -> Agreement | Termination:
     return agreement
 
 
-def _signed_type(raw: bytes) -> str:
-    """The type of a signed agreement or termination."""
-    try:
-        return read_statement(raw, labels.AGREEMENT, labels.TERMINATION).type
-    except Malformed as error:
-        try:
-            read_statement(raw, labels.AGREEMENT, half=True)
-        except Malformed:
-            raise error from None
-        message = "only one party has signed this agreement"
-        raise Malformed(message, "the root of the other signs it with: valiza agreement sign FILE") from error
-
-
 def _keep(path: Path, raw: bytes) -> None:
     if not path.exists():  # the same again changes nothing; its name has its digest
         new_file(path, raw)
@@ -180,7 +164,7 @@ def terminate_agreement(office: Office, name: str, *, at: int, takes_effect_at: 
         raise Refused(message)
     root = office.own_roster.root
     agreement = max(known, key=lambda a: a.profile.version)
-    return terminate(agreement, root=root, key=office.signing_key(BODY_OFFICER, "root"), given_at=at, takes_effect_at=takes_effect_at)
+    return terminate(agreement, root=root, keys=[office.signing_key(BODY_OFFICER, "root")], given_at=at, takes_effect_at=takes_effect_at)
 
 
 def digest_of(profile: Profile) -> bytes:

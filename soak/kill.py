@@ -1,8 +1,8 @@
 """Kill commands at many points, and see what is left; run from the top of the checkout, as `python -m soak.kill`.
 
-Two offices are made once, and the exchange is kept as it stood before each step. Then, as often as wanted, a step is begun in a copy of it and killed,
-and everything is checked that tests/support/interrupted.py lists. Three kills of four come at a system call that changes something on the disk: at
-all that give something its final name, and spread evenly over the others. One kill of four comes at some time after the start.
+Two offices are made once, and the exchange is kept as it stood before each step. Then, as often as wanted, a step is begun in a copy of it and
+killed, and everything is checked that tests/support/interrupted.py lists. Three kills of four come at a system call that changes something on the
+disk: at all that give something its final name, and spread evenly over the others. One kill of four comes at some time after the start.
 """
 
 from __future__ import annotations

@@ -205,7 +205,7 @@ def test_adopting_again_changes_nothing(world: World) -> None:
 
 
 def test_half_is_not_adopted(world: World) -> None:
-    world.kz.fails(3, "agreement", "adopt", world.path("agreement.half.vls"))
+    world.kz.fails(4, "agreement", "adopt", world.path("agreement.half.vls"))
 
 
 def test_draft_is_not_adopted(world: World) -> None:

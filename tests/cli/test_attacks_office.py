@@ -18,9 +18,9 @@ from valiza.keys.credential import CredentialDraft, issue_credential
 from valiza.keys.fields import Body
 from valiza.keys.keyfile import load_key
 from valiza.keys.recipient import Identity
-from valiza.keys.root import make_root
+from valiza.keys.root import make_root, sole_root
 from valiza.keys.roster import Roster, make_roster, read_roster
-from valiza.keys.signing import SigningKey
+from valiza.keys.signing import SigningKey, VerifyKey
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -161,7 +161,9 @@ def _false_party(party: str, root_key: SigningKey, officers: dict[str, tuple[str
     """A party by somebody who likes to be one: with the right names, and officers with whatever public keys."""
     draw = seeded(f"false {party}")
     span = {"valid_from": 1, "valid_until": 4_000_000_000}
-    root = make_root(party_id=party, party_names={"en": party}, degrees=("1", "2", "3"), key=root_key, **span)
+    alone = VerifyKey(root_key.public)
+    sole = sole_root(party_id=party, party_names={"en": party}, degrees=("1", "2", "3"), custodian=bytes(16), key=alone, **span)
+    root = make_root(sole, [root_key])
     body, certify, publish = Body(party, f"{party}-MFA"), SigningKey.generate(draw), SigningKey.generate(draw)
 
     def draft(name: str, purpose: str, public: bytes) -> CredentialDraft:
@@ -176,10 +178,10 @@ def _false_party(party: str, root_key: SigningKey, officers: dict[str, tuple[str
             valid_until=4_000_000_000,
         )
 
-    issuer = issue_credential(draft("body", "certify", certify.public), issuer=root, key=root_key)
-    signer = issue_credential(draft("body", "roster", publish.public), issuer=root, key=root_key)
-    people = [issue_credential(draft(name, purpose, public), issuer=issuer, key=certify) for name, (purpose, public) in officers.items()]
-    return make_roster(version=1, issued_at=2, expires_at=4_000_000_000, root=root, credentials=[issuer, *people], signer=signer, key=publish)
+    issuer = issue_credential(draft("body", "certify", certify.public), issuer=root, keys=[root_key])
+    signer = issue_credential(draft("body", "roster", publish.public), issuer=root, keys=[root_key])
+    people = [issue_credential(draft(name, purpose, public), issuer=issuer, keys=[certify]) for name, (purpose, public) in officers.items()]
+    return make_roster(version=1, issued_at=2, expires_at=4_000_000_000, roots=[root], credentials=[issuer, *people], signer=signer, key=publish)
 
 
 def test_whole_folder_replaced_but_for_the_keys(world: World) -> None:
@@ -194,8 +196,8 @@ def test_whole_folder_replaced_but_for_the_keys(world: World) -> None:
         "BY": _false_party("BY", keys["BY"], {"Yanka Kupava": ("open", thief.public)}),
     }
     profile = read_draft(packaged_draft("kz-by"))
-    half = sign_agreement(profile, root=rosters["BY"].root, key=keys["BY"])
-    agreement = sign_agreement(profile, root=rosters["KZ"].root, key=keys["KZ"], half=half)
+    half = sign_agreement(profile, root=rosters["BY"].root, keys=[keys["BY"]])
+    agreement = sign_agreement(profile, root=rosters["KZ"].root, keys=[keys["KZ"]], begun=half)
     for party, roster in rosters.items():
         (home / "roots" / party).write_text(roster.root.fingerprint, encoding="ascii")
         (home / "rosters" / f"{party}-000001.vls").write_bytes(roster.raw)

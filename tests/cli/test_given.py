@@ -166,8 +166,8 @@ def test_officer_certified_for_nothing(text: str, world: World) -> None:
 
 def test_agreement_that_one_party_has_signed(world: World) -> None:
     half = world.path("agreement.half.vls")
-    done = world.kz.fails(3, "agreement", "adopt", half)
-    assert done.error == f"{str(half)!r}: only one party has signed this agreement"
+    done = world.kz.fails(4, "agreement", "adopt", half)
+    assert done.error == "the agreement kz-by is signed by KZ, not by both its parties"
     assert "agreement sign" in done.hint
 
 

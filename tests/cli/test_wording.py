@@ -165,8 +165,8 @@ def test_inspect_of_a_made_up_statement(type_: str, form: list[str], tmp_path: P
     """Nothing of it is checked, so anybody can make one."""
     body = pack([EVIL, {EVIL: [EVIL, b"\x1b[2J"], f"~{EVIL}": {EVIL: 1}}, [[EVIL]], None, True])
     signatures = [
-        [SignerHeader(role=role, signer_digest=bytes([n]) * 32, key_digest=bytes(32)).packed(), bytes(SIGNATURE_BYTES)]
-        for n, role in enumerate(ROLES[type_])
+        [SignerHeader(role=ROLES[type_][0], signer_digest=bytes([n]) * 32, key_digest=bytes(32)).packed(), bytes(SIGNATURE_BYTES)]
+        for n in range(ROLES[type_][1])
     ]
     path = tmp_path / "made-up.vls"
     path.write_bytes(pack([type_, body, signatures]))

@@ -48,9 +48,9 @@ def signed_by(body: bytes, *sides: Side) -> bytes:
 @pytest.mark.parametrize("first", ["origin", "destination"])
 def test_both_roots_sign_in_any_order(world: World, first: str) -> None:
     one, two = (world.origin, world.destination) if first == "origin" else (world.destination, world.origin)
-    half = sign_agreement(world.profile, root=one.root, key=one.root_key)
+    half = sign_agreement(world.profile, root=one.root, keys=[one.root_key])
     assert len(half.signatures) == 1
-    whole = sign_agreement(world.profile, root=two.root, key=two.root_key, half=half)
+    whole = sign_agreement(world.profile, root=two.root, keys=[two.root_key], begun=half)
     agreement = read_agreement(whole.raw, world.trust)
     assert agreement.profile == world.profile
     assert agreement.digest == agreement_digest(world.profile.body) == world.agreement.digest
@@ -58,29 +58,29 @@ def test_both_roots_sign_in_any_order(world: World, first: str) -> None:
 
 
 def test_half_an_agreement_is_none(kz_by: World) -> None:
-    half = sign_agreement(kz_by.profile, root=kz_by.origin.root, key=kz_by.origin.root_key)
-    with pytest.raises(Malformed, match="signatures is not an array of 2"):
+    half = sign_agreement(kz_by.profile, root=kz_by.origin.root, keys=[kz_by.origin.root_key])
+    with pytest.raises(NotAuthentic, match="is signed by KZ, not by both its parties"):
         read_agreement(half.raw, kz_by.trust)
 
 
 def test_one_party_cannot_sign_twice(kz_by: World) -> None:
-    half = sign_agreement(kz_by.profile, root=kz_by.origin.root, key=kz_by.origin.root_key)
-    with pytest.raises(Refused, match="KZ has signed this agreement already"):
-        sign_agreement(kz_by.profile, root=kz_by.origin.root, key=kz_by.origin.root_key, half=half)
+    half = sign_agreement(kz_by.profile, root=kz_by.origin.root, keys=[kz_by.origin.root_key])
+    with pytest.raises(Refused, match="custodian of KZ has signed this agreement already"):
+        sign_agreement(kz_by.profile, root=kz_by.origin.root, keys=[kz_by.origin.root_key], begun=half)
     with pytest.raises(Malformed, match="ascending"):
         signed_by(kz_by.profile.body, kz_by.origin, kz_by.origin)
 
 
 def test_the_second_signs_only_what_the_first_signed(kz_by: World) -> None:
-    half = sign_agreement(kz_by.profile, root=kz_by.origin.root, key=kz_by.origin.root_key)
+    half = sign_agreement(kz_by.profile, root=kz_by.origin.root, keys=[kz_by.origin.root_key])
     other = replace(kz_by.profile, skew=301)
     with pytest.raises(NotAuthentic, match="signed another agreement"):
-        sign_agreement(other, root=kz_by.destination.root, key=kz_by.destination.root_key, half=half)
+        sign_agreement(other, root=kz_by.destination.root, keys=[kz_by.destination.root_key], begun=half)
 
 
 def test_a_third_party_cannot_sign(kz_by: World) -> None:
     with pytest.raises(Refused, match="TS is not a party"):
-        sign_agreement(kz_by.profile, root=kz_by.third.root, key=kz_by.third.root_key)
+        sign_agreement(kz_by.profile, root=kz_by.third.root, keys=[kz_by.third.root_key])
     raw = signed_by(kz_by.profile.body, kz_by.origin, kz_by.third)
     with pytest.raises(NotAuthentic, match="signed by KZ and TS, not by both its parties"):
         read_agreement(raw, kz_by.trust)
@@ -125,7 +125,7 @@ def test_marks_in_another_order_than_the_root_s_degrees(kz_by: World) -> None:
     """What is more secret is the party's own to say, once, in its root."""
     turned = make_side("KZ", ["2", "1", "3"], "KZ-KNB")
     with pytest.raises(Refused, match="orders the marks of KZ otherwise"):
-        sign_agreement(kz_by.profile, root=turned.root, key=turned.root_key)
+        sign_agreement(kz_by.profile, root=turned.root, keys=[turned.root_key])
     trust = Trust([turned.roster, kz_by.destination.roster])
     agreement = read_agreement(signed_by(kz_by.profile.body, turned, kz_by.destination), trust)
     with pytest.raises(Refused, match="orders the marks of KZ otherwise"):
@@ -135,7 +135,7 @@ def test_marks_in_another_order_than_the_root_s_degrees(kz_by: World) -> None:
 def test_mark_that_is_no_degree_of_the_root(kz_by: World) -> None:
     poor = make_side("KZ", ["1", "3"], "KZ-KNB")
     with pytest.raises(Refused, match="orders the marks of KZ otherwise"):
-        sign_agreement(kz_by.profile, root=poor.root, key=poor.root_key)
+        sign_agreement(kz_by.profile, root=poor.root, keys=[poor.root_key])
 
 
 def test_root_may_have_more_degrees_than_the_agreement(kz_by: World) -> None:
@@ -149,7 +149,7 @@ def test_root_may_have_more_degrees_than_the_agreement(kz_by: World) -> None:
 
 
 def ended(world: World, by: Side, *, given_at: int = SEALED - DAY, takes_effect_at: int) -> Termination:
-    return terminate(world.agreement, root=by.root, key=by.root_key, given_at=given_at, takes_effect_at=takes_effect_at)
+    return terminate(world.agreement, root=by.root, keys=[by.root_key], given_at=given_at, takes_effect_at=takes_effect_at)
 
 
 def said_to_end(side: Side, body: bytes) -> bytes:

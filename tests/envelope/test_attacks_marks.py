@@ -82,7 +82,7 @@ def highest(world: World) -> Changes:
 
 
 def terminated(world: World) -> World:
-    end = terminate(world.agreement, root=world.destination.root, key=world.destination.root_key, given_at=SEALED - DAY, takes_effect_at=SEALED)
+    end = terminate(world.agreement, root=world.destination.root, keys=[world.destination.root_key], given_at=SEALED - DAY, takes_effect_at=SEALED)
     return replace(world, agreements=Agreements([world.agreement], [end]))
 
 
@@ -318,7 +318,7 @@ def test_party_that_is_none_of_the_agreement(kz_by: World) -> None:
 
 def test_envelope_under_way_when_the_agreement_ended_is_accepted(world: World) -> None:
     """A14.4: what was sealed before is opened, answered and verified still."""
-    end = terminate(world.agreement, root=world.origin.root, key=world.origin.root_key, given_at=SEALED, takes_effect_at=SEALED + 1)
+    end = terminate(world.agreement, root=world.origin.root, keys=[world.origin.root_key], given_at=SEALED, takes_effect_at=SEALED + 1)
     ended = replace(world, agreements=Agreements([world.agreement], [end]))
     ended.unseal(world.plan().seal().container, at=OPENED)
 

@@ -342,7 +342,7 @@ def test_receipt_within_a_receipt(exchange: Exchange) -> None:
 def objects(letter: Exchange) -> dict[str, bytes]:
     """A real statement of each type."""
     world = letter.world
-    end = terminate(world.agreement, root=world.origin.root, key=world.origin.root_key, given_at=SEALED, takes_effect_at=SEALED)
+    end = terminate(world.agreement, root=world.origin.root, keys=[world.origin.root_key], given_at=SEALED, takes_effect_at=SEALED)
     chief = world.destination["chief"]
     forged = world.plan().seal()
     rewrap = say(labels.REWRAP, rewrap_body(world, forged, forged.payload_key, addressee=chief, recipient=world.destination["clerk"]), chief)
@@ -398,7 +398,7 @@ def test_one_type_relabelled_as_another(letter: Exchange, objects: dict[str, byt
     """Where roles and body would do, the signature does not: the type is signed, twice over."""
     is_, asked = pair
     raw = pack([asked, *unpack(objects[is_], max_bytes=1 << 26, what="statement")[1:]])
-    fits = ROLES[is_] == ROLES[asked]
+    fits = ROLES[is_][0] == ROLES[asked][0]
     with pytest.raises(NotAuthentic if fits and asked != labels.ROOT else (Malformed, NotAuthentic)):
         readers(letter)[asked](raw)
 
@@ -478,7 +478,7 @@ def low_encryption_key(name: str) -> bytes:
 def test_low_order_key_in_a_root(kz_by: World, name: str) -> None:
     """A root signs itself: with such a key any signature would do for the classical half."""
     statement = read_statement(kz_by.origin.root.raw, labels.ROOT)
-    body = edited(statement.body, put([labels.KIND_SIGNATURE, low_signing_key(name)], 3))
+    body = edited(statement.body, put([labels.KIND_SIGNATURE, low_signing_key(name)], 5, 0, 2))
     header = SignerHeader(role="root", signer_digest=digest(labels.DIGEST_ROOT, body), key_digest=bytes(32))
     raw = sign_statement(labels.ROOT, body, [(header, kz_by.origin.root_key)]).raw
     with pytest.raises(Malformed, match="not a point of prime order"):

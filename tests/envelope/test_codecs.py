@@ -186,7 +186,7 @@ def test_a_container_is_its_sections_and_no_changed_byte_of_its_footer_passes(se
 def test_a_termination_reads_back_and_no_changed_byte_passes(kz_by: World, given_at: int, takes_effect_at: int, data: st.DataObject) -> None:
     assume(given_at <= takes_effect_at)
     side = data.draw(st.sampled_from([kz_by.origin, kz_by.destination]))
-    made = terminate(kz_by.agreement, root=side.root, key=side.root_key, given_at=given_at, takes_effect_at=takes_effect_at)
+    made = terminate(kz_by.agreement, root=side.root, keys=[side.root_key], given_at=given_at, takes_effect_at=takes_effect_at)
     agreements = Agreements([kz_by.agreement])
     assert read_termination(made.raw, kz_by.trust, agreements) == made
     assert (made.party, made.given_at, made.takes_effect_at) == (side.party, given_at, takes_effect_at)

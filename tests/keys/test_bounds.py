@@ -13,7 +13,7 @@ from valiza.keys import labels
 from valiza.keys.encoding import MAX_DEPTH, pack, unpack
 from valiza.keys.errors import Malformed, ValizaError
 from valiza.keys.keyfile import Argon2Cost, load_key, save_key
-from valiza.keys.roster import MAX_CREDENTIALS, peek_roster_party, read_roster
+from valiza.keys.roster import MAX_CREDENTIALS, peek_roster, read_roster
 from valiza.keys.signing import SigningKey
 from valiza.keys.statement import LIMITS, SIGNATURE_BYTES, SignerHeader, read_statement
 
@@ -48,9 +48,9 @@ def roster_of(body: bytes) -> bytes:
 def test_the_greatest_roster_that_nobody_signed(credentials: int) -> None:
     """64 MiB, as it comes from a stranger: read a few times over, and refused."""
     left = LIMITS[labels.ROSTER] - 4096
-    raw = roster_of(pack(["KZ", 1, 0, 1, b"root", [bytes(left // credentials - 5)] * credentials, [], {}]))
+    raw = roster_of(pack(["KZ", 1, 0, 1, [b"root"], [bytes(left // credentials - 5)] * credentials, [], {}]))
     assert LIMITS[labels.ROSTER] - 300_000 < len(raw) <= LIMITS[labels.ROSTER]
-    for read in (lambda: peek_roster_party(raw), lambda: read_roster(raw, bytes(32)), lambda: read_statement(raw, *LIMITS)):
+    for read in (lambda: peek_roster(raw), lambda: read_roster(raw, bytes(32)), lambda: read_statement(raw, *LIMITS)):
         with at_most(6 * 64):
             try:
                 read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -22,19 +23,23 @@ from tests.support.keys import (
     root_of,
     signed,
     signing_key,
+    subject,
 )
 
 from valiza.keys import labels, roster
 from valiza.keys.digests import digest
-from valiza.keys.encoding import pack
+from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.fields import Body
-from valiza.keys.roster import Trust, check_import, make_roster, peek_roster_party, read_roster
-from valiza.keys.statement import SIGNATURE_BYTES, SignerHeader
+from valiza.keys.root import Custodian, Root, RootDraft, make_root, read_root
+from valiza.keys.roster import Roster, Trust, check_import, make_roster, peek_roster, read_roster
+from valiza.keys.signing import SigningKey, VerifyKey
+from valiza.keys.statement import SIGNATURE_BYTES, SignerHeader, read_statement
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from valiza.keys.credential import Credential
-    from valiza.keys.signing import SigningKey
 
 KZ: Final = party("KZ")
 BY: Final = party("BY")
@@ -56,7 +61,7 @@ def raw_roster(*, signer: Credential = KZ.publisher.credential, key: SigningKey 
         "version": 1,
         "issued_at": NOW,
         "expires_at": NOW + YEAR,
-        "root": KZ.root.raw,
+        "roots": [KZ.root.raw],
         "credentials": EVERYBODY,
         "revocations": [],
         "extensions": {},
@@ -104,7 +109,7 @@ def test_only_the_pinned_root_is_believed() -> None:
 
 def test_a_root_that_did_not_sign_itself_is_not_authentic() -> None:
     with pytest.raises(NotAuthentic):
-        read_roster(raw_roster(root=flipped(KZ.root.raw, len(KZ.root.raw) - 1)), KZ.root.digest)
+        read_roster(raw_roster(roots=[flipped(KZ.root.raw, len(KZ.root.raw) - 1)]), KZ.root.digest)
 
 
 def test_a_roster_of_one_party_with_the_root_of_another_is_refused() -> None:
@@ -113,8 +118,96 @@ def test_a_roster_of_one_party_with_the_root_of_another_is_refused() -> None:
 
 
 def test_peeking_believes_nothing_but_tells_what_is_claimed() -> None:
-    assert peek_roster_party(raw_roster()) == ("KZ", KZ.root.fingerprint)
-    assert peek_roster_party(raw_roster(key=signing_key("anybody"))) == ("KZ", KZ.root.fingerprint)
+    assert peek_roster(raw_roster()) == ("KZ", [KZ.root.digest])
+    assert peek_roster(raw_roster(key=signing_key("anybody"))) == ("KZ", [KZ.root.digest])
+
+
+# -- 1: versions of the root ----------------------------------------------------------------------------------------------
+
+RENEWED_KEY: Final = signing_key("the new custodian")
+
+
+@cache
+def renewed() -> tuple[Root, Holder]:
+    """Version 2 of the root of KZ, with another custodian, and the credential that signs rosters under it."""
+    only = Custodian(id=subject("new custodian"), names={"en": "New"}, key=VerifyKey(RENEWED_KEY.public))
+    draft = RootDraft(
+        party="KZ",
+        version=2,
+        previous=KZ.root.digest,
+        names=KZ.root.names,
+        degrees=KZ.root.degrees,
+        custodians=(only,),
+        threshold=1,
+        valid_from=BEGIN + DAY,
+        valid_until=END,
+    )
+    root = make_root(draft, [RENEWED_KEY], old=KZ.root, old_keys=[KZ.key])
+    return root, issue(root, RENEWED_KEY, "new publisher", "roster", clearance=None, valid_from=BEGIN + DAY)
+
+
+def roster_after(*credentials: Credential, roots: Sequence[Root] | None = None, publisher: Holder | None = None, version: int = 2) -> Roster:
+    root, holder = renewed()
+    signer = publisher or holder
+    return make_roster(
+        version=version,
+        issued_at=NOW,
+        expires_at=NOW + YEAR,
+        roots=roots or (KZ.root, root),
+        credentials=[KZ.body.credential, KZ.publisher.credential, OFFICER.credential, *credentials],
+        signer=signer.credential,
+        key=signer.key,
+    )
+
+
+def test_after_a_renewal_the_old_fingerprint_and_the_new_are_good() -> None:
+    root, _ = renewed()
+    found = roster_after()
+    assert found.root == root
+    assert found.roots == (KZ.root, root)
+    for pinned in (KZ.root.digest, root.digest):
+        assert read_roster(found.raw, pinned).credentials[OFFICER.credential.digest].root == KZ.root
+    believed = Trust([found])
+    assert believed.root(KZ.root.digest) == KZ.root
+    assert believed.root(root.digest) == root
+    assert peek_roster(found.raw) == ("KZ", [KZ.root.digest, root.digest])
+
+
+def test_after_a_renewal_the_old_publisher_signs_no_roster() -> None:
+    """Nor does whoever stole his key, or the keys of the old custodians."""
+    with pytest.raises(NotAuthentic, match="latest version of the root"):
+        roster_after(publisher=KZ.publisher)
+    forged = issue(KZ.root, KZ.key, "forged publisher", "roster", clearance=None)
+    with pytest.raises(NotAuthentic, match="latest version of the root"):
+        roster_after(publisher=forged)
+
+
+def test_after_a_renewal_the_old_root_alone_is_refused() -> None:
+    before, after = KZ.roster(OFFICER.credential, version=1), roster_after()
+    check_import(after, before, NOW)
+    with pytest.raises(Refused, match="another root"):
+        check_import(KZ.roster(OFFICER.credential, version=3), after, NOW)
+
+
+def test_a_root_signed_once_more_is_the_same_root() -> None:
+    body = unpack(read_statement(KZ.root.raw, labels.ROOT).body, max_bytes=1 << 16, what="root")
+    again = read_root(signed(labels.ROOT, "root", body, KZ.root.digest, KZ.key).raw)
+    assert again.raw != KZ.root.raw
+    check_import(roster_after(roots=(again, renewed()[0]), version=3), roster_after(), NOW)
+
+
+def test_the_versions_of_a_root_are_all_there_and_in_order() -> None:
+    root, _ = renewed()
+    for roots in ((root,), (root, KZ.root), (KZ.root, KZ.root), (KZ.root, root, root)):
+        with pytest.raises((Malformed, NotAuthentic)):
+            roster_after(roots=roots)
+
+
+def test_no_custodian_s_key_of_any_version_is_in_a_credential() -> None:
+    for key in (KZ.key, RENEWED_KEY):
+        sharing = KZ.officer("sharing", public_key=key.public)
+        with pytest.raises(Refused, match="custodian's key"):
+            roster_after(sharing.credential)
 
 
 # -- 2: the signer --------------------------------------------------------------------------------------------------------
@@ -139,7 +232,7 @@ def test_the_signers_credential_is_in_the_roster() -> None:
 
 
 def test_the_root_does_not_sign_a_roster_itself() -> None:
-    raw = signed(labels.ROSTER, "roster", ["KZ", 1, NOW, NOW + 1, KZ.root.raw, EVERYBODY, [], {}], KZ.root.digest, KZ.key).raw
+    raw = signed(labels.ROSTER, "roster", ["KZ", 1, NOW, NOW + 1, [KZ.root.raw], EVERYBODY, [], {}], KZ.root.digest, KZ.key).raw
     with pytest.raises(NotAuthentic):
         read_roster(raw, KZ.root.digest)
 
@@ -266,8 +359,11 @@ MALFORMED: Final[dict[str, dict[str, Any]]] = {
     "version as text": {"version": "1"},
     "valid for no time": {"expires_at": NOW},
     "valid backwards": {"expires_at": NOW - 1},
-    "root inline": {"root": ["KZ"]},
-    "root another statement": {"root": OFFICER.credential.raw},
+    "no roots": {"roots": []},
+    "65 roots": {"roots": [KZ.root.raw] * 65},
+    "root not in an array": {"roots": KZ.root.raw},
+    "root inline": {"roots": [["KZ"]]},
+    "root another statement": {"roots": [OFFICER.credential.raw]},
     "credentials a map": {"credentials": {}},
     "credentials not sorted": {"credentials": EVERYBODY[::-1]},
     "a credential twice": {"credentials": sorted(EVERYBODY + EVERYBODY[:1], key=EVERYBODY.index)},
@@ -314,7 +410,7 @@ def test_a_failure_is_not_remembered_as_a_success() -> None:
 
 def test_nobody_makes_a_roster_that_would_not_be_read() -> None:
     with pytest.raises(NotAuthentic):
-        make_roster(version=1, issued_at=NOW, expires_at=NOW + 1, root=KZ.root, credentials=[], signer=KZ.publisher.credential, key=KZ.key)
+        make_roster(version=1, issued_at=NOW, expires_at=NOW + 1, roots=[KZ.root], credentials=[], signer=KZ.publisher.credential, key=KZ.key)
     with pytest.raises(Malformed):
         KZ.roster(version=0)
 

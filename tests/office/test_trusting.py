@@ -448,7 +448,7 @@ def test_a_termination_that_another_root_signed_is_not_adopted(acquainted: tuple
     assert isinstance(agreement, Agreement)
     root = kz.trust.rosters["KZ"].root
     with pytest.raises(NotAuthentic):
-        terminate(agreement, root=root, key=by.signing_key("office", "root"), given_at=AT, takes_effect_at=AT)
+        terminate(agreement, root=root, keys=[by.signing_key("office", "root")], given_at=AT, takes_effect_at=AT)
     raw = ended(kz, tmp_path).read_bytes()
     (tmp_path / "termination.vls").write_bytes(flipped(raw, len(raw) - 1))
     before = everything(kz)

@@ -26,8 +26,8 @@ from valiza.keys import labels
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Incomplete, NotAuthentic, ValizaError
 from valiza.keys.recipient import Identity
-from valiza.keys.root import parse_fingerprint, read_root, require_fingerprint
-from valiza.keys.roster import Roster, Trust, check_import, peek_roster_party, read_roster
+from valiza.keys.root import parse_fingerprint, read_root, require_pinned
+from valiza.keys.roster import Roster, Trust, check_import, peek_roster, read_roster
 from valiza.keys.statement import read_statement
 
 if TYPE_CHECKING:
@@ -68,12 +68,13 @@ class Vector:
         return read_agreements(self.files("agreement"), self.trust)
 
     def roster(self, raw: bytes) -> Roster:
-        _, claimed = peek_roster_party(raw)
-        if parse_fingerprint(claimed) not in self.pinned.values():
+        _, claimed = peek_roster(raw)
+        found = [root for root in claimed if root in self.pinned.values()]
+        if not found:
             message = "its root is not pinned"
             raise NotAuthentic(message)
-        roster = read_roster(raw, parse_fingerprint(claimed))
-        require_fingerprint(roster.root, self.pinned.get(roster.party, bytes(32)))
+        roster = read_roster(raw, found[0])
+        require_pinned(roster.roots, self.pinned.get(roster.party, bytes(32)))
         return roster
 
 
@@ -95,7 +96,7 @@ def read_one_root(vector: Vector, _tmp: Path) -> None:
     if root.party not in vector.pinned:
         message = "not pinned"
         raise NotAuthentic(message)
-    require_fingerprint(root, vector.pinned[root.party])
+    require_pinned([root], vector.pinned[root.party])
 
 
 def read_one_credential(vector: Vector, _tmp: Path) -> None:

@@ -13,9 +13,9 @@ from valiza.keys.credential import Credential, CredentialDraft, issue_credential
 from valiza.keys.encoding import pack
 from valiza.keys.fields import Body
 from valiza.keys.recipient import Identity
-from valiza.keys.root import Root, make_root
+from valiza.keys.root import Root, make_root, sole_root
 from valiza.keys.roster import Roster, Trust, make_roster
-from valiza.keys.signing import SigningKey
+from valiza.keys.signing import SigningKey, VerifyKey
 from valiza.keys.statement import SignerHeader, Statement, read_statement, sign_statement
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Party:
             version=version,
             issued_at=issued_at,
             expires_at=expires_at,
-            root=self.root,
+            roots=[self.root],
             credentials=[self.body.credential, *credentials],
             signer=self.publisher.credential,
             key=self.publisher.key,
@@ -106,9 +106,18 @@ class Party:
 
 @cache
 def root_of(party: str, name: str = "root") -> Root:
-    """A root of a party with three degrees; its key is `signing_key(party + name)`."""
+    """A root of a party with three degrees and one custodian; his key is `signing_key(party + name)`."""
     key = signing_key(party + name)
-    return make_root(party_id=party, party_names={"en": f"State of {party}"}, degrees=DEGREES, key=key, valid_from=BEGIN, valid_until=END)
+    draft = sole_root(
+        party_id=party,
+        party_names={"en": f"State of {party}"},
+        degrees=DEGREES,
+        custodian=subject(f"custodian of {party}"),
+        key=VerifyKey(key.public),
+        valid_from=BEGIN,
+        valid_until=END,
+    )
+    return make_root(draft, [key])
 
 
 @cache
@@ -133,7 +142,7 @@ def issue(issuer: Root | Credential, key: SigningKey, name: str, purpose: str, *
         "valid_from": BEGIN,
         "valid_until": END,
     }
-    return Holder(issue_credential(CredentialDraft(**{**said, **changes}), issuer=issuer, key=key), own)
+    return Holder(issue_credential(CredentialDraft(**{**said, **changes}), issuer=issuer, keys=[key]), own)
 
 
 def credential_items(**changes: Value) -> list[Value]:

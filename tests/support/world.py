@@ -34,9 +34,9 @@ from valiza.keys.digests import digest, keyed
 from valiza.keys.encoding import pack
 from valiza.keys.fields import Body, Mark
 from valiza.keys.recipient import Identity
-from valiza.keys.root import Root, make_root
+from valiza.keys.root import Root, make_root, sole_root
 from valiza.keys.roster import Roster, Trust, make_roster
-from valiza.keys.signing import SigningKey
+from valiza.keys.signing import SigningKey, VerifyKey
 from valiza.keys.statement import ROLES, SignerHeader, Statement, read_statement, sign_statement
 from valiza.register.journal import RegisterJournal
 
@@ -167,7 +167,7 @@ def make_officer(
                 valid_until=valid[1],
             ),
             issuer=issuer,
-            key=issuer_key,
+            keys=[issuer_key],
         )
         for purpose in (*PURPOSES, "open")
     }
@@ -178,9 +178,16 @@ def make_side(party: str, degrees: Sequence[str], competent: str) -> Side:
     """A party with three bodies: the competent one, its ministry and a bank; see `_OFFICERS` for who works there."""
     draw = seeded(f"{party} {competent}")
     root_key = SigningKey.generate(draw)
-    root = make_root(
-        party_id=party, party_names={"en": party}, degrees=tuple(degrees), key=root_key, valid_from=VALID_FROM - DAY, valid_until=VALID_UNTIL + DAY
+    draft = sole_root(
+        party_id=party,
+        party_names={"en": party},
+        degrees=tuple(degrees),
+        custodian=draw(16),
+        key=VerifyKey(root_key.public),
+        valid_from=VALID_FROM - DAY,
+        valid_until=VALID_UNTIL + DAY,
     )
+    root = make_root(draft, [root_key])
 
     def certify(body: str, purpose: str, issuer: Root | Credential, key: SigningKey, *, bodies: bool = False) -> tuple[Credential, SigningKey]:
         own = SigningKey.generate(draw)
@@ -195,7 +202,7 @@ def make_side(party: str, degrees: Sequence[str], competent: str) -> Side:
             valid_from=VALID_FROM - HOUR,
             valid_until=VALID_UNTIL + HOUR,
         )
-        return issue_credential(draft, issuer=issuer, key=key), own
+        return issue_credential(draft, issuer=issuer, keys=[key]), own
 
     roster_credential, roster_key = certify(competent, "roster", root, root_key)
     control = certify(competent, "certify", root, root_key, bodies=True)
@@ -236,7 +243,7 @@ _OFFICERS: Final = (
 def _roster(
     root: Root, credentials: Iterable[Credential], signer: Credential, key: SigningKey, *, expires_at: int = EXPIRES, version: int = 1
 ) -> Roster:
-    return make_roster(version=version, issued_at=ISSUED, expires_at=expires_at, root=root, credentials=credentials, signer=signer, key=key)
+    return make_roster(version=version, issued_at=ISSUED, expires_at=expires_at, roots=[root], credentials=credentials, signer=signer, key=key)
 
 
 @dataclass(frozen=True)
@@ -461,8 +468,8 @@ class World:
         """An agreement that both roots signed."""
         sides = {side.party: side for side in (self.origin, self.destination, self.third)}
         one, two = (sides[p.id] for p in profile.parties)
-        half = sign_agreement(profile, root=one.root, key=one.root_key)
-        return read_agreement(sign_agreement(profile, root=two.root, key=two.root_key, half=half).raw, self.trust)
+        half = sign_agreement(profile, root=one.root, keys=[one.root_key])
+        return read_agreement(sign_agreement(profile, root=two.root, keys=[two.root_key], begun=half).raw, self.trust)
 
     def amended(self, **changes: Any) -> World:
         """The same under another agreement, which differs in some fields and stands alone."""
@@ -782,8 +789,8 @@ def make_world(draft: bytes, origin: str) -> World:
     first = sides.pop(origin)
     (second,) = sides.values()
     trust = Trust([first.roster, second.roster, third.roster])
-    half = sign_agreement(profile, root=first.root, key=first.root_key)
-    agreement = read_agreement(sign_agreement(profile, root=second.root, key=second.root_key, half=half).raw, trust)
+    half = sign_agreement(profile, root=first.root, keys=[first.root_key])
+    agreement = read_agreement(sign_agreement(profile, root=second.root, keys=[second.root_key], begun=half).raw, trust)
     return World(origin=first, destination=second, third=third, agreement=agreement, agreements=Agreements([agreement]), trust=trust)
 
 

@@ -67,7 +67,7 @@ def _bad() -> Cases:
     by, kz, ts = w.BY.signer(), w.KZ.signer(), w.TS.signer()
     second = w.Root("KZ", ["ov", "ss", "s"], tag=" again")
     for name, signers, outcome, comment in (
-        ("one_signature", [kz], "malformed @ statement 3", "one root's signature only"),
+        ("one_signature", [kz], "not authentic @ statement 7", "one root's signature only"),
         ("signed_twice", [kz, kz], "malformed @ statement 3", "one root's signature twice"),
         ("unknown_root", [kz, second.signer()], "not authentic @ statement 4", "the second root is not pinned"),
         ("ed25519_broken", [kz, spoil.spoilt(by, spoil.flip(-1))], "not authentic @ statement 5", "one root's Ed25519 half does not hold"),

@@ -20,7 +20,14 @@ BAD_ROOTS: Sequence[tuple[str, Changes, str]] = (
     ("extension_unknown", {"extensions": {"quorum": 2}}, "an extension that version 1 does not know"),
     ("no_degrees", {"degrees": []}, "no degree"),
     ("degree_twice", {"degrees": ["ov", "s", "ov"]}, "one degree twice"),
+    ("version_zero", {"version": 0}, "version 0"),
+    ("previous_missing", {"version": 2}, "version 2 without the one before it"),
+    ("previous_of_first", {"previous": bytes(32)}, "version 1 with one before it"),
+    ("custodians_none", {"custodians": [], "threshold": 0}, "no custodian"),
+    ("threshold_zero", {"threshold": 0}, "a threshold of 0"),
+    ("threshold_above", {"threshold": 2}, "a threshold above the number of custodians"),
 )
+QUORUM = w.Root("KZ", ["ov", "ss", "s"], custodians=(" 1", " 2", " 3"), threshold=2)
 BAD_BODIES: Sequence[tuple[str, Changes, str]] = (
     ("purpose_unknown", {"purpose": "read"}, "a purpose that there is not"),
     ("certifies_without_purpose", {"certifies bodies": True}, "certifies bodies, without purpose certify"),
@@ -36,15 +43,25 @@ GOOD_BODIES: Sequence[tuple[str, Changes, str]] = (
 )
 
 
-def _root(name: str, root: w.Root, outcome: str, comment: str, *, signer: wire.Signer | None = None, pinned: str = "") -> Case:
+def _root(
+    name: str,
+    root: w.Root,
+    outcome: str,
+    comment: str,
+    *,
+    signer: wire.Signer | None = None,
+    signers: Sequence[wire.Signer] | None = None,
+    pinned: str = "",
+) -> Case:
     head = {"root": (pinned or f"{root.party} {root.digest.hex()}",)}
-    raw = root.statement(signer)
+    raw = root.statement([signer] if signer else signers)
     return ROOT.bad(name, raw, outcome, comment, **head) if outcome else ROOT.good(name, raw, comment, **head)
 
 
 def _with_key(root: w.Root, key: bytes, kind: str = KIND) -> tuple[w.Root, wire.Signer]:
     """A root with some public key, whose signer header names that very key."""
-    changed = replace(root, fields={"public key": [kind, key]})
+    person, called, _ = root.custodian("")
+    changed = replace(root, fields={"custodians": [[person, called, [kind, key]]]})
     return changed, replace(changed.signer(), key_digest=wire.digest("public-key", wire.encode([kind, key])))
 
 
@@ -73,6 +90,35 @@ def _roots() -> Cases:
         yield _root(name, bad, "malformed @ body", comment, signer=signer)
     bad, signer = _with_key(w.KZ, wire.xwing_public(bytes(32)), X_WING)
     yield _root("key_x_wing", bad, "malformed @ body", "a key of kind X-Wing", signer=signer)
+
+
+def _quorums() -> Cases:
+    one, two, three = QUORUM.quorum(custodians=QUORUM.custodians)
+    yield _root("quorum", QUORUM, "", "two of three custodians signed", signers=[one, three])
+    yield _root("quorum_all", QUORUM, "", "three of three custodians signed, and two are needed", signers=[one, two, three])
+    below = "not authentic @ statement 7"
+    yield _root("quorum_below", QUORUM, below, "one of three custodians signed, and two are needed", signers=[two])
+    yield _root("quorum_one_twice", QUORUM, "malformed @ statement 3", "one custodian signed twice", signers=[one, one])
+    broken = spoil.spoilt(three, spoil.flip(9))
+    yield _root("quorum_one_broken", QUORUM, "not authentic @ statement 5", "two signatures hold, and a third does not", signers=[one, two, broken])
+    stranger = replace(three, seed=QUORUM.key(" 4"))
+    yield _root(
+        "quorum_stranger", QUORUM, "not authentic @ statement 4", "a third signature, by a key that is no custodian's", signers=[one, two, stranger]
+    )
+    other = replace(three, named=w.BY.digest)
+    yield _root(
+        "quorum_other_name", QUORUM, "not authentic @ statement 4", "a third signature, in the name of another root", signers=[one, two, other]
+    )
+    people = w.sorted_custodians(QUORUM.custodian(tag) for tag in QUORUM.custodians)
+    twins = (
+        ("custodians_unsorted", people[::-1], "custodians in descending order"),
+        ("custodian_twice", [people[0], people[0]], "one custodian twice"),
+        ("custodian_two_keys", [people[0], [people[0][0], *people[1][1:]]], "one person with two keys"),
+        ("custodians_one_key", [people[0], [people[1][0], *people[0][1:]]], "two persons with one key"),
+    )
+    for name, custodians, comment in twins:
+        bad = replace(QUORUM, fields={"custodians": list(custodians)})
+        yield _root(name, bad, "malformed @ body", comment, signers=bad.quorum(custodians=QUORUM.custodians))
 
 
 def _credential(purpose: str = "acknowledge", issuer: w.Root | w.Credential = w.by_mfa, **changes: Item) -> w.Credential:
@@ -160,6 +206,7 @@ def _forms() -> Cases:
 def cases() -> Cases:
     """All of them."""
     yield from _roots()
+    yield from _quorums()
     yield from _good()
     yield from _signers()
     yield from _powers()

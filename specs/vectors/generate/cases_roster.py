@@ -19,6 +19,12 @@ GOOD = w.Roster(w.TS, roster_key, [roster_key, body])
 LEAST = w.Roster(w.TS, roster_key, [roster_key])
 WORLD["ts.vls"] = GOOD.statement()
 
+# The renewed root: three custodians, of whom two are needed, follow the first.
+RENEWED = w.Root("TS", ["x"], custodians=(" 1", " 2", " 3"), threshold=2, older=w.TS)
+new_roster_key = w.Credential("ts-roster-2", BODY, "roster", RENEWED)
+AFTER = w.Roster(RENEWED, new_roster_key, [roster_key, new_roster_key, body], version=2)
+WORLD["ts-renewed.vls"] = AFTER.statement()
+
 HEAD = {"root": (f"TS {w.TS.digest.hex()}",), "at": (w.stamp_of(w.NOW),)}
 TOPIC = Topic("roster", "roster", HEAD)
 AGAIN = Topic("roster", "roster", {**HEAD, "older": ("ts.vls",)})
@@ -50,6 +56,7 @@ def _bad() -> Cases:
     for name, roster, outcome, comment in (
         ("not_pinned", cut(root=other), "not authentic @ 1", "another root of that party, not pinned"),
         ("other_party", cut(fields={"party": "KZ"}), "refused @ 1", "the root is of another party than the roster"),
+        ("roots_none", cut(roots=[]), "malformed @ 1", "no root"),
         ("revocations", cut(fields={"revocations": [b""]}), "refused @ 1", "a revocation, which is not specified yet"),
         ("signer_outside", outside, "not authentic @ 2", "its signer is not in it"),
         ("signer_purpose", cut(signing=body.signer("roster"), members=[roster_key, body]), "not authentic @ 2", "signed with a key that certifies"),
@@ -91,9 +98,54 @@ def _imports() -> Cases:
     yield TOPIC.bad("issued_later", LEAST.statement(), "refused @ 4", "issued more than a day from now", at=(w.stamp_of(w.ISSUED - 86401),))
 
 
+def _renewals() -> Cases:
+    yield AGAIN.good("root_renewed", AFTER.statement(), "the root's second version, signed by both quorums")
+    later = {"root": (f"TS {RENEWED.digest.hex()}",)}
+    yield TOPIC.good("root_renewed_pinned", AFTER.statement(), "the fingerprint of the second version is pinned", **later)
+    old, new = w.TS.statement(), RENEWED.quorum()
+    sole = w.TS.quorum()
+    gone = w.Root("TS", ["x"], custodians=(" 1",), older=RENEWED)
+    signed = partial(replace, AFTER)
+    raws: Sequence[tuple[str, w.Roster, str, str]] = (
+        ("root_old_quorum_only", signed(roots=[old, RENEWED.statement(sole)]), "not authentic @ 1", "the new custodians did not sign"),
+        ("root_new_quorum_only", signed(roots=[old, RENEWED.statement(new)]), "not authentic @ 1", "the old custodian did not sign"),
+        (
+            "root_below_threshold",
+            signed(roots=[old, RENEWED.statement([*sole, new[0]])]),
+            "not authentic @ 1",
+            "one new custodian of two signed",
+        ),
+        ("root_first_missing", signed(roots=[RENEWED.statement()]), "malformed @ 1", "the first version is not there"),
+        ("root_gap", signed(roots=[old, gone.statement()]), "not authentic @ 1", "the second of three versions is not there"),
+        ("root_twice", signed(roots=[old, old]), "not authentic @ 1", "the first version twice"),
+        ("root_backwards", signed(roots=[RENEWED.statement(), old]), "malformed @ 1", "the second version first"),
+        ("root_degrees", _otherwise({"degrees": ["x", "y"]}), "refused @ 1", "the second version has another degree"),
+        ("root_earlier", _otherwise({"valid from": w.ROOT_FROM - 1}), "refused @ 1", "the second version is valid before the first"),
+        ("signer_of_old_root", signed(signer=roster_key), "not authentic @ 2", "signed by a credential that the first version issued"),
+    )
+    for name, roster, outcome, comment in raws:
+        yield TOPIC.bad(name, roster.statement(), outcome, comment)
+    key = replace(second, key="root TS 2")
+    yield TOPIC.bad(
+        "key_of_custodian", signed(members=[*AFTER.members, key]).statement(), "refused @ 3", "the key of a custodian of the second version"
+    )
+    back = {**HEAD, "older": ("ts-renewed.vls",)}
+    gone_back = replace(GOOD, version=3)
+    yield Topic("roster", "roster", back).bad(
+        "root_gone_back", gone_back.statement(), "refused @ 4", "the root's first version only, after the second was known"
+    )
+
+
+def _otherwise(changes: Changes) -> w.Roster:
+    root = replace(RENEWED, fields=changes)
+    signer = replace(new_roster_key, issuer=root)
+    return replace(AFTER, root=root, signer=signer, members=[roster_key, signer, body])
+
+
 def cases() -> Cases:
     """All of them."""
     yield from _good()
     yield from _bad()
     yield from _members()
     yield from _imports()
+    yield from _renewals()

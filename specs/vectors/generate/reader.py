@@ -159,7 +159,7 @@ def _read_rewrap(vector: Vector, world: reading.World) -> None:
 # What is read with success or an exception; vectors of statements are dispatches.
 STATEMENTS: dict[str, Callable[[Vector, reading.World], object]] = {
     "statement": lambda vector, world: reading.read_dispatch(vector.raw, world.trust),
-    "root": lambda vector, world: trust.read_root(vector.raw, world.trust),
+    "root": lambda vector, world: trust.require_pinned([trust.read_root(vector.raw)[0]], world.trust),
     "credential": lambda vector, world: trust.read_credential(vector.raw, world.trust),
     "roster": _read_roster,
     "agreement": lambda vector, world: treaty.read_agreement(vector.raw, world.trust),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import decode as d
 import wire
 from outcome import NotAuthentic, Refused, step
-from trust import Root, Trust, read_statement, signed_by_root
+from trust import Root, Trust, read_statement, roots_that_sign
 
 BASES = ("confirmation", "conclusion", "contract", "decision")
 TERMS = ["change_of_marks", "copying", "disputes", "marking", "measures", "protection", "third_parties"]
@@ -95,10 +95,10 @@ class Agreements:
 def read_agreement(raw: bytes, trust: Trust) -> Agreement:
     """The statement, its two roots, the body, and what an office checks when it adopts."""
     statement = read_statement(raw, "agreement")
-    roots = [signed_by_root(statement, signature, trust) for signature in statement.signatures]
+    roots = roots_that_sign(statement, trust)
     with step("statement 7"):
-        if len({root.party for root in roots}) != 2 or roots[0].public_key == roots[1].public_key:
-            raise NotAuthentic("not signed by two parties with two keys")
+        if len(roots) != 2 or len({root.party for root in roots}) != 2:
+            raise NotAuthentic("not signed by one root of each of two parties")
     with step("body", otherwise=True):
         agreement = _body(statement.body)
     with step("statement 7"):
@@ -106,6 +106,8 @@ def read_agreement(raw: bytes, trust: Trust) -> Agreement:
             raise NotAuthentic("signed by others than its parties")
     with step("adopting"):
         for root in roots:
+            if root != trust.root_of(root.party):
+                raise Refused("signed by an old version of a root")
             _same_order(agreement.sides[root.party].codes, root)
     return agreement
 
@@ -237,7 +239,10 @@ def _padding(value: d.Value) -> tuple[str, int]:
 def read_termination(raw: bytes, trust: Trust, agreements: Agreements) -> tuple[bytes, int]:
     """agreement.md, Termination: which agreement ends, and when."""
     statement = read_statement(raw, "termination")
-    root = signed_by_root(statement, statement.signatures[0], trust)
+    (root, *others) = roots_that_sign(statement, trust)
+    with step("statement 7"):
+        if others:
+            raise NotAuthentic("signed by two roots")
     with step("body"):
         agreement, party, given_at, takes_effect_at, extensions = d.fields(d.decode(statement.body), 5)
         name = d.matching(party, d.PARTY)

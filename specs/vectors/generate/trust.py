@@ -16,7 +16,7 @@ from outcome import NotAuthentic, Refused, step
 
 MIB = 1 << 20
 LIMITS = {
-    "root": 65536,
+    "root": 262144,
     "credential": 65536,
     "termination": 65536,
     "rewrap": 65536,
@@ -28,16 +28,16 @@ LIMITS = {
     "roster": 64 * MIB,
 }
 ROLES = {
-    "root": ("root",),
-    "credential": ("issuer",),
-    "roster": ("roster",),
-    "agreement": ("root", "root"),
-    "termination": ("root",),
-    "dispatch": ("sealer",),
-    "rewrap": ("acknowledger",),
-    "acknowledgement": ("acknowledger",),
-    "refusal": ("acknowledger",),
-    "receipt": ("countersigner",),
+    "root": ("root", 32),
+    "credential": ("issuer", 16),
+    "roster": ("roster", 1),
+    "agreement": ("root", 32),
+    "termination": ("root", 16),
+    "dispatch": ("sealer", 1),
+    "rewrap": ("acknowledger", 1),
+    "acknowledgement": ("acknowledger", 1),
+    "refusal": ("acknowledger", 1),
+    "receipt": ("countersigner", 1),
 }
 PURPOSE_OF_ROLE = {"issuer": "certify", "roster": "roster", "sealer": "seal", "acknowledger": "acknowledge", "countersigner": "countersign"}
 PURPOSES = ("certify", "seal", "open", "acknowledge", "countersign", "transport", "register", "roster", "act")
@@ -71,12 +71,15 @@ class Statement:
 
 @dataclass(frozen=True)
 class Root:
-    """A party's root."""
+    """One version of a party's root; *custodians* are public keys by the digest that a signer header names, with the person of each."""
 
     digest: bytes
     party: str
+    version: int
+    previous: bytes | None
     degrees: list[str]
-    public_key: bytes
+    custodians: dict[bytes, tuple[bytes, bytes]]
+    threshold: int
     valid_from: int
     valid_until: int
 
@@ -110,10 +113,10 @@ class Trust:
     pinned: set[tuple[str, bytes]] = field(default_factory=set)
 
     def root_of(self, party: str) -> Root:
-        """The root of a party."""
-        for root in self.roots.values():
-            if root.party == party:
-                return root
+        """The latest version of the root of a party."""
+        versions = [root for root in self.roots.values() if root.party == party]
+        if versions:
+            return max(versions, key=lambda root: root.version)
         raise NotAuthentic(f"no root of {party} is known")
 
     def cleared(self, clearance: str | None, party: str, code: str) -> bool:
@@ -134,12 +137,13 @@ def read_statement(raw: bytes, kind: str) -> Statement:
         return Statement(f"valiza/v1/{kind}", raw, said, _signatures(signatures, ROLES[kind]))
 
 
-def _signatures(value: d.Value, roles: tuple[str, ...]) -> list[Signature]:
+def _signatures(value: d.Value, role_and_most: tuple[str, int]) -> list[Signature]:
+    wanted, most = role_and_most
     out = list[Signature]()
-    for item in d.fields(value, len(roles)):
+    for item in d.array(value, 1, most):
         header, signature = d.fields(item, 2)
         role, signer, key = d.fields(d.decode(d.binary(header)), 3)
-        known = d.one_of(role, roles)
+        known = d.one_of(role, (wanted,))
         out.append(Signature(d.binary(header), known, d.digest_of(signer), d.digest_of(key), d.binary(signature, 3373)))
     d.ascending(out, lambda signature: signature.header)
     return out
@@ -162,7 +166,7 @@ def verify(statement: Statement, signature: Signature, public_key: bytes) -> Non
 
 def signed_by(statement: Statement, trust: Trust) -> Credential:
     """statement.md, Reading 4 and 5, for a statement that one holder of a credential signs."""
-    (signature,) = statement.signatures
+    signature = _only(statement)
     with step("statement 4"):
         signer = trust.credentials.get(signature.signer)
         if signer is None:
@@ -173,44 +177,104 @@ def signed_by(statement: Statement, trust: Trust) -> Credential:
     return signer
 
 
-def signed_by_root(statement: Statement, signature: Signature, trust: Trust) -> Root:
-    """statement.md, Reading 4 and 5, for one signature with role `root`."""
+def _only(statement: Statement) -> Signature:
     with step("statement 4"):
-        root = trust.roots.get(signature.signer)
-        if root is None:
-            raise NotAuthentic("the root is not known")
-    verify(statement, signature, root.public_key)
-    return root
+        if len(statement.signatures) != 1:
+            raise NotAuthentic("several sign only for a root")
+    return statement.signatures[0]
 
 
-def read_root(raw: bytes, trust: Trust) -> Root:
-    """credential.md, Root: a root is believed only because its fingerprint was pinned for its party."""
+def verify_quorum(statement: Statement, root: Root) -> None:
+    """credential.md, Root: every signature in its name holds, and enough persons signed. Signatures in other names are left to the caller."""
+    persons = set[bytes]()
+    for signature in statement.signatures:
+        if signature.signer != root.digest:
+            continue
+        with step("statement 4"):
+            if signature.key not in root.custodians:
+                raise NotAuthentic("a key that is no custodian's")
+        person, public_key = root.custodians[signature.key]
+        verify(statement, signature, public_key)
+        persons.add(person)
+    with step("statement 7"):
+        if len(persons) < root.threshold:
+            raise NotAuthentic("below the threshold")
+
+
+def roots_that_sign(statement: Statement, trust: Trust) -> list[Root]:
+    """statement.md, Reading 4, 5 and 7, for a statement with role `root`: the roots in whose names it is signed, each with its quorum."""
+    roots = dict[bytes, Root]()
+    for signature in statement.signatures:
+        with step("statement 4"):
+            root = trust.roots.get(signature.signer)
+            if root is None:
+                raise NotAuthentic("the root is not known")
+        roots[root.digest] = root
+    for root in roots.values():
+        verify_quorum(statement, root)
+    return list(roots.values())
+
+
+def read_root(raw: bytes) -> tuple[Root, Statement]:
+    """credential.md, Root: its form, and the quorum of its own custodians. Nothing is believed of it yet."""
     statement = read_statement(raw, "root")
-    (signature,) = statement.signatures
     fingerprint = wire.digest("root", statement.body)
-    with step("pinned"):
-        if fingerprint not in {pinned for _, pinned in trust.pinned}:
-            raise NotAuthentic("this root is not pinned")
     with step("body"):
         root = _root_body(statement.body, fingerprint)
-    with step("pinned"):
-        if (root.party, fingerprint) not in trust.pinned:
-            raise NotAuthentic("this root is pinned for another party")
     with step("statement 4"):
-        if signature.signer != fingerprint:
-            raise NotAuthentic("a root is signed by itself")
-    verify(statement, signature, root.public_key)
-    return root
+        if any(signature.signer not in {fingerprint, root.previous} for signature in statement.signatures):
+            raise NotAuthentic("signed in the name of another root")
+    verify_quorum(statement, root)
+    return root, statement
+
+
+def read_roots(raws: list[bytes]) -> list[Root]:
+    """credential.md, Versions: all versions of a root, from the first."""
+    roots = list[Root]()
+    for raw in raws:
+        root, statement = read_root(raw)
+        with step("versions", otherwise=True):
+            d.need(bool(roots) or root.version == 1, "the first is not version 1")
+        if roots:
+            old = roots[-1]
+            with step("versions"):
+                if root.previous != old.digest or root.version != old.version + 1:
+                    raise NotAuthentic("does not follow the one before it")
+            verify_quorum(statement, old)
+            with step("versions"):
+                _refuse((root.party, root.degrees) != (old.party, old.degrees), "another party, or other degrees")
+                _refuse(root.valid_from < old.valid_from, "valid before the one before it")
+        roots.append(root)
+    return roots
+
+
+def require_pinned(roots: list[Root], trust: Trust) -> None:
+    """credential.md, Root: a root is believed only because the fingerprint of one of its versions was pinned for its party."""
+    with step("pinned"):
+        if not any((root.party, root.digest) in trust.pinned for root in roots):
+            raise NotAuthentic("this root is not pinned for this party")
 
 
 def _root_body(body: bytes, fingerprint: bytes) -> Root:
-    party, names, degrees, key, valid_from, valid_until, extensions = d.fields(d.decode(body), 7)
-    codes = [d.matching(code, d.CODE) for code in d.array(degrees, 1, 16)]
+    f = d.fields(d.decode(body), 10)
+    version, previous = d.integer(f[1], 1, 64), d.optional(f[2], d.digest_of)
+    d.need((previous is None) == (version == 1), "previous is nil exactly when version is 1")
+    codes = [d.matching(code, d.CODE) for code in d.array(f[4], 1, 16)]
     d.need(len(set(codes)) == len(codes), "a degree twice")
-    d.names(names)
-    d.extensions(extensions)
-    d.need(d.time(valid_from) < d.time(valid_until), "valid until is not after valid from")
-    return Root(fingerprint, d.matching(party, d.PARTY), codes, d.signing_key(key), d.time(valid_from), d.time(valid_until))
+    d.names(f[3])
+    people = [d.fields(item, 3) for item in d.array(f[5], 1, 16)]
+    ids = [d.binary(item[0], 16) for item in people]
+    d.ascending(ids, lambda person: person)
+    custodians = dict[bytes, tuple[bytes, bytes]]()
+    for item in people:
+        d.names(item[1])
+        key = d.signing_key(item[2])
+        custodians[wire.digest("public-key", wire.encode([wire.SIGNING_KIND, key]))] = (d.binary(item[0], 16), key)
+    d.need(len(custodians) == len(people), "one key of two custodians")
+    threshold = d.integer(f[6], 1, len(people))
+    d.extensions(f[9])
+    d.need(d.time(f[7]) < d.time(f[8]), "valid until is not after valid from")
+    return Root(fingerprint, d.matching(f[0], d.PARTY), version, previous, codes, custodians, threshold, d.time(f[7]), d.time(f[8]))
 
 
 def _credential_body(body: bytes, digest: bytes, issuer: bytes) -> Credential:
@@ -234,8 +298,9 @@ def _credential_body(body: bytes, digest: bytes, issuer: bytes) -> Credential:
 class Chains:
     """credential.md, Checking a credential, over a set of statements that may contain the issuers."""
 
-    def __init__(self, root: Root, candidates: Mapping[bytes, bytes], known: Mapping[bytes, Credential]) -> None:
-        self.root = root
+    def __init__(self, roots: list[Root], candidates: Mapping[bytes, bytes], known: Mapping[bytes, Credential]) -> None:
+        self.root = roots[-1]
+        self.roots = {root.digest: root for root in roots}
         self.candidates = candidates
         self.checked = dict(known)
 
@@ -244,23 +309,28 @@ class Chains:
         statement = read_statement(raw, "credential")
         if statement.digest in self.checked:
             return self.checked[statement.digest]
-        (signature,) = statement.signatures
+        signature = statement.signatures[0]
         with step(1):
             if links > 3:
                 raise Refused("more than three links from the root")
             issuer = self._issuer(signature.signer, links)
         with step(2):
-            if isinstance(issuer, Credential) and issuer.purpose != "certify":
-                raise NotAuthentic("the issuer's purpose does not fit its role")
-            verify(statement, signature, issuer.public_key)
+            if isinstance(issuer, Credential):
+                if issuer.purpose != "certify":
+                    raise NotAuthentic("the issuer's purpose does not fit its role")
+                verify(statement, _only(statement), issuer.public_key)
+            else:
+                if any(other.signer != issuer.digest for other in statement.signatures):
+                    raise NotAuthentic("signed in the name of two roots")
+                verify_quorum(statement, issuer)
             credential = _credential_body(statement.body, statement.digest, signature.signer)
         self._powers(credential, issuer)
         self.checked[credential.digest] = credential
         return credential
 
     def _issuer(self, digest: bytes, links: int) -> Root | Credential:
-        if digest == self.root.digest:
-            return self.root
+        if digest in self.roots:
+            return self.roots[digest]
         if digest in self.checked:
             return self.checked[digest]
         if digest not in self.candidates:
@@ -291,7 +361,7 @@ class Chains:
         if credential.body == issuer.body:
             return credential.purpose not in {"certify", "roster"}
         plain = credential.purpose == "certify" and not credential.certifies_bodies
-        return issuer.certifies_bodies and issuer.issuer == self.root.digest and plain
+        return issuer.certifies_bodies and issuer.issuer in self.roots and plain
 
 
 def _refuse(condition: bool, reason: str) -> None:  # noqa: FBT001 - a condition and what it means
@@ -307,7 +377,7 @@ class Roster:
     version: int
     issued_at: int
     expires_at: int
-    root: Root
+    roots: list[Root]
     credentials: dict[bytes, Credential]
     raw: bytes
 
@@ -316,35 +386,43 @@ def read_roster(raw: bytes, trust: Trust) -> Roster:
     """credential.md, Roster, Reading 1 to 3."""
     with step("1"):
         statement = read_statement(raw, "roster")
-        party, version, times, root_raw, members, revocations = _roster_body(statement.body)
-        root = read_root(root_raw, trust)
+        party, version, times, root_raws, members, revocations = _roster_body(statement.body)
+        roots = read_roots(root_raws)
+        root = roots[-1]
+        if not any(known.digest in {pinned for _, pinned in trust.pinned} for known in roots):
+            raise NotAuthentic("no version of this root is pinned")
         _refuse(root.party != party, "the root is of another party than the roster")
+        require_pinned(roots, trust)
         _refuse(len(revocations) > 0, "revocations are not specified")
-    chains = Chains(root, members, {})
+    chains = Chains(roots, members, {})
     with step("2"):
-        (signature,) = statement.signatures
+        signature = _only(statement)
         if signature.signer not in members:
             raise NotAuthentic("the roster's signer is not in it")
         signer = chains.check(members[signature.signer])
         if signer.purpose != "roster":
             raise NotAuthentic("the roster's signer has another purpose")
+        if signer.issuer != root.digest:
+            raise NotAuthentic("the last version of the root did not issue the roster's signer")
         verify(statement, signature, signer.public_key)
         _refuse(not signer.valid_at(times[0]), "the roster's signer was not valid at issued at")
     with step("3"):
         credentials = {digest: chains.check(member) for digest, member in members.items()}
         _one_key_once(list(credentials.values()))
-        _refuse(any(member.public_key == root.public_key for member in credentials.values()), "the root's own key in a credential")
-    return Roster(party, version, times[0], times[1], root, credentials, raw)
+        keys = {key for known in roots for _, key in known.custodians.values()}
+        _refuse(any(member.public_key in keys for member in credentials.values()), "a custodian's key in a credential")
+    return Roster(party, version, times[0], times[1], roots, credentials, raw)
 
 
-def _roster_body(body: bytes) -> tuple[str, int, tuple[int, int], bytes, dict[bytes, bytes], list[d.Value]]:
+def _roster_body(body: bytes) -> tuple[str, int, tuple[int, int], list[bytes], dict[bytes, bytes], list[d.Value]]:
     f = d.fields(d.decode(body), 8)
     issued_at, expires_at = d.time(f[2]), d.time(f[3])
     d.need(issued_at < expires_at, "expires at is not after issued at")
     d.extensions(f[7])
     members = [(wire.digest("statement", d.binary(raw)), d.binary(raw)) for raw in d.array(f[5], 0, 16384)]
     d.ascending(members, lambda member: member[0])
-    return d.matching(f[0], d.PARTY), d.integer(f[1], 1), (issued_at, expires_at), d.binary(f[4]), dict(members), d.array(f[6])
+    roots = [d.binary(raw) for raw in d.array(f[4], 1, 64)]
+    return d.matching(f[0], d.PARTY), d.integer(f[1], 1), (issued_at, expires_at), roots, dict(members), d.array(f[6])
 
 
 def _one_key_once(credentials: list[Credential]) -> None:
@@ -361,12 +439,14 @@ def import_roster(new: Roster, old: Roster | None, now: int) -> None:
         if old is None or new.raw == old.raw:
             return
         _refuse(new.version <= old.version, "the version is not higher")
+        known = [root.digest for root in old.roots]
+        _refuse([root.digest for root in new.roots[: len(known)]] != known, "other roots than before")
         _refuse(not old.credentials.keys() <= new.credentials.keys(), "a credential of the older roster is missing")
 
 
 def believe(trust: Trust, roster: Roster) -> None:
     """Add what a roster says to what the reader believes."""
-    trust.roots[roster.root.digest] = roster.root
+    trust.roots.update({root.digest: root for root in roster.roots})
     trust.credentials.update(roster.credentials)
 
 
@@ -377,8 +457,9 @@ def read_credential(raw: bytes, trust: Trust) -> Credential:
         return trust.credentials[statement.digest]
     signer = statement.signatures[0].signer
     known = trust.credentials.get(signer)
-    for root in trust.roots.values():
-        if signer == root.digest or (known is not None and known.body[0] == root.party):
-            return Chains(root, {}, trust.credentials).check(raw)
+    for party in {root.party for root in trust.roots.values()}:
+        roots = sorted((root for root in trust.roots.values() if root.party == party), key=lambda root: root.version)
+        if signer in {root.digest for root in roots} or (known is not None and known.body[0] == party):
+            return Chains(roots, {}, trust.credentials).check(raw)
     with step(1):
         raise NotAuthentic("the issuer is not known")

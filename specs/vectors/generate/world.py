@@ -5,7 +5,7 @@ KZ seals and BY answers, but for a few vectors the other way. A third party, TS,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -41,28 +41,47 @@ def fields_of(items: Mapping[str, Item], changes: Mapping[str, Item]) -> bytes:
     return wire.encode(list({**items, **changes}.values()))
 
 
+def sorted_custodians(people: Iterable[list[Item]]) -> list[list[Item]]:
+    """Custodians in the order in which they stand in a root: by their ids."""
+    return sorted(people, key=lambda person: wire.encode(person[0]))
+
+
 @dataclass(frozen=True)
 class Root:
-    """A party's root; every field can be something else."""
+    """A version of a party's root; every field can be something else. A custodian is named by a tag; a sole one has none."""
 
     party: str
     degrees: Sequence[str]
     tag: str = ""
     fields: Mapping[str, Item] = field(default_factory=dict)
+    custodians: Sequence[str] = ("",)
+    threshold: int = 1
+    older: Root | None = None
+
+    def key(self, custodian: str) -> bytes:
+        """The two seeds of a custodian's key."""
+        return wire.draw(f"key/root {self.party}{self.tag}{custodian}", 64)
 
     @property
     def seed(self) -> bytes:
-        """The two seeds of its key."""
-        return wire.draw(f"key/root {self.party}{self.tag}", 64)
+        """The two seeds of the first custodian's key."""
+        return self.key(self.custodians[0])
+
+    def custodian(self, tag: str) -> list[Item]:
+        """A custodian as he stands in the body."""
+        person = wire.draw(f"custodian/{self.party}{tag}", 16)
+        return [person, names(f"Custodian{tag} of {self.party}"), [wire.SIGNING_KIND, wire.composite_public(self.key(tag))]]
 
     def body(self) -> bytes:
         """credential.md, Root."""
-        key: Item = [wire.SIGNING_KIND, wire.composite_public(self.seed)]
         items: dict[str, Item] = {
             "party": self.party,
+            "version": 1 if self.older is None else self.older.version + 1,
+            "previous": None if self.older is None else self.older.digest,
             "names": names(f"Root of {self.party}"),
             "degrees": list(self.degrees),
-            "public key": key,
+            "custodians": list(sorted_custodians(self.custodian(tag) for tag in self.custodians)),
+            "threshold": self.threshold,
             "valid from": ROOT_FROM,
             "valid until": ROOT_UNTIL,
             "extensions": {},
@@ -70,17 +89,27 @@ class Root:
         return fields_of(items, self.fields)
 
     @property
+    def version(self) -> int:
+        """Its number."""
+        return 1 if self.older is None else self.older.version + 1
+
+    @property
     def digest(self) -> bytes:
         """The fingerprint."""
         return wire.digest("root", self.body())
 
-    def signer(self, role: str = "root") -> Signer:
-        """The root as a signer, with role `root` or `issuer`."""
-        return Signer(role, self.digest, self.seed)
+    def signer(self, role: str = "root", custodian: str | None = None) -> Signer:
+        """A custodian as a signer in the name of this root, with role `root` or `issuer`."""
+        return Signer(role, self.digest, self.seed if custodian is None else self.key(custodian))
 
-    def statement(self, signer: Signer | None = None) -> bytes:
-        """The root's statement."""
-        return wire.statement("valiza/v1/root", self.body(), [signer or self.signer()])
+    def quorum(self, role: str = "root", custodians: Sequence[str] | None = None) -> list[Signer]:
+        """Some custodians as signers; as many as are needed, if no others are named."""
+        return [self.signer(role, tag) for tag in (self.custodians[: self.threshold] if custodians is None else custodians)]
+
+    def statement(self, signers: Sequence[Signer] | None = None) -> bytes:
+        """The root's statement, signed by the quorums of itself and of the version before it."""
+        usual = [*self.quorum(), *(self.older.quorum() if self.older else [])]
+        return wire.statement("valiza/v1/root", self.body(), usual if signers is None else signers)
 
 
 @dataclass(frozen=True)
@@ -147,8 +176,9 @@ class Credential:
 
 @cache
 def _credential(credential: Credential) -> bytes:
-    signer = credential.signing or credential.issuer.signer("issuer")
-    return wire.statement("valiza/v1/credential", credential.body(), [signer])
+    issuer = credential.issuer
+    signers = issuer.quorum("issuer") if isinstance(issuer, Root) else [issuer.signer("issuer")]
+    return wire.statement("valiza/v1/credential", credential.body(), [credential.signing] if credential.signing else signers)
 
 
 @dataclass(frozen=True)
@@ -163,6 +193,14 @@ class Roster:
     fields: Mapping[str, Item] = field(default_factory=dict)
     signing: Signer | None = None
     unsorted: bool = False
+    roots: Sequence[bytes] | None = None
+
+    def versions(self) -> list[bytes]:
+        """All versions of the root, the first one first."""
+        found = [self.root]
+        while found[0].older is not None:
+            found.insert(0, found[0].older)
+        return [root.statement() for root in found]
 
     def statement(self) -> bytes:
         """credential.md, Roster."""
@@ -173,7 +211,7 @@ class Roster:
             "version": self.version,
             "issued at": self.times[0],
             "expires at": self.times[1],
-            "root": self.root.statement(),
+            "roots": self.versions() if self.roots is None else list(self.roots),
             "credentials": raws,
             "revocations": [],
             "extensions": {},
@@ -311,7 +349,7 @@ class Agreement:
 
     def statement(self) -> bytes:
         """Signed by both roots, unless others are given."""
-        return wire.statement("valiza/v1/agreement", self.body(), self.signers or [KZ.signer(), BY.signer()])
+        return wire.statement("valiza/v1/agreement", self.body(), self.signers or [*KZ.quorum(), *BY.quorum()])
 
     def but(self, changes: Mapping[str, Item], signers: Sequence[Signer] | None = None) -> Agreement:
         """The same with other fields."""
