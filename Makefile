@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 # The versions of Python that a wheelhouse is for; by default that of $(VENV).
 PYTHONS ?= $(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+MUTATION ?= .venv-mutation
 
 BIN := $(VENV)/bin
 BENCH := $(VENV)-bench
@@ -16,7 +17,7 @@ COMPILE := --quiet --generate-hashes --universal --python-version 3.11 --no-head
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test quick lint format types layers docs vectors bench soak fuzz fuzz-smoke fuzz-keep lock wheel wheelhouse clean
+.PHONY: help demo test quick lint format types layers docs vectors bench soak mutation fuzz fuzz-smoke fuzz-keep lock wheel wheelhouse clean
 
 help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,7 +40,7 @@ lint: $(READY)  ## ruff, mypy and the layers
 
 types: $(READY)  ## mypy --strict on the product, then on tests and scripts
 	$(BIN)/mypy $(PACKAGES:%=-p valiza.%)
-	$(BIN)/mypy tests soak $(wildcard bench/*.py docs/*.py fuzz/*.py tools/*.py $(GENERATE)/*.py)
+	$(BIN)/mypy tests soak $(wildcard bench/*.py docs/*.py fuzz/*.py mutation/*.py tools/*.py $(GENERATE)/*.py)
 
 layers: $(READY)  ## who may import whom
 	$(BIN)/lint-imports --no-cache --no-logo
@@ -62,6 +63,9 @@ bench: $(READY) $(BENCH)/.ready  ## compare with age, minisign and others on thi
 soak: $(READY)  ## kill commands a thousand times, and see what is left (needs strace)
 	$(BIN)/python -m soak.kill
 
+mutation: $(MUTATION)/.ready  ## change keys/ and envelope/ in small ways; the tests have to notice each
+	$(MUTATION)/bin/python mutation/run.py
+
 fuzz: $(READY) $(FUZZER)  ## fuzz every decoder for TIME=600 seconds each, or only those of TARGETS="a b"
 	$(BIN)/python -m fuzz.run --time $(or $(TIME),600) $(TARGETS)
 
@@ -75,6 +79,7 @@ lock:  ## find new versions for the locks (needs uv)
 	uv pip compile $(COMPILE) --extra sandbox --group dev pyproject.toml --output-file requirements.lock
 	uv pip compile $(COMPILE) --group bench --output-file requirements-bench.lock
 	uv pip compile $(COMPILE) --group fuzz --output-file requirements-fuzz.lock
+	uv pip compile $(COMPILE) --extra sandbox --constraint requirements.lock --group mutation pyproject.toml --output-file requirements-mutation.lock
 
 wheel: $(READY)  ## wheel and source distribution in dist/; the same sources give the same bytes
 	rm -rf build dist
@@ -84,7 +89,7 @@ wheelhouse: wheel  ## all that is needed to install without network, in wheelhou
 	$(BIN)/python tools/wheelhouse.py --wheel dist/valiza-*.whl --python $(PYTHONS) -- wheelhouse
 
 clean:  ## remove everything that make made
-	rm -rf $(VENV) $(BENCH) build dist wheelhouse src/*.egg-info .fuzz .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(MUTATION) build dist wheelhouse src/*.egg-info .fuzz .mutation .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A changed lock means a new environment: it then holds what the lock says and nothing else.
@@ -107,4 +112,10 @@ $(READY): $(LOCKED) pyproject.toml
 $(BENCH)/.ready: requirements-bench.lock
 	$(PYTHON) -m venv --clear $(BENCH)
 	$(BENCH)/bin/pip --disable-pip-version-check install --quiet --require-hashes -r requirements-bench.lock
+	@touch $@
+
+$(MUTATION)/.ready: requirements-mutation.lock pyproject.toml
+	$(PYTHON) -m venv --clear $(MUTATION)
+	$(MUTATION)/bin/python -m pip --disable-pip-version-check --require-virtualenv install --quiet --require-hashes -r requirements-mutation.lock
+	$(MUTATION)/bin/python -m pip --disable-pip-version-check --require-virtualenv install --quiet --no-deps --no-build-isolation -e .
 	@touch $@

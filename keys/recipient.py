@@ -112,13 +112,9 @@ class Identity:
             Malformed: not a wrapped key.
             NotAuthentic: it was wrapped for another key or with another `info`, or altered.
         """
-        check_wrapped(wrapped)
+        check_wrapped(wrapped)  # of that length, so what is in it has 32 bytes
         try:
-            key = _SUITE.decrypt(wrapped, MLKEM768X25519PrivateKey(self._mlkem, self._x25519), info)
+            return _SUITE.decrypt(wrapped, MLKEM768X25519PrivateKey(self._mlkem, self._x25519), info)
         except (InvalidTag, ValueError) as error:
             message = "a wrapped key does not open with the key it is addressed to"
             raise NotAuthentic(message) from error
-        if len(key) != 32:  # noqa: PLR2004 - the only length there is
-            message = "a wrapped key is not of 32 bytes"
-            raise NotAuthentic(message)
-        return key

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import hashlib
+import importlib
 import os
+import pkgutil
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from packaging.requirements import Requirement
@@ -38,6 +41,88 @@ TOO_HEAVY: Final = {
     "sqlalchemy",
     "weasyprint",
 }
+
+# Data is frozen, slotted and given by keyword. These are the exceptions: short ones whose order of fields everybody knows, and those that keep
+# what they have worked out (a cached property needs a dictionary) or are made from another one with a field more.
+POSITIONAL: Final = {
+    "Argon2Cost", "Basis", "Body", "Handling", "Leg", "Mark", "MarkText", "Marks", "Padding", "PublicPart", "Reference", "Signature", "Stanza",
+    "StoredReceipt",
+}  # fmt: skip
+UNSLOTTED: Final = {
+    "Agreement", "AuthenticDispatch", "AuthenticReceipt", "Consignment", "OpenedEnvelope", "PreparedConsignment", "Profile", "SealedEnvelope",
+    "UnsealedManifest", "VerifiedAnswer", "VerifiedDispatch", "VerifiedEnvelope", "VerifiedReceipt",
+}  # fmt: skip
+ORDERED: Final = {"Body", "Mark"}
+STATE: Final = {"_State"}  # what a program goes through, and no data
+
+# What no message, log or debugger shows of an object by itself: secrets, who classified what, and what is too long to read.
+HIDDEN: Final = {
+    "Acknowledgement": {"core", "dispatch"},
+    "Agreement": {"raw"},
+    "AuthenticDispatch": {"container", "stanzas"},
+    "AuthenticReceipt": {"statement"},
+    "Carrier": {"classified_by", "ground"},
+    "Consignment": {"addressees", "keep_for"},
+    "Container": {"core_raw", "dispatch_raw", "header_raw", "source"},
+    "Core": {"raw"},
+    "Credential": {"extensions", "issuer", "key", "raw"},
+    "CredentialDraft": {"public_key"},
+    "Custodian": {"key"},
+    "Expectation": {"core", "dispatch", "marks", "openings", "proof"},
+    "Manifest": {"salt"},
+    "Opening": {"rewrap"},
+    "OpeningClaim": {"openings", "proof", "rewrap"},
+    "Profile": {"channels", "escorts", "extensions", "handling", "rows", "terms", "transports"},
+    "Receipt": {"answer"},
+    "Refusal": {"core", "dispatch"},
+    "Rewrap": {"extensions", "raw", "stanza"},
+    "Root": {"custodians", "extensions", "raw"},
+    "Roster": {"credentials", "extensions", "raw", "roots"},
+    "SealedEnvelope": {"manifest_copy"},
+    "SignedDispatch": {"statement"},
+    "Stanza": {"wrapped"},
+    "Statement": {"body", "raw", "signatures"},
+    "StoredReceipt": {"raw"},
+    "Termination": {"extensions", "raw"},
+    "UnsealedManifest": {"streams"},
+    "VerifiedAnswer": {"statement"},
+    "VerifiedDispatch": {"addressees"},
+}
+
+
+@pytest.mark.parametrize("folder", ["keys", "envelope"])
+def test_dataclasses(folder: str) -> None:
+    found: list[tuple[str, str]] = []
+    wanted: list[tuple[str, str]] = []
+    classes = _classes(f"valiza.{folder}")
+    chosen: list[Any] = [value for name, value in classes.items() if dataclasses.is_dataclass(value) and name not in STATE]
+    for data in chosen:
+        name, fields, parameters = data.__name__, dataclasses.fields(data), data.__dataclass_params__
+        found += [
+            (name, "frozen" if parameters.frozen else "not frozen"),
+            (name, "compared" if parameters.eq else "not compared"),
+            (name, "ordered" if parameters.order else "not ordered"),
+            (name, "slotted" if "__slots__" in vars(data) else "not slotted"),
+            (name, "by keyword" if all(each.kw_only for each in fields) else "by position"),
+            (name, "hidden: " + " ".join(sorted(each.name for each in fields if not each.repr))),
+        ]
+        wanted += [
+            (name, "frozen"),
+            (name, "compared"),
+            (name, "ordered" if name in ORDERED else "not ordered"),
+            (name, "not slotted" if name in UNSLOTTED else "slotted"),
+            (name, "by position" if name in POSITIONAL else "by keyword"),
+            (name, "hidden: " + " ".join(sorted(HIDDEN.get(name, ())))),
+        ]
+    assert found == wanted
+    assert {name for name, _ in found} >= (POSITIONAL | UNSLOTTED | set(HIDDEN)) & set(classes)
+
+
+def _classes(package: str) -> dict[str, Any]:
+    """The classes that the modules of a package define, by name."""
+    names = [f"{package}.{module.name}" for module in pkgutil.iter_modules(importlib.import_module(package).__path__)]
+    values = [value for name in names for value in vars(importlib.import_module(name)).values() if getattr(value, "__module__", "") == name]
+    return {value.__name__: value for value in values if isinstance(value, type)}
 
 
 @pytest.mark.checkout
@@ -101,23 +186,38 @@ def test_own_vectors_have_a_generator_and_an_independent_reader() -> None:
     assert [name for name in ("generate.py", "reader.py") if not (generate / name).is_file()] == []
 
 
+LOCKS: Final = {"requirements.lock": ("dev",), "requirements-mutation.lock": ("dev", "mutation")}
+
+
+def locked(name: str) -> dict[str, str]:
+    """The versions in a lock of what has a hash there."""
+    lock = (ROOT / name).read_text(encoding="ascii").replace("\\\n", " ")
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+) .*--hash=sha256:", lock, re.MULTILINE))
+
+
 @pytest.mark.checkout
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-bench.lock"])
+@pytest.mark.parametrize("name", [*LOCKS, "requirements-bench.lock"])
 def test_lock_names_no_host(name: str) -> None:
     lock = (ROOT / name).read_text(encoding="ascii")
     assert re.findall(r"^.*(?:://|--index-url|--extra-index-url|--find-links|--trusted-host).*$", lock, re.MULTILINE) == []
 
 
 @pytest.mark.checkout
-def test_lock_fits_pyproject() -> None:
+@pytest.mark.parametrize("name", LOCKS)
+def test_lock_fits_pyproject(name: str) -> None:
     """Every direct dependency is locked at a version that pyproject.toml allows, and with hashes."""
-    lock = (ROOT / "requirements.lock").read_text(encoding="ascii").replace("\\\n", " ")
-    locked = dict(re.findall(r"^([a-z0-9-]+)==(\S+) .*--hash=sha256:", lock, re.MULTILINE))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    lists = [project["project"]["dependencies"], project["dependency-groups"]["dev"], project["build-system"]["requires"]]
+    lists = [project["project"]["dependencies"], *(project["dependency-groups"][group] for group in LOCKS[name]), project["build-system"]["requires"]]
     lists += project["project"]["optional-dependencies"].values()
-    wanted = [Requirement(text) for texts in lists for text in texts]
-    assert [str(want) for want in wanted if locked.get(want.name, "0") not in want.specifier] == []
+    wanted = [Requirement(text) for texts in lists for text in texts if isinstance(text, str)]
+    assert [str(want) for want in wanted if locked(name).get(want.name, "0") not in want.specifier] == []
+
+
+@pytest.mark.checkout
+def test_both_locks_have_the_same_versions() -> None:
+    small, large = (locked(name) for name in LOCKS)
+    assert small
+    assert small.items() <= large.items()
 
 
 @pytest.mark.checkout

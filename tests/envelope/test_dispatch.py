@@ -114,9 +114,11 @@ def test_unknown_sealer(kz_by: World) -> None:
 
 def test_sealer_whom_core_does_not_name(kz_by: World) -> None:
     """A colleague with a key of his own cannot put his signature on it."""
-    forged = kz_by.plan(signer=kz_by.origin["deputy"]).seal()
-    with pytest.raises(NotAuthentic, match="not signed by the sealer whom the header names"):
-        authenticate_dispatch(forged.dispatch.raw, forged.core, kz_by.trust)
+    chief, deputy = kz_by.origin["chief"], kz_by.origin["deputy"]
+    for sealer, signer in ((chief, deputy), (deputy, chief)):
+        forged = kz_by.plan(sealer=sealer, signer=signer).seal()
+        with pytest.raises(NotAuthentic, match="not signed by the sealer whom the header names"):
+            authenticate_dispatch(forged.dispatch.raw, forged.core, kz_by.trust)
 
 
 @pytest.mark.parametrize("purpose", ["acknowledge", "countersign"])
@@ -145,6 +147,14 @@ def test_sealer_with_a_key_that_is_not_the_certified_one(kz_by: World) -> None:
 def test_sealer_of_another_body(kz_by: World) -> None:
     forged = kz_by.plan(sealer=kz_by.origin["banker"]).seal()
     with pytest.raises(Refused, match="the sealer is of KZ/KZ-BANK, and the envelope of KZ/KZ-MFA"):
+        authenticate_dispatch(forged.dispatch.raw, forged.core, kz_by.trust)
+
+
+def test_sealer_of_a_body_further_down_the_list(kz_by: World) -> None:
+    origin = kz_by.origin["banker"].body
+    assert origin < kz_by.origin["chief"].body
+    forged = kz_by.plan(origin=origin).seal()
+    with pytest.raises(Refused, match="the sealer is of KZ/KZ-MFA, and the envelope of KZ/KZ-BANK"):
         authenticate_dispatch(forged.dispatch.raw, forged.core, kz_by.trust)
 
 

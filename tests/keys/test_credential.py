@@ -71,6 +71,12 @@ def test_a_credential_says_what_it_was_made_to_say() -> None:
     assert (found.issuer, found.root, found.depth) == (BODY, ROOT, 2)
 
 
+def test_what_was_read_twice_is_the_same() -> None:
+    statement = by_body()
+    assert check_credential(statement, BODY) == check_credential(statement, BODY)
+    assert check_credential(statement, BODY) != check_credential(by_body(), BODY), "signed again"
+
+
 def test_a_credential_is_named_by_all_its_bytes() -> None:
     statement = by_body()
     assert check_credential(statement, BODY).digest == digest(labels.DIGEST_STATEMENT, statement.raw)
@@ -182,6 +188,12 @@ def test_malformed(change: dict[str, Any]) -> None:
         check_credential(by_body(**change), BODY)
 
 
+@pytest.mark.parametrize("purpose", [p for p in OFFICERS if p != "open"])
+def test_an_officer_certifies_no_bodies(purpose: str) -> None:
+    with pytest.raises(Malformed, match="only a certify credential certifies bodies"):
+        check_credential(by_body(purpose=purpose, certifies_bodies=True), BODY)
+
+
 def test_a_roster_credential_certifies_no_bodies() -> None:
     with pytest.raises(Malformed):
         check_credential(by_root(purpose="roster", certifies_bodies=True), ROOT)
@@ -203,9 +215,10 @@ def test_keys_of_the_register_are_refused_until_they_are_specified() -> None:
 
 
 def test_nobody_issues_for_another_party() -> None:
-    for statement, issuer in ((by_body(party="BY"), BODY), (by_root(party="BY", purpose="certify"), ROOT)):
-        with pytest.raises(Refused):
-            check_credential(statement, issuer)
+    for other in ("BY", "UZ"):
+        for statement, issuer in ((by_body(party=other), BODY), (by_root(party=other, purpose="certify"), ROOT)):
+            with pytest.raises(Refused, match="another party, KZ"):
+                check_credential(statement, issuer)
 
 
 # -- 4: what an issuer may issue ------------------------------------------------------------------------------------------
@@ -330,13 +343,16 @@ def test_a_role_is_signed_with_the_purpose_that_fits_it_and_no_other(role: str, 
 
 
 def test_a_statement_names_its_signers_credential_and_key() -> None:
-    signer, colleague = KZ.officer("officer"), KZ.officer("colleague")
-    for named, key in ((colleague.credential, signer.key), (signer.credential, colleague.key)):
-        with pytest.raises(NotAuthentic):
-            verify_by_credential(signed(labels.DISPATCH, "sealer", ["said"], named.digest, key), signer.credential)
-    good = signed(labels.DISPATCH, "sealer", ["said"], signer.credential.digest, signer.key)
-    with pytest.raises(NotAuthentic):
-        verify_by_credential(naming_another_key(good, signer.key, colleague.key), signer.credential)
+    """Whichever of two digests is the greater one."""
+    one, other = KZ.officer("officer"), KZ.officer("colleague")
+    for signer, colleague in ((one, other), (other, one)):
+        with pytest.raises(NotAuthentic, match="cannot sign as sealer"):
+            verify_by_credential(signed(labels.DISPATCH, "sealer", ["said"], colleague.credential.digest, signer.key), signer.credential)
+        with pytest.raises(NotAuthentic, match="names another key"):
+            verify_by_credential(signed(labels.DISPATCH, "sealer", ["said"], signer.credential.digest, colleague.key), signer.credential)
+        good = signed(labels.DISPATCH, "sealer", ["said"], signer.credential.digest, signer.key)
+        with pytest.raises(NotAuthentic, match="names another key"):
+            verify_by_credential(naming_another_key(good, signer.key, colleague.key), signer.credential)
 
 
 def test_a_renewed_credential_with_the_same_key_is_another_signer() -> None:

@@ -238,6 +238,14 @@ def test_sixteen_levels_are_read_and_seventeen_are_not() -> None:
             read(deeper)
 
 
+def test_sixteen_levels_of_maps_are_read_too() -> None:
+    deepest = b"\x81\xa1a" * (MAX_DEPTH - 1)
+    for inner in (b"\x80", b"\x81\xa1a\x01"):
+        assert pack(read(deepest + inner)) == deepest + inner
+        with pytest.raises(Malformed, match="nested deeper than 16"):
+            read(b"\x81\xa1a" + deepest + inner)
+
+
 def test_the_same_depth_is_packed() -> None:
     value: Any = 1
     for _ in range(MAX_DEPTH):
@@ -289,6 +297,16 @@ def test_all_arrays_and_maps_together_have_at_most_131072_items(value: Any) -> N
     with pytest.raises(Malformed):
         unpack(more, max_bytes=len(more), what="object")
     unpack(more, max_bytes=len(more), what="object", max_items=MAX_ITEMS + 5)
+
+
+@pytest.mark.parametrize("value", [[0] * 9, {str(i): 0 for i in range(9)}, [[]] * 4 + [0], [{}, [0, 0], {"a": 0}]], ids=str)
+def test_the_limit_of_items_is_exact(value: Any) -> None:
+    """Each of these has 10 items, itself included."""
+    assert MAX_ITEMS == 131072
+    packed = pack(value)
+    assert unpack(packed, max_bytes=len(packed), what="object", max_items=10) == value
+    with pytest.raises(Malformed):
+        unpack(packed, max_bytes=len(packed), what="object", max_items=9)
 
 
 WITH_LITTLE_MEMORY: Final = """

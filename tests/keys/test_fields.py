@@ -218,3 +218,9 @@ def test_extensions_have_at_most_16_entries_in_4096_bytes() -> None:
     assert fields.extensions({"~a": bytes(4096 - overhead)})
     with pytest.raises(Malformed):
         fields.extensions({"~a": bytes(4097 - overhead)})
+
+
+def test_a_list_without_a_limit_of_its_own_has_at_most_65536_items() -> None:
+    assert len(fields.array([0] * 65536, "it")) == 65536
+    with pytest.raises(Malformed, match="0 to 65536 items"):
+        fields.array([0] * 65537, "it")

@@ -7,7 +7,8 @@ import unicodedata
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pytest
-from cryptography.cobblestone import Cobblestone256Encryptor
+from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
+from nacl.pwhash import argon2id
 from tests.support.keys import counting, flipped, identity, signing_key
 
 from valiza.keys import keyfile, labels
@@ -299,3 +300,37 @@ def test_an_error_does_not_show_secret_or_passphrase(path: Path) -> None:
         assert "the right one" not in said
         assert "the wrong one" not in said
         assert signing_key("other").seed.hex() not in said
+
+
+# -- the derivation and the limits, as key-file.md says them ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cost", [CHEAP, Argon2Cost(passes=2, memory_kib=9000)], ids=str)
+def test_the_secret_is_sealed_with_argon2id_over_so_many_kib(path: Path, cost: Argon2Cost) -> None:
+    """Derived here once more, with another function of libsodium, so that others can read these files."""
+    save_key(path, SIGNING, passphrase="пароль", random=counting(), cost=cost)
+    _, header, secret = unpack(path.read_bytes(), max_bytes=8192, what="it")
+    stretched = argon2id.kdf(32, "пароль".encode(), counting()(16), opslimit=cost.passes, memlimit=cost.memory_kib * 1024)
+    decryptor = Cobblestone256Decryptor(stretched, header)
+    assert decryptor.update(secret) + decryptor.finalize() == SIGNING.seed
+
+
+def test_what_a_derivation_costs_unless_told_otherwise() -> None:
+    assert Argon2Cost() == Argon2Cost(passes=3, memory_kib=65536)
+
+
+@pytest.mark.parametrize(
+    ("size", "message"), [(8192, "is not canonical MessagePack|shortest"), (8193, "more than (the limit of )?8192")], ids=["greatest", "more"]
+)
+def test_a_key_file_has_at_most_8192_bytes(path: Path, size: int, message: str) -> None:
+    path.write_bytes(bytes(size))
+    with pytest.raises(Malformed, match=message):
+        load_key(path, nobody)
+
+
+@pytest.mark.parametrize(("size", "message"), [(256, "is not 64 bytes"), (257, "is not at most 256 bytes")])
+def test_a_secret_has_at_most_256_bytes_before_it_is_unsealed(path: Path, size: int, message: str) -> None:
+    header = pack([labels.KEY_FILE, labels.KIND_SIGNATURE, SIGNING.public, None])
+    path.write_bytes(pack([labels.KEY_FILE, header, bytes(size)]))
+    with pytest.raises(Malformed, match=message):
+        load_key(path, nobody)

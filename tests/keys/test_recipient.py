@@ -204,6 +204,12 @@ def test_a_public_key_has_1216_bytes(size: int) -> None:
         Recipient((OPENER.public * 2)[:size])
 
 
+def test_a_zero_byte_more_is_no_public_key() -> None:
+    """The number in the X25519 half would still be the same."""
+    with pytest.raises(Malformed, match="1216 bytes, not 1217"):
+        Recipient(OPENER.public + b"\0")
+
+
 @pytest.mark.parametrize("size", [0, 31, 33, 64])
 def test_a_seed_has_32_bytes(size: int) -> None:
     with pytest.raises(Malformed):

@@ -94,7 +94,7 @@ def test_a_root_says_what_it_was_made_to_say() -> None:
     assert (root.valid_from, root.valid_until, root.extensions) == (BEGIN, END, {})
     assert (root.version, root.previous, root.threshold) == (1, None, 1)
     assert [(c.id, c.key.raw) for c in root.custodians] == [(subject("custodian of KZ"), KEY.public)]
-    assert read_root(root.raw) == root
+    assert read_root.__wrapped__(root.raw) == root, "read anew"
 
 
 def test_a_root_is_named_by_its_body_however_often_it_is_signed() -> None:
@@ -160,6 +160,12 @@ def test_malformed(change: dict[str, Any]) -> None:
         read_root(statement(items(**change)).raw)
 
 
+@pytest.mark.parametrize("number", [1, 2, 16])
+def test_a_root_has_one_to_sixteen_degrees(number: int) -> None:
+    degrees = [str(i) for i in range(number)]
+    assert read_root(statement(items(degrees=degrees)).raw).degrees == tuple(degrees)
+
+
 @pytest.mark.parametrize("body", [[], items()[:-1], [*items(), {}], {"party": "KZ"}, "KZ"], ids=["empty", "too few", "too many", "map", "text"])
 def test_a_body_of_another_form_is_malformed(body: Any) -> None:
     with pytest.raises(Malformed):
@@ -197,9 +203,10 @@ def test_a_signature_of_the_root_is_recognised_and_no_other() -> None:
     verify_quorum(good, ROOT)
     for other in (
         signed(labels.TERMINATION, "root", ["said"], bytes(32), KEY),
+        signed(labels.TERMINATION, "root", ["said"], b"\xff" * 32, KEY),
         signed(labels.TERMINATION, "root", ["said"], ROOT.digest, OTHER),
         reassembled(good, body=pack(["otherwise"])),
-        naming_another_key(good, KEY, OTHER),
+        *(naming_another_key(good, KEY, signing_key(name)) for name in "abcdefgh"),  # digests before and behind that of the root's key
     ):
         with pytest.raises(NotAuthentic):
             verify_quorum(other, ROOT)

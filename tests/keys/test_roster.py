@@ -32,7 +32,7 @@ from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.fields import Body
 from valiza.keys.root import Custodian, Root, RootDraft, make_root, read_root
-from valiza.keys.roster import Roster, Trust, check_import, make_roster, peek_roster, read_roster
+from valiza.keys.roster import Roster, Trust, _Chain, check_import, make_roster, peek_roster, read_roster
 from valiza.keys.signing import SigningKey, VerifyKey
 from valiza.keys.statement import SIGNATURE_BYTES, SignerHeader, read_statement
 
@@ -113,8 +113,9 @@ def test_a_root_that_did_not_sign_itself_is_not_authentic() -> None:
 
 
 def test_a_roster_of_one_party_with_the_root_of_another_is_refused() -> None:
-    with pytest.raises(Refused):
-        read_roster(raw_roster(party="BY"), KZ.root.digest)
+    for other in ("BY", "UZ"):
+        with pytest.raises(Refused, match=f"a roster of {other} has the root of KZ"):
+            read_roster(raw_roster(party=other), KZ.root.digest)
 
 
 def test_peeking_believes_nothing_but_tells_what_is_claimed() -> None:
@@ -335,6 +336,8 @@ def test_a_renewed_credential_may_keep_its_key_when_the_old_one_has_ended() -> N
     spans = [(BEGIN + i * DAY, BEGIN + (i + 1) * DAY) for i in range(3)]
     old = [KZ.officer("officer", valid_from=start, valid_until=end).credential for start, end in spans]
     assert len(KZ.roster(*old).credentials) == 5
+    later = KZ.officer("officer", valid_from=BEGIN + 9 * DAY, valid_until=END).credential
+    assert len(KZ.roster(*old, later).credentials) == 6, "with days between"
     overlapping = KZ.officer("officer", valid_from=BEGIN + 2 * DAY - 1, valid_until=END).credential
     with pytest.raises(Refused):
         KZ.roster(old[0], old[1], overlapping)
@@ -393,6 +396,7 @@ def test_an_unsigned_roster_with_revocations_is_not_authentic() -> None:
 
 
 def test_no_more_credentials_are_read_than_a_roster_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert roster.MAX_CREDENTIALS == 16384
     monkeypatch.setattr(roster, "MAX_CREDENTIALS", 3)
     assert len(read_roster(raw_roster(version=11), KZ.root.digest).credentials) == 3
     monkeypatch.setattr(roster, "MAX_CREDENTIALS", 2)
@@ -489,7 +493,7 @@ def test_an_unknown_signer_is_not_authentic() -> None:
     stranger = BY.officer("officer")
     statement = signed(labels.DISPATCH, "sealer", ["said"], stranger.credential.digest, stranger.key)
     for believed in (KZ.trust(), Trust([])):
-        with pytest.raises(NotAuthentic):
+        with pytest.raises(NotAuthentic, match=r"^the sealer of this dispatch is in no roster"):
             believed.signer(statement)
     assert BY.trust(stranger.credential).signer(statement).raw == stranger.credential.raw
 
@@ -499,15 +503,17 @@ def test_credentials_of_a_body_for_a_purpose() -> None:
     believed = KZ.trust(*officers, OFFICER.credential)
     assert [c.digest for c in believed.of_body(Body("KZ", "KZ-GOV"), "open")] == sorted(c.digest for c in officers)
     assert believed.of_body(Body("KZ", "KZ-GOV"), "act") == []
-    assert believed.of_body(Body("BY", "KZ-GOV"), "open") == []
+    for other in (Body("BY", "KZ-GOV"), Body("KZ", "KZ-A"), Body("KZ", "KZ-Z"), Body("UZ", "KZ-GOV")):
+        assert believed.of_body(other, "open") == []
 
 
 def test_sealing_asks_for_a_roster_in_force_of_each_party() -> None:
     both = trust(KZ, BY)
     both.require_fresh(["KZ", "BY"], NOW + YEAR - 1, "sealing")
     both.require_fresh([], NOW + 9 * YEAR, "sealing")
-    with pytest.raises(Refused, match="expired"):
-        both.require_fresh(["KZ"], NOW + YEAR, "sealing")
+    for at in (NOW + YEAR, NOW + YEAR + 1, NOW + 2 * YEAR):
+        with pytest.raises(Refused, match="expired"):
+            both.require_fresh(["KZ"], at, "sealing")
     with pytest.raises(Refused, match="no roster of RU"):
         both.require_fresh(["KZ", "RU"], NOW, "sealing")
 
@@ -517,3 +523,17 @@ def test_one_expired_roster_of_two_is_enough_to_refuse() -> None:
     with pytest.raises(Refused):
         both.require_fresh(["BY", "KZ"], NOW + DAY, "sealing")
     both.require_fresh(["BY"], NOW + DAY, "sealing")
+
+
+@pytest.mark.parametrize(("links", "message"), [(4, "may not issue it"), (5, "too long"), (6, "too long"), (40, "too long")])
+def test_a_long_chain_is_refused_before_it_is_followed_to_its_end(links: int, message: str) -> None:
+    """A roster may hold 16384 credentials, and each may name the one before as its issuer: that must not be gone through."""
+    certify = {"purpose": "certify", "certifies_bodies": True}
+    statements = [signed(labels.CREDENTIAL, "issuer", credential_items(**certify), KZ.root.digest, KZ.key)]
+    for number in range(1, links):
+        body = f"KZ-{number}"
+        key = signing_key("officer seal")  # that of `credential_items`
+        statements.append(signed(labels.CREDENTIAL, "issuer", credential_items(**certify, body_id=body), statements[-1].digest, key))
+    chain = _Chain([KZ.root], {s.digest: s for s in statements})
+    with pytest.raises(Refused, match=message):
+        chain.credential(statements[-1].digest)

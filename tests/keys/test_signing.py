@@ -15,7 +15,7 @@ from valiza.keys import labels
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack
 from valiza.keys.errors import Malformed, NotAuthentic
-from valiza.keys.signing import SIGNING_PUBLIC_BYTES, SIGNING_SEED_BYTES, SigningKey, VerifyKey
+from valiza.keys.signing import SIGNING_PUBLIC_BYTES, SIGNING_SEED_BYTES, SigningKey, VerifyKey, _message
 from valiza.keys.statement import SIGNATURE_BYTES
 
 COMPOSITE: Final = json.loads((VECTORS / "composite-mldsa65-ed25519.json").read_text(encoding="utf-8"))
@@ -104,6 +104,18 @@ def test_the_halves_of_a_public_key_belong_together() -> None:
 @pytest.mark.parametrize("size", [0, 64, MLDSA, SIGNATURE_BYTES - 1, SIGNATURE_BYTES + 1, 2 * SIGNATURE_BYTES])
 def test_a_signature_of_another_length_is_none(size: int) -> None:
     require_not_authentic((KEY.sign(b"message", b"context") * 2)[:size])
+
+
+def test_what_the_signer_puts_behind_the_signature_is_no_part_of_the_message() -> None:
+    """The one who has the key could make an Ed25519 half that holds for a longer message, whose beginning it carries itself: a second form."""
+    composed = _message(b"message", b"context")
+    mldsa = KEY.sign(b"message", b"context")[:MLDSA]
+    for more in (b"", b"x", b"more"):
+        half = nacl.bindings.crypto_sign(more + composed, KEY._ed25519)[:64]
+        if more:
+            require_not_authentic(mldsa + half + more)
+        else:
+            VERIFY.verify(mldsa + half, b"message", b"context")
 
 
 def test_context_and_message_do_not_flow_into_each_other() -> None:

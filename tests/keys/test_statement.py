@@ -93,7 +93,7 @@ def test_each_type_is_read_as_itself_and_as_no_other(type_: str, role: str) -> N
             read_statement(statement.raw, other)
 
 
-@pytest.mark.parametrize("role", ["root", "issuer", "roster", "acknowledger", "countersigner", "seal", "Sealer", "sealer ", ""])
+@pytest.mark.parametrize("role", ["root", "transport", "issuer", "roster", "acknowledger", "countersigner", "seal", "Sealer", "sealer ", ""])
 def test_a_role_that_the_type_does_not_have_is_malformed(role: str) -> None:
     with pytest.raises(Malformed):
         sign_statement(labels.DISPATCH, b"", [(header(role), KEY)])
@@ -264,3 +264,24 @@ def test_a_statement_may_be_as_long_as_its_limit(type_: str) -> None:
 def test_where_several_types_are_expected_each_keeps_its_own_limit() -> None:
     with pytest.raises(Malformed):
         read_statement(statement_of(LIMITS[labels.DISPATCH] + 1, labels.DISPATCH), labels.DISPATCH, labels.RECEIPT)
+
+
+@pytest.mark.parametrize(
+    ("types", "name"),
+    [
+        ([labels.DISPATCH], "dispatch"),
+        ([labels.ACKNOWLEDGEMENT, labels.REFUSAL], "acknowledgement or refusal"),
+        ([labels.ACKNOWLEDGEMENT, labels.REFUSAL, labels.RECEIPT], "acknowledgement or refusal or receipt"),
+        ([labels.ACKNOWLEDGEMENT, labels.REFUSAL, labels.RECEIPT, labels.ROOT], "valiza statement"),
+        (list(ROLES), "valiza statement"),
+    ],
+    ids=["one", "two", "three", "four", "all"],
+)
+def test_an_error_names_what_was_wanted_unless_that_is_too_much(types: list[str], name: str) -> None:
+    with pytest.raises(Malformed, match=f"^{name} is not an array of 3 items$"):
+        read_statement(pack([]), *types)
+    with pytest.raises(Malformed, match=f"^not a {name}$"):
+        read_statement(pack([1, b"", []]), *types)
+    wanted = "one that is known" if name == "valiza statement" else " or ".join(f"'{type_}'" for type_ in types)
+    with pytest.raises(Malformed, match=f"^statement type 'x' is not {wanted}$"):
+        read_statement(pack(["x", b"", []]), *types)
