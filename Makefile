@@ -64,7 +64,7 @@ soak: $(READY)  ## kill commands a thousand times, and see what is left (needs s
 	$(BIN)/python -m soak.kill
 
 mutation: $(MUTATION)/.ready  ## change keys/ and envelope/ in small ways; the tests have to notice each
-	$(MUTATION)/bin/python mutation/run.py
+	$(MUTATION)/bin/python mutation/campaign.py
 
 fuzz: $(READY) $(FUZZER)  ## fuzz every decoder for TIME=600 seconds each, or only those of TARGETS="a b"
 	$(BIN)/python -m fuzz.run --time $(or $(TIME),600) $(TARGETS)
