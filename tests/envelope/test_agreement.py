@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.support.keys import issue, signing_key, subject
 from tests.support.tamper import edited, flipped, more, put
-from tests.support.world import DAY, OPENED, SEALED, VALID_FROM, Side, World, make_side
+from tests.support.world import DAY, EXPIRES, ISSUED, OPENED, SEALED, VALID_FROM, Side, World, make_side
 
 from valiza.envelope.agreement import (
     Agreement,
@@ -24,13 +25,16 @@ from valiza.envelope.agreement import (
 from valiza.keys import labels
 from valiza.keys.encoding import pack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
-from valiza.keys.roster import Trust
+from valiza.keys.root import Custodian, RootDraft, make_root
+from valiza.keys.roster import Trust, make_roster
+from valiza.keys.signing import VerifyKey
 from valiza.keys.statement import SignerHeader, sign_statement
 
 if TYPE_CHECKING:
     from tests.support.tamper import Hook
 
     from valiza.envelope.profile import Profile
+    from valiza.keys.root import Root
 
 
 def root_header(side: Side) -> SignerHeader:
@@ -130,6 +134,87 @@ def test_marks_in_another_order_than_the_root_s_degrees(kz_by: World) -> None:
     agreement = read_agreement(signed_by(kz_by.profile.body, turned, kz_by.destination), trust)
     with pytest.raises(Refused, match="orders the marks of KZ otherwise"):
         require_adoptable(agreement, trust)
+
+
+# -- after a party renewed its root --------------------------------------------------------------------------------------
+
+KEEPERS = ("Aliya", "Bolat", "Dana")
+
+
+def renewed(world: World) -> tuple[Root, Trust]:
+    """The root of the origin with three custodians, of whom two are needed, and trust in the roster under it."""
+    side = world.origin
+    keys = [signing_key(name) for name in KEEPERS]
+    draft = RootDraft(
+        party=side.party,
+        version=2,
+        previous=side.root.digest,
+        names=side.root.names,
+        degrees=side.root.degrees,
+        custodians=tuple(Custodian(id=subject(name), names={"en": name}, key=VerifyKey(signing_key(name).public)) for name in KEEPERS),
+        threshold=2,
+        valid_from=VALID_FROM,
+        valid_until=side.root.valid_until,
+    )
+    root = make_root(draft, keys[:2], old=side.root, old_keys=[side.root_key])
+    publisher = issue(
+        root, keys[0], "publisher", "roster", keys=keys[1:], body=side.control, clearance=None, valid_from=VALID_FROM, valid_until=EXPIRES
+    )
+    roster = make_roster(
+        version=2,
+        issued_at=ISSUED,
+        expires_at=EXPIRES,
+        roots=[side.root, root],
+        credentials=side.roster.credentials.values(),
+        signer=publisher.credential,
+        key=publisher.key,
+    )
+    return root, Trust([roster, world.destination.roster])
+
+
+def test_agreement_that_was_signed_before_stays_readable_and_is_not_adopted_any_more(kz_by: World) -> None:
+    root, trust = renewed(kz_by)
+    old = read_agreement(kz_by.agreement.raw, trust)
+    assert old.digest == kz_by.agreement.digest
+    with pytest.raises(Refused, match="signed by an old version of the root of KZ"):
+        require_adoptable(old, trust)
+    theirs = sign_agreement(kz_by.profile, root=kz_by.destination.root, keys=[kz_by.destination.root_key])
+    anew = sign_agreement(kz_by.profile, root=root, keys=[signing_key(name) for name in KEEPERS[1:]], begun=theirs)
+    agreement = read_agreement(anew.raw, trust)
+    require_adoptable(agreement, trust)
+    assert agreement.digest == old.digest  # the same text under the same name, signed anew
+
+
+def test_custodians_sign_an_agreement_one_after_another(kz_by: World) -> None:
+    root, trust = renewed(kz_by)
+    begun = sign_agreement(kz_by.profile, root=kz_by.destination.root, keys=[kz_by.destination.root_key])
+    begun = sign_agreement(kz_by.profile, root=root, keys=[signing_key("Aliya")], begun=begun)
+    with pytest.raises(NotAuthentic, match="1 custodians of the root of KZ signed, and 2 of 3 are needed"):
+        read_agreement(begun.raw, trust)
+    with pytest.raises(Refused, match="has signed this agreement already"):
+        sign_agreement(kz_by.profile, root=root, keys=[signing_key("Aliya")], begun=begun)
+    whole = sign_agreement(kz_by.profile, root=root, keys=[signing_key("Dana")], begun=begun)
+    require_adoptable(read_agreement(whole.raw, trust), trust)
+
+
+def test_two_versions_of_one_root_are_not_two_parties(kz_by: World) -> None:
+    root, trust = renewed(kz_by)
+    begun = sign_agreement(kz_by.profile, root=kz_by.origin.root, keys=[kz_by.origin.root_key])
+    both = sign_agreement(kz_by.profile, root=root, keys=[signing_key(name) for name in KEEPERS], begun=begun)
+    with pytest.raises(NotAuthentic, match="signed by KZ and KZ, not by both its parties"):
+        read_agreement(both.raw, trust)
+
+
+def test_a_quorum_ends_an_agreement_and_less_does_not(kz_by: World) -> None:
+    root, trust = renewed(kz_by)
+    keys = [signing_key(name) for name in KEEPERS]
+    end = terminate(kz_by.agreement, root=root, keys=keys[1:], given_at=SEALED, takes_effect_at=SEALED)
+    assert read_termination(end.raw, trust, kz_by.agreements).party == "KZ"
+    with pytest.raises(NotAuthentic, match="1 custodians"):
+        terminate(kz_by.agreement, root=root, keys=keys[:1], given_at=SEALED, takes_effect_at=SEALED)
+
+
+# -- marks and degrees ---------------------------------------------------------------------------------------------------
 
 
 def test_mark_that_is_no_degree_of_the_root(kz_by: World) -> None:

@@ -19,7 +19,7 @@ from valiza.keys.signing import SigningKey, VerifyKey
 from valiza.keys.statement import SignerHeader, Statement, read_statement, sign_statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from valiza.keys.encoding import Value
 
@@ -129,8 +129,11 @@ def party(name: str = "KZ") -> Party:
     return Party(root, key, body, publisher)
 
 
-def issue(issuer: Root | Credential, key: SigningKey, name: str, purpose: str, **changes: Any) -> Holder:
-    """A credential for `name`, of the issuer's own body and with clearance 2 unless changed. An `open` key is `identity(name)`."""
+def issue(issuer: Root | Credential, key: SigningKey, name: str, purpose: str, *, keys: Sequence[SigningKey] = (), **changes: Any) -> Holder:
+    """A credential for `name`, of the issuer's own body and with clearance 2 unless changed. An `open` key is `identity(name)`.
+
+    With `keys`, further custodians of the issuing root sign too.
+    """
     own = signing_key(f"{name} {purpose}")
     said: dict[str, Any] = {
         "subject": subject(name),
@@ -142,7 +145,7 @@ def issue(issuer: Root | Credential, key: SigningKey, name: str, purpose: str, *
         "valid_from": BEGIN,
         "valid_until": END,
     }
-    return Holder(issue_credential(CredentialDraft(**{**said, **changes}), issuer=issuer, keys=[key]), own)
+    return Holder(issue_credential(CredentialDraft(**{**said, **changes}), issuer=issuer, keys=[key, *keys]), own)
 
 
 def credential_items(**changes: Value) -> list[Value]:
