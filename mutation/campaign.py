@@ -459,7 +459,11 @@ def learn(files: Sequence[str] = TESTS) -> None:
 
 def _merged(old: dict[str, Any], new: dict[str, Any], files: Sequence[str]) -> dict[str, Any]:
     """What was known, with the tests of these files as they are now. The old ones among them keep their places, but run no line any more."""
-    gone = sum(1 << index for index, (name, _) in enumerate(old["tests"]) if name.partition("::")[0] in files)
+    gone = sum(
+        1 << index
+        for index, (name, _) in enumerate(old["tests"])
+        if name.startswith(tuple(f"{file}{mark}" for file in files for mark in ("::", "/")))
+    )
     behind = len(old["tests"])
     lines: dict[str, dict[str, str]] = {}
     for path in {*old["lines"], *new["lines"]}:

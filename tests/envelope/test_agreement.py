@@ -14,6 +14,7 @@ from valiza.envelope.agreement import (
     Agreement,
     Agreements,
     Termination,
+    _is_next,
     agreement_digest,
     read_agreement,
     read_agreements,
@@ -314,6 +315,13 @@ def test_agreements_and_terminations_are_read_in_any_order(kz_by: World) -> None
 def successor(world: World, *, valid_from: int, **changes: object) -> Agreement:
     profile: Profile = replace(world.profile, version=2, previous=world.agreement.digest, valid_from=valid_from, **changes)  # type: ignore[arg-type] # by name
     return world.sign(profile)
+
+
+def test_only_the_version_after_it_is_the_next(kz_by: World) -> None:
+    second = successor(kz_by, valid_from=SEALED)
+    versions = {n: kz_by.sign(replace(kz_by.profile, version=n, previous=second.digest, valid_from=SEALED)) for n in (2, 3, 4)}
+    assert [n for n, later in versions.items() if _is_next(later, second)] == [3]
+    assert _is_next(second, kz_by.agreement)
 
 
 def test_from_the_first_second_to_the_last(kz_by: World) -> None:

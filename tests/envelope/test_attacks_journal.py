@@ -194,10 +194,13 @@ def test_countersigner_does_not_confirm_another_answer_than_is_recorded(office: 
 
 
 def test_countersigned_another_answer_before(office: Office) -> None:
-    first = office.countersign(office.acknowledge().raw)
-    other = acknowledged(office.exchange.opening, office.chief, number="another")
-    with pytest.raises(Conflict, match="another answer to this envelope was countersigned before"):
-        office.countersign(other)
+    answer = office.acknowledge().raw
+    first = office.countersign(answer)
+    others = [acknowledged(office.exchange.opening, office.chief, number="", answered_at=ACKNOWLEDGED + late) for late in (-1, 1)]
+    assert [other < answer for other in others] == [True, False]
+    for other in others:
+        with pytest.raises(Conflict, match="another answer to this envelope was countersigned before"):
+            office.countersign(other)
     stored = office.journal.stored_receipt(office.name.dispatch_digest)
     assert stored is not None
     assert stored.raw == first.raw

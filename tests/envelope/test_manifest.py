@@ -152,6 +152,12 @@ def test_physical_carriers_may_be_called_alike() -> None:
     assert unpack_manifest(pack_manifest(manifest)) == manifest
 
 
+@pytest.mark.parametrize("size", [0, 1, 16384, 1 << 50])
+def test_a_carrier_may_be_as_long_as_a_container(size: int) -> None:
+    manifest = replace(MANIFEST, carriers=(replace(FILE, size=size),), pad_length=size)
+    assert unpack_manifest(pack_manifest(manifest)) == manifest
+
+
 def test_carriers_up_to_the_limit() -> None:
     parcels = replace(MANIFEST, carriers=(replace(PARCEL, registration="", classified_by="", ground=""),) * 16384)
     assert unpack_manifest(pack_manifest(parcels)) == parcels

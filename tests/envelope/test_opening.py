@@ -9,9 +9,10 @@ import pytest
 from tests.support.tamper import flipped, more, put, split
 from tests.support.world import DAY, EXPIRES, HOUR, OPENED, SEALED, Exchange, Piece, World
 
+from valiza.envelope import opening
 from valiza.envelope.opening import open_envelope, unseal_manifest
 from valiza.keys.errors import Malformed, NoKey, NotAuthentic, Refused
-from valiza.keys.files import new_folder
+from valiza.keys.files import new_folder, require_space
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -265,6 +266,23 @@ def test_progress_is_told_over_all_ciphertext(exchange: Exchange, tmp_path: Path
     unsealed = exchange.world.unseal(exchange.sealed.container)
     open_envelope(unsealed, into=tmp_path, at=OPENED, progress=told.append)
     assert sum(told) == unsealed.verified.signed.body.payload_length
+
+
+def test_room_is_asked_for_as_files_take_it(kz_by: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file in whole blocks of 4096 bytes, and nothing for what is no file."""
+    asked: list[tuple[Path, int]] = []
+
+    def spy(folder: Path, wanted: int, what: str) -> None:
+        asked.append((folder, wanted))
+        require_space(folder, wanted, what)
+
+    monkeypatch.setattr(opening, "require_space", spy)
+    plan = kz_by.plan()
+    marks = plan.pieces[0].marks
+    sizes = (0, 1, 4095, 4096, 4097, 100_000)
+    pieces = (*(Piece(f"{size}.bin", bytes(size), marks) for size in sizes), Piece("parcel", None, marks))
+    kz_by.open(replace(plan, pieces=pieces).seal().container, tmp_path / "out")
+    assert [wanted for _, wanted in asked] == [4096 * (0 + 1 + 1 + 1 + 2 + 25)]
 
 
 def test_opening_again_finds_the_same(exchange: Exchange, tmp_path: Path) -> None:

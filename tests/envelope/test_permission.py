@@ -38,8 +38,9 @@ def test_bodies_of_the_two_parties(kz_by: World) -> None:
         (KZ, TS, TS, "TS is not a party"),
         (KZ, BY, Body("BY", "BY-KGB"), r"BY/BY-KGB does not confirm .*\(R12, A5.4\)"),
         (KZ, BY, Body("KZ", "BY-MFA"), r"does not confirm .*\(R12, A5.4\)"),
+        (KZ, BY, Body("AA", "BY-MFA"), r"does not confirm .*\(R12, A5.4\)"),
     ],
-    ids=["one party", "origin of a third", "destination of a third", "who does not confirm", "who confirms for another party"],
+    ids=["one party", "origin of a third", "destination of a third", "who does not confirm", "who confirms for another party", "or for a third"],
 )
 def test_other_bodies(kz_by: World, origin: Body, destination: Body, confirming: Body, clause: str) -> None:
     with pytest.raises(Refused, match=clause):

@@ -224,3 +224,11 @@ def test_a_list_without_a_limit_of_its_own_has_at_most_65536_items() -> None:
     assert len(fields.array([0] * 65536, "it")) == 65536
     with pytest.raises(Malformed, match="0 to 65536 items"):
         fields.array([0] * 65537, "it")
+
+
+def test_an_error_says_how_much_text_there_may_be() -> None:
+    with pytest.raises(Malformed, match=r"^it is not text of 1 to 9 characters$"):
+        fields.text("", "it", most=9)
+    with pytest.raises(Malformed, match=r"^it is not text of 0 to 9 characters$"):
+        fields.text("x" * 10, "it", most=9, empty=True)
+    assert fields.text("", "it", most=9, empty=True) == ""

@@ -15,7 +15,7 @@ from valiza.keys import keyfile, labels
 from valiza.keys.digests import derive
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NoKey, Refused, Unavailable, ValizaError
-from valiza.keys.keyfile import Argon2Cost, load_key, save_key
+from valiza.keys.keyfile import Argon2Cost, load_key, public_part, save_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -334,3 +334,12 @@ def test_a_secret_has_at_most_256_bytes_before_it_is_unsealed(path: Path, size: 
     path.write_bytes(pack([labels.KEY_FILE, header, bytes(size)]))
     with pytest.raises(Malformed, match=message):
         load_key(path, nobody)
+
+
+@BOTH
+@pytest.mark.parametrize("passphrase", [None, "пароль"], ids=["open", "protected"])
+def test_the_public_part_is_read_without_the_passphrase(path: Path, key: PrivateKey, passphrase: str | None) -> None:
+    save(path, key, passphrase)
+    part = public_part(path)
+    assert part.public == key.public
+    assert part.protected is (passphrase is not None)
