@@ -209,21 +209,9 @@ class Store:
             return list(self._db.execute("SELECT dispatch_digest, path FROM unnamed"))
 
     def forget_files(self, dispatch_digests: Iterable[bytes]) -> None:
-        """These have their names, or never will. Not waited for: if the note stays, it is only checked once more."""
-        with _database_errors(self._path), self._unsynced(), self.transaction():
+        """These have their names, or never will. Durable: with the note back, an envelope that was carried away meanwhile would seem lost."""
+        with self.transaction():
             self._db.executemany("DELETE FROM unnamed WHERE dispatch_digest = ?", [(name,) for name in dispatch_digests])
-
-    @contextmanager
-    def _unsynced(self) -> Iterator[None]:
-        """A transaction in the block is not waited for, unless it is part of one that is."""
-        if self._inside:
-            yield
-            return
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        try:
-            yield
-        finally:
-            self._db.execute("PRAGMA synchronous = FULL")
 
     def close(self) -> None:
         """Close the file."""

@@ -61,8 +61,7 @@ class Files:
             self.data.add(self.open[first])
 
     def _pwrite64(self, _text: str, _words: list[str], first: str) -> None:
-        # The register's own file is written from this one. After the name only a note is taken back, which is checked once more if it is there again.
-        if self.open.get(first, "").endswith("-wal") and not self.named:
+        if self.open.get(first, "").endswith("-wal"):  # the register's own file is written from this one
             self.data.add(self.open[first])
 
     def _fsync(self, _text: str, _words: list[str], first: str) -> None:
