@@ -39,7 +39,7 @@ from cosmic_ray.commands import init as list_mutants
 from cosmic_ray.work_db import use_db
 from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkResult
 
-from swapping import Server, Task, outcomes, serve
+from swapping import BROKEN, Server, Task, outcomes, serve
 from trial import HARMLESS, Mutant, changed_lines, mutate, not_tried, run_tests
 
 if TYPE_CHECKING:
@@ -63,7 +63,6 @@ MOST_FILES = 2  # of others
 # `is` for `==`, and back, differ where equal values are two objects: a matter of CPython's small integers and interned strings, which ruff forbids.
 LEFT_OUT = {f"core/ReplaceComparisonOperator_{pair}" for pair in ("Eq_Is", "Is_Eq", "NotEq_IsNot", "IsNot_NotEq")}
 SEED = 1
-BROKEN = 99  # exit code of a process in which not the mutant failed but this program
 PATIENCE = 20  # seconds of processor time that every mutant has, beside six times the usual time of its tests
 HANGING_S = 240  # one that uses no processor time; long, for a machine may be busy
 

@@ -12,6 +12,7 @@ import resource
 import sys
 import time
 import traceback
+import warnings
 from dataclasses import dataclass, field
 from inspect import CO_OPTIMIZED
 from pathlib import Path
@@ -27,6 +28,7 @@ from trial import HYPOTHESIS_EXAMPLES, MEMORY, Mutant, changed_lines, mutate, no
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+BROKEN = 99  # exit code of a process in which not the mutant failed but this program
 Place = tuple[str, int]  # qualified name and first line of a function
 
 
@@ -173,6 +175,8 @@ class Server:
             os.kill(late[0], 9)
             pid, status = os.waitpid(late[0], 0)
         task, _ = self.running.pop(pid)
+        if os.waitstatus_to_exitcode(status) == BROKEN:
+            raise RuntimeError(f"this program, not the mutant, failed: {task.mutant}")
         if not (self.scratch / f"{task.mutant.job_id}.json").exists():  # it died: killed, unless it died before it began
             self._answer(task, {"killed": f"the process died ({os.waitstatus_to_exitcode(status)})"})
 
@@ -187,11 +191,14 @@ class Server:
     def _child(self, task: Task, items: Mapping[str, pytest.Item]) -> None:
         """Never returns."""
         try:
-            outcome = self._try(task, items)
+            try:
+                outcome = self._try(task, items)
+            except KeyboardInterrupt:  # the module that holds interruptions back may let one through
+                outcome = {"killed": "interrupted"}
             self._answer(task, outcome)
         except BaseException:  # noqa: BLE001 - it goes into the log, whatever it is
             traceback.print_exc()
-            os._exit(99)
+            os._exit(BROKEN)
         os._exit(0)
 
     def _try(self, task: Task, items: Mapping[str, pytest.Item]) -> dict[str, object]:
@@ -201,7 +208,8 @@ class Server:
         if why := not_tried(self.source, after):
             return {"skipped": why}
         assert after is not None
-        compiled = compile(after, self.compiled.co_filename, "exec", dont_inherit=True)
+        with warnings.catch_warnings(action="ignore"):  # of `is` beside a number; pytest would make an error of it
+            compiled = compile(after, self.compiled.co_filename, "exec", dont_inherit=True)
         if not task.tests or not exchange(self.compiled, compiled, self.live):
             return {"fresh": True}
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
