@@ -77,7 +77,7 @@ fuzz-keep: $(READY) $(FUZZER)  ## put what fuzzing found that reaches more into 
 
 lock:  ## find new versions for the locks (needs uv)
 	uv pip compile $(COMPILE) --extra sandbox --group dev pyproject.toml --output-file requirements.lock
-	uv pip compile $(COMPILE) --group bench --output-file requirements-bench.lock
+	uv pip compile $(COMPILE) --constraint requirements.lock --group bench pyproject.toml --output-file requirements-bench.lock
 	uv pip compile $(COMPILE) --group fuzz --output-file requirements-fuzz.lock
 	uv pip compile $(COMPILE) --extra sandbox --constraint requirements.lock --group mutation pyproject.toml --output-file requirements-mutation.lock
 
