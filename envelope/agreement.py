@@ -92,7 +92,7 @@ def sign_agreement(profile: Profile, *, root: Root, keys: Iterable[Signer], begu
     signed = set() if begun is None else {entry.header.key_digest for entry in begun.signatures}
     if any(header.key_digest in signed for header, _ in signers):
         message = f"this custodian of {root.party} has signed this agreement already"
-        raise Refused(message)
+        raise Refused(message, "another custodian, or the other party, signs it next")
     return sign_statement(labels.AGREEMENT, profile.body, signers, begun=begun)
 
 

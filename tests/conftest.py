@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -15,6 +16,9 @@ NO_SKIPS: Final = os.environ.get("VALIZA_NO_SKIPS", "0") not in {"", "0"}
 
 # Nor do defaults of the person who runs the tests decide: this is no folder.
 os.environ["XDG_CONFIG_HOME"] = "/dev/null"
+
+# Nor does nohup: a program that is started with SIGHUP ignored, and all that it starts, goes on when it is told to end.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # No deadlines: machines are shared. All else stays as hypothesis has it, which with CI set draws the same cases each time.
 settings.register_profile("valiza", parent=settings(), deadline=None)

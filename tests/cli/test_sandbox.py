@@ -129,13 +129,9 @@ def test_several_envelopes(world: World) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_means")
-@pytest.mark.parametrize("alone", [True, False])
-def test_envelope_from_a_pipe(world: World, *, alone: bool) -> None:
+def test_envelope_from_a_pipe(world: World) -> None:
     raw = world.seal().read_bytes()
-    words: list[str | Path] = ["open", "-", "-o", world.path("opened"), "--home", world.by.home, "--as=yanka", "--require-sandbox"]
-    if not alone:
-        words.append("--each")
-    done = program(*words, "--json", stdin=raw)
+    done = program("open", "-", "-o", world.path("opened"), "--home", world.by.home, "--as=yanka", "--require-sandbox", "--json", stdin=raw)
     assert done.code == 0, done.err
     assert done.facts["sandbox"] == BOTH
 
