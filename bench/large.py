@@ -123,23 +123,21 @@ def hollow(offices: Offices) -> Iterator[tuple[Path, Path]]:
     opening = offices.steps["open"]
     home, officer = (Path(opening[opening.index("--home") + 1]), opening[opening.index("--as") + 1])
     command = [str(BENCH_PYTHON), str(HERE / "hollow_mount.py"), str(mountpoint), str(store), str(home / "keys" / officer / "open.key")]
-    process = subprocess.Popen(command, env={**environment(), "PYTHONPATH": str(HERE.parent / "src")}, stderr=subprocess.PIPE)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, env={**environment(), "PYTHONPATH": str(HERE.parent / "src")}, stdin=pipe, stderr=pipe)
+    assert process.stdin is not None
+    assert process.stderr is not None
     try:
         while not os.path.ismount(mountpoint):
             if process.poll() is not None:
-                said = process.stderr.read().decode(errors="replace").splitlines() if process.stderr else []
+                said = process.stderr.read().decode(errors="replace").splitlines()
                 raise OSError(next((line for line in said if line.startswith("fuse")), said[-1] if said else "it said nothing"))
             time.sleep(0.05)
         yield mountpoint, store
     finally:
-        if os.path.ismount(mountpoint):
-            unmounter = ["umount"] if os.geteuid() == 0 else ["fusermount3", "-u"]
-            subprocess.run([*unmounter, str(mountpoint)], check=False)
-        if process.poll() is None:
-            process.terminate()
+        process.stdin.close()  # it unmounts
         process.wait()
-        if process.stderr:
-            process.stderr.close()
+        process.stderr.close()
         shutil.rmtree(store)
         mountpoint.rmdir()
 
