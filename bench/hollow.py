@@ -69,6 +69,8 @@ def first_stream(beginning: bytes, identity: Identity) -> tuple[int, ZeroStream]
     prelude = beginning[header_length : header_length + SALT + COMMITMENT]
     if len(prelude) < SALT + COMMITMENT:
         return None
+    if not isinstance(stanzas, list) or not all(isinstance(stanza, list) and [type(part) for part in stanza] == [bytes, bytes] for stanza in stanzas):
+        return None
     core = digest(labels.DIGEST_CORE, beginning[:core_length])
     for credential, wrapped in stanzas:
         try:
