@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 from tests.support.cli import VALIZA, Outcome, assert_failed, found_world
+from tests.support.disks import mounted
 
 from valiza.envelope.header import MAX_STANZAS
 from valiza.envelope.manifest import MAX_CARRIERS
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 FAR_TOO_MANY: Final = 65_536
 MEMORY: Final = 256 << 20  # bytes that the program may use for its limits' worth of carriers; it takes some 80 MiB
-MOUNT: Final = shutil.which("mount")
 
 
 def bounded(*words: str | Path, cwd: Path | None = None) -> Outcome:
@@ -138,17 +136,8 @@ def test_as_many_addressees_as_there_may_be_and_one_more(tmp_path: Path, monkeyp
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 256 KiB."""
-    if os.geteuid() != 0 or MOUNT is None:
-        pytest.skip("only root mounts a small disk")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    done = subprocess.run([MOUNT, "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"this machine lets nobody mount a small disk: {done.stderr.strip()}")
-    try:
+    with mounted(tmp_path / "disk", "256k") as disk:
         yield disk
-    finally:
-        subprocess.run([MOUNT.replace("mount", "umount"), str(disk)], check=True)
 
 
 def test_what_does_not_fit_is_refused_before_any_of_it_is_decrypted(world: World, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:

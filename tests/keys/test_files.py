@@ -6,7 +6,6 @@ import ctypes
 import errno
 import fcntl
 import os
-import shutil
 import subprocess
 import sys
 from contextlib import ExitStack, closing, contextmanager
@@ -16,6 +15,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from tests.support.disks import MOUNT, mounted
 
 from valiza.keys import files
 from valiza.keys.errors import Refused, Unavailable
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 REAL_OPEN: Final = os.open
 REAL_FSYNC: Final = os.fsync
 REAL_CDLL: Final = ctypes.CDLL
-MOUNT: Final = shutil.which("mount")
 
 
 class SomethingElseError(Exception):
@@ -518,17 +517,8 @@ def test_a_folder_is_synced_and_a_file_is_no_folder(tmp_path: Path) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 64 KiB."""
-    if os.geteuid() != 0 or MOUNT is None:
-        pytest.skip("only root mounts a small disk")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    done = subprocess.run([MOUNT, "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"this machine lets nobody mount a small disk: {done.stderr.strip()}")
-    try:
+    with mounted(tmp_path / "disk", "64k") as disk:
         yield disk
-    finally:
-        subprocess.run([MOUNT.replace("mount", "umount"), str(disk)], check=True)
 
 
 def fill_folder(path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.disks import MOUNT, mounted
 
 from valiza.keys.errors import Refused, Unavailable
 from valiza.keys.fields import MAX_TIME
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MOUNT: Final = shutil.which("mount")
 ENTRY: Final = Entry(
     at=1000,
     kind="opened",
@@ -368,17 +367,8 @@ def test_where_there_can_be_no_write_ahead_log_it_is_told(path: Path) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 512 KiB."""
-    if os.geteuid() != 0 or MOUNT is None:
-        pytest.skip("only root mounts a small disk")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    done = subprocess.run([MOUNT, "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(disk)], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"this machine lets nobody mount a small disk: {done.stderr.strip()}")
-    try:
+    with mounted(tmp_path / "disk", "512k") as disk:
         yield disk
-    finally:
-        subprocess.run([MOUNT.replace("mount", "umount"), str(disk)], check=True)
 
 
 def fill(store: Store) -> None:
