@@ -19,8 +19,8 @@ from valiza.envelope.journal import Expectation, Journal
 from valiza.envelope.receipt import AuthenticReceipt, Verdict, read_receipt, verify_receipt
 from valiza.keys.credential import Credential
 from valiza.keys.fields import Body
-from valiza.keys.roster import Trust
 from valiza.keys.statement import Statement, pae
+from valiza.keys.trust import Trust
 from valiza.office.home import Office
 
 GOAL = 0.6

@@ -33,9 +33,9 @@ COMPLETE: Final = "_VALIZA_COMPLETE"  # set by the script that `valiza completio
 COMMANDS: Final = {
     "demo": ("demo", "demo", "Both offices in one folder, a whole exchange, every step shown."),
     "office": ("office", "office", "Make and show an office."),
-    "credential": ("office", "credential", "Certify officers; show and verify credentials."),
-    "roster": ("office", "roster", "Publish and import rosters."),
-    "agreement": ("office", "agreement", "Sign, adopt, show and end agreements."),
+    "credential": ("credential", "credential", "Certify officers; show and verify credentials."),
+    "roster": ("roster", "roster", "Publish and import rosters."),
+    "agreement": ("agreement", "agreement", "Sign, adopt, show and end agreements."),
     "seal": ("sending", "seal", "Seal files into an envelope."),
     "withdraw": ("sending", "withdraw", "Record that an envelope was never sent."),
     "inspect": ("receiving", "inspect", "Say what any Valiza object says; nothing is believed."),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from valiza.envelope.route import Marks, Route
     from valiza.keys.credential import Credential
     from valiza.keys.fields import Mark
-    from valiza.keys.roster import Trust
+    from valiza.keys.trust import Trust
 
 __all__ = [
     "agreement_facts",

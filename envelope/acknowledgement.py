@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from valiza.keys.credential import Credential
     from valiza.keys.encoding import Value
     from valiza.keys.fields import Extensions
-    from valiza.keys.roster import Trust
     from valiza.keys.statement import Signer
+    from valiza.keys.trust import Trust
 
 __all__ = [
     "CONDITIONS",

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from valiza.keys.fields import Extensions
     from valiza.keys.root import Root
-    from valiza.keys.roster import Trust
     from valiza.keys.statement import Signature, Signer
+    from valiza.keys.trust import Trust
 
 __all__ = [
     "Agreement",

@@ -16,8 +16,8 @@ from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statemen
 if TYPE_CHECKING:
     from valiza.keys.credential import Credential
     from valiza.keys.fields import Attachments, Body, Extensions
-    from valiza.keys.roster import Trust
     from valiza.keys.statement import Signer
+    from valiza.keys.trust import Trust
 
 __all__ = ["Dispatch", "EnvelopeName", "SignedDispatch", "authenticate_dispatch", "read_dispatch_body", "sign_dispatch"]
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from valiza.keys.credential import Credential
     from valiza.keys.fields import Extensions
     from valiza.keys.recipient import Identity
-    from valiza.keys.roster import Trust
     from valiza.keys.statement import Signer
+    from valiza.keys.trust import Trust
 
 __all__ = ["Rewrap", "make_rewrap", "read_rewrap"]
 

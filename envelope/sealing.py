@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from valiza.envelope.carrier import Carrier
     from valiza.envelope.profile import Profile
     from valiza.keys.credential import Credential
-    from valiza.keys.roster import Trust
     from valiza.keys.statement import Signer, Statement
+    from valiza.keys.trust import Trust
 
 __all__ = ["Consignment", "PreparedConsignment", "SealedEnvelope", "prepare", "seal_envelope"]
 

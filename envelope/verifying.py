@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from valiza.envelope.header import Core
     from valiza.envelope.route import Route
     from valiza.keys.credential import Credential
-    from valiza.keys.roster import Trust
+    from valiza.keys.trust import Trust
 
 __all__ = [
     "HIDDEN",

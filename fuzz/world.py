@@ -18,9 +18,10 @@ from valiza.keys import keyfile
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack
 from valiza.keys.recipient import Identity
-from valiza.keys.roster import Roster, Trust, peek_roster, read_roster
+from valiza.keys.roster import Roster, peek_roster, read_roster
 from valiza.keys.signing import VerifyKey
 from valiza.keys.statement import SIGNATURE_BYTES, SignerHeader
+from valiza.keys.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Who may sign or receive, and what a signature covers: encoding, statements, keys, credentials, rosters.
 
 The names below are this layer's API. Modules import only those before them: lazy, errors, encoding, labels, digests, fields, statement,
-signing, recipient, files, keyfile, root, credential, roster. Nothing here imports another layer.
+signing, recipient, files, keyfile, root, credential, roster, trust. Nothing here imports another layer.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from valiza.keys.keyfile import load_key, save_key
     from valiza.keys.recipient import Identity, Recipient
     from valiza.keys.root import Custodian, Root, RootDraft, make_root, parse_fingerprint, read_root, read_roots
-    from valiza.keys.roster import Roster, Trust, make_roster, read_roster
+    from valiza.keys.roster import Roster, make_roster, read_roster
     from valiza.keys.signing import SigningKey, VerifyKey
     from valiza.keys.statement import Statement, read_statement, sign_statement
+    from valiza.keys.trust import Trust
 
 __all__ = [
     "Body",
@@ -63,5 +64,5 @@ __all__ = [
 ]
 
 __getattr__ = lazy(
-    __name__, __all__, ("errors", "encoding", "fields", "statement", "signing", "recipient", "keyfile", "root", "credential", "roster")
+    __name__, __all__, ("errors", "encoding", "fields", "statement", "signing", "recipient", "keyfile", "root", "credential", "roster", "trust")
 )

@@ -1,4 +1,4 @@
-"""Rosters (specs/credential.md, Roster) and Trust: the credentials that a reader believes, up to roots pinned by fingerprint."""
+"""Rosters (specs/credential.md, Roster): all credentials of a party, signed, up to a root pinned by fingerprint."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from valiza.keys.encoding import Value
-    from valiza.keys.fields import Body, Extensions
+    from valiza.keys.fields import Extensions
     from valiza.keys.statement import Signer
 
-__all__ = ["Roster", "Trust", "check_import", "make_roster", "peek_roster", "read_roster"]
+__all__ = ["Roster", "check_import", "make_roster", "peek_roster", "read_roster"]
 
 MAX_CREDENTIALS: Final = 16384
 _DAY: Final = 86400
@@ -186,66 +186,3 @@ def check_import(new: Roster, old: Roster | None, at: int) -> None:
     if missing:
         message = f"the roster of {new.party} drops {len(missing)} credentials of version {old.version}"
         raise Refused(message, "old credentials stay in a roster, so that old envelopes can be verified")
-
-
-class Trust:
-    """Whom a reader believes: one roster of each party, each checked up to a pinned root."""
-
-    def __init__(self, rosters: Iterable[Roster]) -> None:
-        self.rosters: dict[str, Roster] = {}
-        self._credentials: dict[bytes, Credential] = {}
-        for roster in rosters:
-            if roster.party in self.rosters:
-                message = f"two rosters of {roster.party}"
-                raise Refused(message, "give the latest only")
-            self.rosters[roster.party] = roster
-            self._credentials.update(roster.credentials)
-
-    def credential(self, wanted: bytes) -> Credential | None:
-        """The credential with this digest, or None if no roster has it."""
-        return self._credentials.get(wanted)
-
-    def root(self, wanted: bytes) -> Root | None:
-        """The root with this digest, of any version, or None."""
-        return next((root for roster in self.rosters.values() for root in roster.roots if root.digest == wanted), None)
-
-    def signer(self, statement: Statement) -> Credential:
-        """The credential that signed a statement with one signature, after its signature was verified (statement.md, Reading 4, 5).
-
-        Raises:
-            NotAuthentic: the signer is unknown, or the signature does not hold.
-        """
-        signer = self.credential(statement.signer.signer_digest)
-        if signer is None:
-            message = f"the {statement.signer.role} of this {statement.type.rpartition('/')[2]} is in no roster that is trusted here"
-            raise NotAuthentic(message, "import the latest roster of that party")
-        verify_by_credential(statement, signer)
-        return signer
-
-    def check(self, raw: bytes) -> Credential:
-        """A credential from a file, checked against its issuer, which has to be trusted here; it need not be in a roster itself.
-
-        Raises:
-            NotAuthentic: the issuer is unknown, or did not sign it. Malformed, Refused: as `check_credential` says.
-        """
-        statement = read_statement(raw, labels.CREDENTIAL)
-        issuer = self.root(statement.signer.signer_digest) or self.credential(statement.signer.signer_digest)
-        if issuer is None:
-            message = "the issuer of this credential is in no roster that is trusted here"
-            raise NotAuthentic(message, "import the latest roster of that party")
-        return check_credential(statement, issuer)
-
-    def of_body(self, body: Body, purpose: str) -> list[Credential]:
-        """Credentials of a body for a purpose, in the order of their digests."""
-        return [c for d, c in sorted(self._credentials.items()) if c.body == body and c.purpose == purpose]
-
-    def require_fresh(self, parties: Iterable[str], at: int, act: str) -> None:
-        """Raise Refused unless the roster of each party is there and not expired (credential.md, Roster)."""
-        for name in parties:
-            roster = self.rosters.get(name)
-            if roster is None:
-                message = f"no roster of {name} is known here"
-                raise Refused(message, "import it with: valiza roster import FILE --root FINGERPRINT")
-            if at >= roster.expires_at:
-                message = f"the roster of {name} expired, and {act} needs one in force"
-                raise Refused(message, "import the latest with: valiza roster import FILE")

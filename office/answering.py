@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from valiza.envelope.profile import Profile
-    from valiza.keys.roster import Trust
     from valiza.keys.statement import Statement
+    from valiza.keys.trust import Trust
     from valiza.office.home import Office
 
 __all__ = ["Answered", "ReceiptOutcome", "acknowledge_envelope", "countersign_answer", "judge_receipts", "read_answer_file", "refuse_envelope"]

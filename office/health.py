@@ -25,8 +25,8 @@ from valiza.keys.digests import digest
 from valiza.keys.errors import NoKey, ValizaError
 from valiza.keys.files import PREFIX, read_file
 from valiza.keys.keyfile import public_part
-from valiza.keys.roster import Roster, Trust
 from valiza.keys.statement import LIMITS
+from valiza.keys.trust import Trust
 from valiza.office.home import BODY_OFFICER, Office
 from valiza.office.keyring import office_keys
 from valiza.register.store import VERSION
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from valiza.envelope.agreement import Agreement
     from valiza.keys.credential import Credential
+    from valiza.keys.roster import Roster
 
 __all__ = ["CHECKS", "NOTE", "OK", "PROBLEM", "Finding", "examine"]
 

@@ -30,10 +30,11 @@ from valiza.keys.files import read_file, read_text_file, storage_errors, sweep
 from valiza.keys.keyfile import load_key
 from valiza.keys.recipient import Identity
 from valiza.keys.root import parse_fingerprint
-from valiza.keys.roster import Roster, Trust, peek_roster, read_roster
+from valiza.keys.roster import Roster, peek_roster, read_roster
 from valiza.keys.signing import SigningKey
 from valiza.keys.statement import LIMITS, read_statement
 from valiza.keys.toml import parse_toml
+from valiza.keys.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

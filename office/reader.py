@@ -14,8 +14,8 @@ from valiza.envelope.agreement import Agreements, read_agreements
 from valiza.keys import labels
 from valiza.keys.errors import Unavailable, Usage
 from valiza.keys.files import new_file, read_file, storage_errors
-from valiza.keys.roster import Trust
 from valiza.keys.statement import LIMITS
+from valiza.keys.trust import Trust
 from valiza.office.home import read_given_roster
 
 if TYPE_CHECKING:

@@ -27,9 +27,10 @@ from valiza.keys import labels
 from valiza.keys.encoding import pack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.root import Custodian, RootDraft, make_root
-from valiza.keys.roster import Trust, make_roster
+from valiza.keys.roster import make_roster
 from valiza.keys.signing import VerifyKey
 from valiza.keys.statement import SignerHeader, sign_statement
+from valiza.keys.trust import Trust
 
 if TYPE_CHECKING:
     from tests.support.tamper import Hook

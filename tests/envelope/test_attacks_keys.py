@@ -41,9 +41,10 @@ from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Conflict, Malformed, NoKey, NotAuthentic, Refused
 from valiza.keys.fields import Body
 from valiza.keys.recipient import Identity
-from valiza.keys.roster import Trust, check_import, make_roster, read_roster
+from valiza.keys.roster import check_import, make_roster, read_roster
 from valiza.keys.signing import SigningKey
 from valiza.keys.statement import ROLES, SignerHeader, read_statement, sign_statement
+from valiza.keys.trust import Trust
 from valiza.register.journal import RegisterJournal
 
 if TYPE_CHECKING:

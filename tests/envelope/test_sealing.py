@@ -18,7 +18,7 @@ from valiza.envelope.profile import Padding
 from valiza.envelope.route import Leg
 from valiza.envelope.sealing import prepare, seal_envelope
 from valiza.keys.errors import Malformed, Refused, Unavailable
-from valiza.keys.roster import Trust
+from valiza.keys.trust import Trust
 
 if TYPE_CHECKING:
     from pathlib import Path

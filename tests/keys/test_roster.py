@@ -32,9 +32,10 @@ from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.fields import Body
 from valiza.keys.root import Custodian, Root, RootDraft, make_root, read_root
-from valiza.keys.roster import Roster, Trust, _Chain, check_import, make_roster, peek_roster, read_roster
+from valiza.keys.roster import Roster, _Chain, check_import, make_roster, peek_roster, read_roster
 from valiza.keys.signing import SigningKey, VerifyKey
 from valiza.keys.statement import SIGNATURE_BYTES, SignerHeader, read_statement
+from valiza.keys.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -27,8 +27,9 @@ from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Incomplete, NotAuthentic, ValizaError
 from valiza.keys.recipient import Identity
 from valiza.keys.root import parse_fingerprint, read_root, require_pinned
-from valiza.keys.roster import Roster, Trust, check_import, peek_roster, read_roster
+from valiza.keys.roster import Roster, check_import, peek_roster, read_roster
 from valiza.keys.statement import read_statement
+from valiza.keys.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable

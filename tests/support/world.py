@@ -35,9 +35,10 @@ from valiza.keys.encoding import pack
 from valiza.keys.fields import Body, Mark
 from valiza.keys.recipient import Identity
 from valiza.keys.root import Root, make_root, sole_root
-from valiza.keys.roster import Roster, Trust, make_roster
+from valiza.keys.roster import Roster, make_roster
 from valiza.keys.signing import SigningKey, VerifyKey
 from valiza.keys.statement import ROLES, SignerHeader, Statement, read_statement, sign_statement
+from valiza.keys.trust import Trust
 from valiza.register.journal import RegisterJournal
 
 if TYPE_CHECKING:

@@ -1,0 +1,103 @@
+"""Commands for credentials."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from valiza.cli.options import (
+    STATEMENT,
+    OrderedGroup,
+    Text,
+    as_json,
+    command_epilog,
+    home_option,
+    now,
+    open_office,
+    open_reader,
+    passphrase_fd,
+    trust_options,
+)
+from valiza.cli.people import new_passphrase, parse_officer, warn_unprotected
+from valiza.cli.render import as_of, credential_facts, emit
+from valiza.cli.terminal import passphrase_source, say
+from valiza.keys.errors import Usage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAY = 86400
+
+
+@click.group(cls=OrderedGroup)
+def credential() -> None:
+    """Certify officers of this body, and show credentials."""
+
+
+@credential.command(
+    "issue",
+    short_help="Make keys and credentials for an officer.",
+    epilog=command_epilog("valiza credential issue aigul:seal,open:1 --home kz", "valiza roster publish --home kz -o KZ.roster.vls"),
+)
+@click.argument("officer", type=Text(), metavar="NAME:PURPOSE,…[:CLEARANCE[:TEXT]]")
+@click.option("--validity", type=click.IntRange(1, 3650), default=1825, show_default=True, metavar="DAYS", help="Validity of the credentials.")
+@click.option("--unprotected", is_flag=True, help="Write keys without a passphrase. For tests and demonstrations.")
+@home_option
+@passphrase_fd
+@as_json
+def issue(officer: str, validity: int, unprotected: bool, home: Path | None, passphrase_fd: int | None, json_: bool) -> None:
+    """Make keys and credentials for an officer. They count once a roster with them is published and imported."""
+    from valiza.office.founding import certify_officer
+
+    wanted = parse_officer(officer)
+    if not wanted.purposes:
+        message = f"{officer!r} names no purpose"
+        raise Usage(message, "write it as NAME:PURPOSE,…, for example aigul:seal,open:1")
+    source = passphrase_source(passphrase_fd)
+    at_office = open_office(home, source)
+    passphrase = new_passphrase(unprotected, passphrase_fd, source)
+    issued = certify_officer(at_office, wanted, at=now(), validity=validity * DAY, random=os.urandom, passphrase=passphrase)
+    emit({"issued": [credential_facts(c) for c in issued]}, json_=json_)
+    warn_unprotected(unprotected)
+    say("valiza: publish a roster with it: valiza roster publish -o FILE")
+
+
+@credential.command(
+    "verify",
+    short_help="Verify a credential.",
+    epilog=command_epilog("valiza credential verify seal.vls --home by", "valiza credential verify seal.vls --root 3f5a… --roster KZ.vls"),
+)
+@click.argument("file", type=STATEMENT)
+@trust_options
+@home_option
+@as_json
+def verify_credential(
+    file: Path, roots: tuple[str, ...], rosters: tuple[Path, ...], agreements: tuple[Path, ...], home: Path | None, json_: bool
+) -> None:
+    """Verify a credential up to a pinned root: who issued it, for what, to whom, until when; and whether it is in a roster known here."""
+    from valiza.keys import labels
+    from valiza.office.reader import read_object
+
+    reader = open_reader(home, roots, rosters, agreements, needs_agreement=False)
+    checked = reader.trust.check(read_object(file, labels.CREDENTIAL))
+    emit(
+        {
+            "verified": credential_facts(checked),
+            "in_roster": reader.trust.credential(checked.digest) is not None,
+            "valid_now": checked.valid_from <= now() < checked.valid_until,
+            "roster_as_of": as_of(reader.trust, [checked.body.party], now()),
+        },
+        json_=json_,
+    )
+
+
+@credential.command("list", short_help="List the credentials that are trusted here.", epilog=command_epilog("valiza credential list --home kz"))
+@home_option
+@as_json
+def list_credentials(home: Path | None, json_: bool) -> None:
+    """List the credentials of all rosters imported here."""
+    trust = open_office(home).trust
+    facts = {name: [credential_facts(c) for c in roster.credentials.values()] for name, roster in trust.rosters.items()}
+    emit(facts, json_=json_)
