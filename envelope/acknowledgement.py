@@ -18,7 +18,7 @@ from valiza.keys.fields import array, blob, digest_field, extensions, one_of, op
 from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statement, sign_statement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from valiza.envelope.agreement import Agreements
     from valiza.envelope.journal import Journal, MarksPutOn, Opening
@@ -253,8 +253,7 @@ def read_answer(raw: bytes, trust: Trust) -> VerifiedAnswer:
     """
     statement = read_statement(raw, labels.ACKNOWLEDGEMENT, labels.REFUSAL)
     signer = trust.signer(statement)  # step 3
-    acknowledged = statement.type == labels.ACKNOWLEDGEMENT
-    answer: Answer = _read_acknowledgement(statement.body) if acknowledged else _read_refusal(statement.body)
+    answer = _read_body(statement)
     signed = authenticate_dispatch(answer.dispatch, answer.core, trust)  # step 4
     if signer.body != signed.core.destination:
         message = f"an envelope to {signed.core.destination} is answered by {signer.title!r} of {signer.body}"
@@ -289,7 +288,7 @@ def _opener(claim: OpeningClaim | None, signer: Credential, signed: SignedDispat
 
 def _require_form(answer: Answer, signed: SignedDispatch) -> None:
     if isinstance(answer, Refusal):
-        if (answer.stage == "opened") != (answer.claim is not None):
+        if answer.stage != ("unopened" if answer.claim is None else "opened"):
             message = "a refusal states openings exactly when the envelope was opened"
             raise Malformed(message)
         return
@@ -305,6 +304,11 @@ def _require_form(answer: Answer, signed: SignedDispatch) -> None:
         raise Malformed(message)
 
 
+def _read_body(statement: Statement) -> Answer:
+    readers: dict[str, Callable[[bytes], Answer]] = {labels.ACKNOWLEDGEMENT: _read_acknowledgement, labels.REFUSAL: _read_refusal}
+    return readers[statement.type](statement.body)
+
+
 def _read_acknowledgement(body: bytes) -> Acknowledgement:
     items = array(unpack(body, max_bytes=LIMITS[labels.ACKNOWLEDGEMENT], what="acknowledgement"), "acknowledgement", length=13)
     return Acknowledgement(
@@ -314,7 +318,7 @@ def _read_acknowledgement(body: bytes) -> Acknowledgement:
         marks=read_marks_put_on(items[5]),
         number=text(items[6], "incoming number", empty=True, most=MAX_NUMBER),
         answered_at=time(items[8], "acknowledged at"),
-        conditions=tuple(one_of(item, "condition", CONDITIONS) for item in array(items[9], "conditions", least=1)),
+        conditions=tuple(one_of(item, "condition", CONDITIONS) for item in array(items[9], "conditions")),
         notice=optional(items[10], "notice", digest_field),
         extensions=extensions(items[12]),
     )
@@ -356,14 +360,10 @@ def verify_answer(verified: VerifiedAnswer, agreements: Agreements) -> None:
     claim, signed = verified.answer.claim, verified.signed
     if claim is None:
         return
-    agreement = require_agreement(signed, agreements=agreements, accepted_at=claim.opened_at)
-    skew = agreement.profile.skew
+    agreement = require_agreement(signed, agreements=agreements, accepted_at=claim.opened_at)  # and that it was sealed before it was opened
     if isinstance(verified.answer, Acknowledgement) and not isinstance(verified.answer.marks, bytes):
         _require_marks(verified.answer.marks, agreement.profile.party(signed.core.destination.party))  # step 8
-    if signed.body.sealed_at > claim.opened_at + skew:
-        message = "the envelope was opened before it was sealed"
-        raise Refused(message)
-    if verified.rewrap is not None and verified.rewrap.made_at < signed.body.sealed_at - skew:
+    if verified.rewrap is not None and verified.rewrap.made_at < signed.body.sealed_at - agreement.profile.skew:
         message = "the envelope was passed on before it was sealed"
         raise Refused(message)
 
@@ -379,5 +379,5 @@ def _require_marks(codes: tuple[str, ...], terms: PartyTerms) -> None:
 def peek_answer(raw: bytes) -> tuple[Answer, Core]:
     """What an answer and the core inside it say: nothing of it is checked."""
     statement = read_statement(raw, labels.ACKNOWLEDGEMENT, labels.REFUSAL)
-    answer = _read_acknowledgement(statement.body) if statement.type == labels.ACKNOWLEDGEMENT else _read_refusal(statement.body)
+    answer = _read_body(statement)
     return answer, read_core(answer.core)

@@ -21,6 +21,7 @@ from tests.support.world import (
     opening_by,
     refusal_body,
     refused,
+    rewrap_body,
     say,
 )
 
@@ -155,6 +156,8 @@ def test_conditions_of_each_carrier(exchange: Exchange, journal: RegisterJournal
 def test_number_is_short(exchange: Exchange, journal: RegisterJournal) -> None:
     with pytest.raises(Malformed, match="incoming number"):
         acknowledged_by(exchange, journal, exchange.world.destination["chief"], number="1" * 65)
+    statement = acknowledged_by(exchange, journal, exchange.world.destination["chief"], number="1" * 64)
+    assert read_answer(statement.raw, exchange.world.trust).answer.number == "1" * 64
 
 
 def test_only_the_opener(exchange: Exchange, journal: RegisterJournal) -> None:
@@ -324,6 +327,24 @@ def test_malformed_refusal(letter: Exchange, case: str) -> None:
         letter.world.read_answer(say(labels.REFUSAL, body, letter.world.destination["chief"]))
 
 
+@pytest.mark.parametrize(("by", "opener"), [("chief", "deputy"), ("deputy", "chief")])
+def test_answer_for_what_another_opened(exchange: Exchange, by: str, opener: str) -> None:
+    """Of the same body and with the same rights, and still another person."""
+    side = exchange.world.destination
+    answer = acknowledged(exchange.opening, side[by], credential=side[opener].open.digest)
+    with pytest.raises(Refused, match=f"'{by}' answers for what '{opener}' opened: the opener answers himself"):
+        exchange.world.read_answer(answer)
+
+
+def test_only_the_destination_answers(exchange: Exchange) -> None:
+    """Neither another body of its party, nor the origin itself, nor a third party that all know."""
+    world, said = exchange.world, exchange.expectation
+    for other in (world.destination["banker"], world.origin["chief"], world.third["chief"]):
+        for raw in (refused(said.dispatch, said.core, other), acknowledged(exchange.opening, other)):
+            with pytest.raises(Refused, match=f"an envelope to {world.destination.ministry} is answered by '{other.name}' of {other.body}"):
+                world.read_answer(raw)
+
+
 def test_altered_answer(exchange: Exchange) -> None:
     raw = exchange.acknowledgement.raw
     for at in (100, len(raw) // 2, len(raw) - 3500, len(raw) - 1):
@@ -402,6 +423,41 @@ def test_opened_before_it_was_sealed(world: World) -> None:
     verify_answer(world.read_answer(acknowledged(early, chief)), world.agreements)
     with pytest.raises(Refused, match="sealed in the future"):
         verify_answer(world.read_answer(acknowledged(too_early, chief)), world.agreements)
+
+
+# -- with a rewrap -------------------------------------------------------------------------------------------------------
+
+
+def passed_on(world: World, *, made_at: int) -> bytes:
+    """An acknowledgement by the clerk, to whom the chief passed the envelope on at a time."""
+    forged, chief, clerk = world.plan().seal(), world.destination["chief"], world.destination["clerk"]
+    body = rewrap_body(world, forged, forged.payload_key, addressee=chief, recipient=clerk, made_at=made_at)
+    return acknowledged(opening_by(clerk, forged.expectation), clerk, rewrap=say(labels.REWRAP, body, chief))
+
+
+@pytest.mark.parametrize("skew", [0, 60, DAY])
+def test_passed_on_after_it_was_sealed(kz_by: World, skew: int) -> None:
+    """By the clocks of two offices, whose difference the agreement allows: up to a day."""
+    world = kz_by.amended(skew=skew)
+    for made_at in (SEALED - skew, SEALED, OPENED - 1, OPENED):
+        verify_answer(world.read_answer(passed_on(world, made_at=made_at)), world.agreements)
+    with pytest.raises(Refused, match="passed on before it was sealed"):
+        verify_answer(world.read_answer(passed_on(world, made_at=SEALED - skew - 1)), world.agreements)
+
+
+def test_passed_on_earlier_than_any_agreement_allows(kz_by: World) -> None:
+    """Found without the agreement."""
+    assert kz_by.read_answer(passed_on(kz_by, made_at=SEALED - DAY)).rewrap is not None
+    with pytest.raises(Refused, match="passed on before it was sealed"):
+        kz_by.read_answer(passed_on(kz_by, made_at=SEALED - DAY - 1))
+
+
+def test_passed_on_after_the_opening(kz_by: World) -> None:
+    with pytest.raises(Refused, match="made for another officer, or after the opening"):
+        kz_by.read_answer(passed_on(kz_by, made_at=OPENED + 1))
+
+
+# -- what it says --------------------------------------------------------------------------------------------------------
 
 
 def test_remarks_are_kept(exchange: Exchange) -> None:
