@@ -64,9 +64,19 @@ def test_both_roots_sign_in_any_order(world: World, first: str) -> None:
 
 
 def test_half_an_agreement_is_none(kz_by: World) -> None:
-    half = sign_agreement(kz_by.profile, root=kz_by.origin.root, keys=[kz_by.origin.root_key])
-    with pytest.raises(NotAuthentic, match="is signed by KZ, not by both its parties"):
-        read_agreement(half.raw, kz_by.trust)
+    for side in (kz_by.origin, kz_by.destination):
+        half = sign_agreement(kz_by.profile, root=side.root, keys=[side.root_key])
+        with pytest.raises(NotAuthentic, match=f"is signed by {side.party}, not by both its parties") as caught:
+            read_agreement(half.raw, kz_by.trust)
+        assert caught.value.hint == "the custodians of the other sign it with: valiza agreement sign FILE"
+
+
+def test_agreement_already_read_is_not_checked_again(kz_by: World, three_four: World) -> None:
+    """Every envelope of a batch is judged by it. Under other roots it is another question."""
+    agreement = read_agreement(kz_by.agreement.raw, kz_by.trust)
+    assert read_agreement(bytes(bytearray(kz_by.agreement.raw)), Trust(kz_by.trust.rosters.values())) is agreement
+    with pytest.raises(NotAuthentic, match="not pinned"):
+        read_agreement(kz_by.agreement.raw, three_four.trust)
 
 
 def test_one_party_cannot_sign_twice(kz_by: World) -> None:
@@ -79,17 +89,18 @@ def test_one_party_cannot_sign_twice(kz_by: World) -> None:
 
 def test_the_second_signs_only_what_the_first_signed(kz_by: World) -> None:
     half = sign_agreement(kz_by.profile, root=kz_by.origin.root, keys=[kz_by.origin.root_key])
-    other = replace(kz_by.profile, skew=301)
-    with pytest.raises(NotAuthentic, match="signed another agreement"):
-        sign_agreement(other, root=kz_by.destination.root, keys=[kz_by.destination.root_key], begun=half)
+    for other in (replace(kz_by.profile, skew=kz_by.profile.skew + n) for n in (-1, 1)):
+        with pytest.raises(NotAuthentic, match="signed another agreement"):
+            sign_agreement(other, root=kz_by.destination.root, keys=[kz_by.destination.root_key], begun=half)
 
 
 def test_a_third_party_cannot_sign(kz_by: World) -> None:
     with pytest.raises(Refused, match="TS is not a party"):
         sign_agreement(kz_by.profile, root=kz_by.third.root, keys=[kz_by.third.root_key])
     raw = signed_by(kz_by.profile.body, kz_by.origin, kz_by.third)
-    with pytest.raises(NotAuthentic, match="signed by KZ and TS, not by both its parties"):
+    with pytest.raises(NotAuthentic, match="signed by KZ and TS, not by both its parties") as caught:
         read_agreement(raw, kz_by.trust)
+    assert caught.value.hint == ""
 
 
 def test_root_that_is_not_pinned(kz_by: World) -> None:
@@ -219,8 +230,9 @@ def test_a_quorum_ends_an_agreement_and_less_does_not(kz_by: World) -> None:
 # -- marks and degrees ---------------------------------------------------------------------------------------------------
 
 
-def test_mark_that_is_no_degree_of_the_root(kz_by: World) -> None:
-    poor = make_side("KZ", ["1", "3"], "KZ-KNB")
+@pytest.mark.parametrize("degrees", [["2", "3"], ["1", "3"], ["1", "2"]], ids="".join)
+def test_mark_that_is_no_degree_of_the_root(kz_by: World, degrees: list[str]) -> None:
+    poor = make_side("KZ", degrees, "KZ-KNB")
     with pytest.raises(Refused, match="orders the marks of KZ otherwise"):
         sign_agreement(kz_by.profile, root=poor.root, keys=[poor.root_key])
 
@@ -260,9 +272,10 @@ def test_third_party_cannot_end_it(kz_by: World) -> None:
 
 
 def test_nobody_ends_it_in_another_s_name(kz_by: World) -> None:
-    raw = said_to_end(kz_by.origin, pack([kz_by.agreement.digest, "BY", SEALED, SEALED, {}]))
-    with pytest.raises(NotAuthentic, match="by BY is signed by the root of KZ"):
-        read_termination(raw, kz_by.trust, kz_by.agreements)
+    for signer, named in ((kz_by.origin, "BY"), (kz_by.destination, "KZ"), (kz_by.third, "KZ"), (kz_by.third, "BY")):
+        raw = said_to_end(signer, pack([kz_by.agreement.digest, named, SEALED, SEALED, {}]))
+        with pytest.raises(NotAuthentic, match=f"by {named} is signed by the root of {signer.party}"):
+            read_termination(raw, kz_by.trust, kz_by.agreements)
 
 
 def test_termination_by_a_root_that_is_not_pinned(kz_by: World) -> None:
@@ -332,8 +345,9 @@ def test_from_the_first_second_to_the_last(kz_by: World) -> None:
     in_force(world.agreement, sealed_at=SEALED - 1, accepted_at=SEALED + 1000 * DAY)
     with pytest.raises(Refused, match=r"not yet in force .*\(A14\)"):
         in_force(world.agreement, sealed_at=VALID_FROM - 1, accepted_at=SEALED)
-    with pytest.raises(Refused, match=r"had expired .*\(A14\)"):
-        in_force(world.agreement, sealed_at=SEALED, accepted_at=SEALED)
+    for late in (SEALED, SEALED + 1):
+        with pytest.raises(Refused, match=r"had expired .*\(A14\)"):
+            in_force(world.agreement, sealed_at=late, accepted_at=late)
 
 
 def test_after_termination_nothing_new_but_the_old_is_still_accepted(kz_by: World) -> None:
@@ -341,15 +355,18 @@ def test_after_termination_nothing_new_but_the_old_is_still_accepted(kz_by: Worl
     agreements = Agreements([kz_by.agreement], ends)
     assert agreements.terminated_at(kz_by.agreement) == SEALED  # the earliest
     agreements.require_in_force(kz_by.agreement, sealed_at=SEALED - 1, accepted_at=SEALED + 1000 * DAY)
-    with pytest.raises(Refused, match=r"had been terminated .*\(A14\)"):
-        agreements.require_in_force(kz_by.agreement, sealed_at=SEALED, accepted_at=SEALED)
+    for late in (SEALED, SEALED + 1):
+        with pytest.raises(Refused, match=r"had been terminated .*\(A14\)"):
+            agreements.require_in_force(kz_by.agreement, sealed_at=late, accepted_at=late)
 
 
 def test_termination_of_another_agreement_does_not_count(kz_by: World) -> None:
     other = kz_by.amended(skew=301)
-    agreements = Agreements([kz_by.agreement, other.agreement], [ended(other, kz_by.origin, takes_effect_at=SEALED - DAY)])
-    agreements.require_in_force(kz_by.agreement, sealed_at=SEALED, accepted_at=SEALED)
-    assert agreements.terminated_at(kz_by.agreement) is None
+    for gone, stays in ((other, kz_by), (kz_by, other)):
+        agreements = Agreements([kz_by.agreement, other.agreement], [ended(gone, kz_by.origin, takes_effect_at=SEALED - DAY)])
+        agreements.require_in_force(stays.agreement, sealed_at=SEALED, accepted_at=SEALED)
+        assert agreements.terminated_at(stays.agreement) is None
+        assert agreements.terminated_at(gone.agreement) == SEALED - DAY
 
 
 def test_successor_replaces_it_but_leaves_time_for_the_way(kz_by: World) -> None:
@@ -357,14 +374,20 @@ def test_successor_replaces_it_but_leaves_time_for_the_way(kz_by: World) -> None
     agreements = Agreements([kz_by.agreement, later])
     transit = kz_by.profile.max_transit
     agreements.require_in_force(kz_by.agreement, sealed_at=SEALED - 1, accepted_at=SEALED + transit - 1)
-    with pytest.raises(Refused, match=r"accepted only for 7776000 s after kz-by version 2 .*\(A12\)"):
-        agreements.require_in_force(kz_by.agreement, sealed_at=SEALED - 1, accepted_at=SEALED + transit)
-    with pytest.raises(Refused, match=r"had been replaced by kz-by version 2 .*\(A12\)"):
-        agreements.require_in_force(kz_by.agreement, sealed_at=SEALED, accepted_at=SEALED)
+    for late in (SEALED + transit, SEALED + transit + 1):
+        with pytest.raises(Refused, match=r"accepted only for 7776000 s after kz-by version 2 .*\(A12\)"):
+            agreements.require_in_force(kz_by.agreement, sealed_at=SEALED - 1, accepted_at=late)
+    for late in (SEALED, SEALED + 1):
+        with pytest.raises(Refused, match=r"had been replaced by kz-by version 2 .*\(A12\)"):
+            agreements.require_in_force(kz_by.agreement, sealed_at=late, accepted_at=late)
     agreements.require_in_force(later, sealed_at=SEALED, accepted_at=SEALED)
 
 
-@pytest.mark.parametrize("changes", [{"id": "kz-by-other"}, {"version": 3}, {"previous": bytes(32)}], ids=lambda changes: next(iter(changes)))
+@pytest.mark.parametrize(
+    "changes",
+    [{"id": "kz-by-other"}, {"id": "by-kz"}, {"version": 3}, {"previous": bytes(32)}, {"previous": b"\xff" * 32}],
+    ids=["later id", "earlier id", "version", "lower digest", "higher digest"],
+)
 def test_what_is_not_the_next_version_replaces_nothing(kz_by: World, changes: dict[str, Any]) -> None:
     """Or an agreement of another id, or one that skips a number, would end this one for whoever knows it."""
     profile = replace(kz_by.profile, **{"version": 2, "previous": kz_by.agreement.digest, "valid_from": SEALED, **changes})
@@ -374,9 +397,10 @@ def test_what_is_not_the_next_version_replaces_nothing(kz_by: World, changes: di
 
 def test_agreement_of_other_parties_replaces_nothing(kz_by: World, three_four: World) -> None:
     """One party of another agreement is one of this, and could get it signed."""
-    profile = replace(three_four.profile, id=kz_by.profile.id, version=2, previous=kz_by.agreement.digest, valid_from=SEALED)
-    agreements = Agreements([kz_by.agreement, three_four.sign(profile)])
-    agreements.require_in_force(kz_by.agreement, sealed_at=SEALED + DAY, accepted_at=SEALED + DAY)
+    for this, other in ((kz_by, three_four), (three_four, kz_by)):
+        profile = replace(other.profile, id=this.profile.id, version=2, previous=this.agreement.digest, valid_from=SEALED)
+        agreements = Agreements([this.agreement, other.sign(profile)])
+        agreements.require_in_force(this.agreement, sealed_at=SEALED + DAY, accepted_at=SEALED + DAY)
 
 
 def test_no_time_for_the_way(kz_by: World) -> None:
@@ -406,9 +430,19 @@ def test_named_is_the_latest_that_has_begun(kz_by: World) -> None:
         agreements.named("kz-by", VALID_FROM - 1)
 
 
+def test_named_is_no_other_of_those_adopted(kz_by: World) -> None:
+    """Whatever the order of their ids, and although another has a higher version."""
+    others = [kz_by.sign(replace(kz_by.profile, id=name, version=9, previous=bytes(32))) for name in ("by-kz", "kz-by-other")]
+    agreements = Agreements([*others, kz_by.agreement])
+    assert agreements.named("kz-by", SEALED) is kz_by.agreement
+    assert [agreements.named(other.profile.id, SEALED) for other in others] == others
+
+
 def test_agreement_that_is_not_adopted(kz_by: World, three_four: World) -> None:
-    with pytest.raises(Refused, match="not adopted"):
+    start = three_four.agreement.digest[:8].hex()
+    with pytest.raises(Refused, match=f"^the agreement {start}… is not adopted here$") as caught:
         kz_by.agreements.find(three_four.agreement.digest)
+    assert "valiza agreement adopt FILE" in caught.value.hint
 
 
 def test_old_versions_stay_readable(kz_by: World) -> None:
