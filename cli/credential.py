@@ -19,6 +19,7 @@ from valiza.cli.options import (
     open_reader,
     passphrase_fd,
     trust_options,
+    unlock_seconds_option,
 )
 from valiza.cli.people import new_passphrase, parse_officer, warn_unprotected
 from valiza.cli.render import as_of, credential_facts, emit
@@ -46,9 +47,19 @@ def credential() -> None:
 @click.option("--unprotected", is_flag=True, help="Write keys without a passphrase. For tests and demonstrations.")
 @home_option
 @passphrase_fd
+@unlock_seconds_option
 @as_json
-def issue(officer: str, validity: int, unprotected: bool, home: Path | None, passphrase_fd: int | None, json_: bool) -> None:
+def issue(
+    officer: str,
+    validity: int,
+    unprotected: bool,
+    home: Path | None,
+    passphrase_fd: int | None,
+    unlock_seconds: float,
+    json_: bool,
+) -> None:
     """Make keys and credentials for an officer. They count once a roster with them is published and imported."""
+    from valiza.keys.cost import measured_cost
     from valiza.office.founding import certify_officer
 
     wanted = parse_officer(officer)
@@ -58,7 +69,8 @@ def issue(officer: str, validity: int, unprotected: bool, home: Path | None, pas
     source = passphrase_source(passphrase_fd)
     at_office = open_office(home, source)
     passphrase = new_passphrase(unprotected, passphrase_fd, source)
-    issued = certify_officer(at_office, wanted, at=now(), validity=validity * DAY, random=os.urandom, passphrase=passphrase)
+    cost = None if unprotected else measured_cost(unlock_seconds)
+    issued = certify_officer(at_office, wanted, at=now(), validity=validity * DAY, random=os.urandom, passphrase=passphrase, cost=cost)
     emit({"issued": [credential_facts(c) for c in issued]}, json_=json_)
     warn_unprotected(unprotected)
     say("valiza: publish a roster with it: valiza roster publish -o FILE")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from valiza.cli.options import OrderedGroup, as_json, command_epilog, home_option, offer, open_office, passphrase_fd
+from valiza.cli.options import OrderedGroup, as_json, command_epilog, home_option, offer, open_office, passphrase_fd, unlock_seconds_option
 from valiza.cli.render import emit
 from valiza.cli.terminal import ask, new_passphrase, passphrase_source, warn
 from valiza.keys.errors import Refused, Usage
@@ -42,6 +42,7 @@ def key() -> None:
     metavar="N",
     help="Read the new passphrase from file descriptor N (or VALIZA_NEW_PASSPHRASE, or a prompt).",
 )
+@unlock_seconds_option
 @as_json
 def passphrase(
     whose: str | None,
@@ -51,12 +52,14 @@ def passphrase(
     home: Path | None,
     passphrase_fd: int | None,
     new_passphrase_fd: int | None,
+    unlock_seconds: float,
     json_: bool,
 ) -> None:
     """Write keys anew under another passphrase, in the place of the old files. If one cannot be unlocked, none is changed.
 
     Copies and backups of the old files keep the old passphrase.
     """
+    from valiza.keys.cost import measured_cost
     from valiza.office.keyring import change_passphrase
 
     if all_ is (whose is not None):
@@ -70,7 +73,14 @@ def passphrase(
     if unprotected and not yes and not ask("Write the keys without a passphrase? Whoever reads the files has them then.", otherwise="--yes"):
         message = "not confirmed: no key was changed"
         raise Refused(message)
-    changed = change_passphrase(at_office, whose, source, lambda: None if unprotected else new_passphrase(new_passphrase_fd), random=os.urandom)
+    changed = change_passphrase(
+        at_office,
+        whose,
+        source,
+        lambda: None if unprotected else new_passphrase(new_passphrase_fd),
+        random=os.urandom,
+        cost=lambda: measured_cost(unlock_seconds),
+    )
     emit(
         {"changed": [{"officer": one.officer, "purpose": one.purpose} for one in changed], "protected": not unprotected},
         json_=json_,

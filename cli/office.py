@@ -19,6 +19,7 @@ from valiza.cli.options import (
     passphrase_fd,
     require_output,
     typed,
+    unlock_seconds_option,
 )
 from valiza.cli.people import new_passphrase, parse_names, parse_officer, warn_unprotected
 from valiza.cli.render import emit, utc
@@ -63,6 +64,7 @@ def office() -> None:
 @click.option("--roster-validity", type=click.IntRange(1, 3650), default=365, show_default=True, metavar="DAYS", help="Validity of the roster.")
 @click.option("--unprotected", is_flag=True, help="Write keys without a passphrase. For tests and demonstrations.")
 @passphrase_fd
+@unlock_seconds_option
 @as_json
 def init(
     home: Path,
@@ -76,6 +78,7 @@ def init(
     roster_validity: int,
     unprotected: bool,
     passphrase_fd: int | None,
+    unlock_seconds: float,
     json_: bool,
 ) -> None:
     """Make the folder HOME with keys and credentials of a body and its officers, and the party's roster.
@@ -83,6 +86,7 @@ def init(
     The root made here has one custodian, who is this office. Compare its fingerprint with the other side by a way that you both trust.
     """
     from valiza.keys import fields
+    from valiza.keys.cost import measured_cost
     from valiza.office.founding import Founding, found_office
 
     if root_office is None and not degrees:
@@ -109,6 +113,7 @@ def init(
         validity=validity * DAY,
         roster_validity=roster_validity * DAY,
         passphrase=passphrase,
+        cost=None if unprotected else measured_cost(unlock_seconds),
     )
     made = found_office(home, founding, at=now(), random=os.urandom, root_office=root)
     _show_office(str(home), made, json_=json_)

@@ -52,6 +52,7 @@ __all__ = [
     "sandbox_wanted",
     "trust_options",
     "typed",
+    "unlock_seconds_option",
 ]
 
 
@@ -175,6 +176,15 @@ passphrase_fd = click.option(
     type=click.IntRange(0, 2**31 - 1),
     metavar="N",
     help="Read the passphrase of the keys from file descriptor N (or VALIZA_PASSPHRASE, or a prompt).",
+)
+unlock_seconds_option = click.option(
+    "--unlock-seconds",
+    type=click.FloatRange(0, 60),
+    envvar="VALIZA_UNLOCK_SECONDS",
+    default=0.5,
+    show_default=True,
+    metavar="S",
+    help="How long unlocking one of these keys is to take here, within bounds; 0 for the least that is allowed (or VALIZA_UNLOCK_SECONDS).",
 )
 _SANDBOX: Final = {"": None, "0": None, "1": "wanted", "require": "required"}
 

@@ -135,7 +135,7 @@ def cheap_passphrases() -> Iterator[None]:
     def stretched(passphrase: str, salt: bytes, cost: keyfile.Argon2Cost) -> bytes:
         return digest("valiza fuzz passphrase", pack([passphrase, salt, cost.passes, cost.memory_kib]))
 
-    with mock.patch.object(keyfile, "_stretched", stretched):
+    with mock.patch.object(keyfile, "stretch", stretched):
         yield
 
 

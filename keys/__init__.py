@@ -1,7 +1,7 @@
 """Who may sign or receive, and what a signature covers: encoding, statements, keys, credentials, rosters.
 
 The names below are this layer's API. Modules import only those before them: lazy, errors, encoding, labels, digests, fields, statement,
-signing, recipient, files, keyfile, root, credential, roster, trust. Nothing here imports another layer.
+signing, recipient, files, keyfile, cost, root, credential, roster, trust. Nothing here imports another layer.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from valiza.keys.lazy import lazy
 
 if TYPE_CHECKING:
+    from valiza.keys.cost import measured_cost
     from valiza.keys.credential import Credential, CredentialDraft, check_credential, issue_credential
     from valiza.keys.encoding import pack, unpack
     from valiza.keys.errors import Conflict, Incomplete, Malformed, NoKey, NotAuthentic, Refused, Unavailable, Usage, ValizaError
@@ -52,6 +53,7 @@ __all__ = [
     "load_key",
     "make_root",
     "make_roster",
+    "measured_cost",
     "pack",
     "parse_fingerprint",
     "read_root",
@@ -64,5 +66,7 @@ __all__ = [
 ]
 
 __getattr__ = lazy(
-    __name__, __all__, ("errors", "encoding", "fields", "statement", "signing", "recipient", "keyfile", "root", "credential", "roster", "trust")
+    __name__,
+    __all__,
+    ("errors", "encoding", "fields", "statement", "signing", "recipient", "keyfile", "cost", "root", "credential", "roster", "trust"),
 )

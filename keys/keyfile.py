@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
     from valiza.keys.encoding import Value
 
-__all__ = ["Argon2Cost", "PrivateKey", "PublicPart", "key_file", "load_key", "public_part", "save_key"]
+__all__ = ["MAX_PASSES", "Argon2Cost", "PrivateKey", "PublicPart", "key_file", "load_key", "public_part", "save_key", "stretch"]
 
 PrivateKey = SigningKey | Identity
 
 _MAX_FILE: Final = 8192
 _ARGON2: Final = "argon2id13"
+MAX_PASSES: Final = 16  # of a key file that is read
 _SEED_BYTES: Final = {labels.KIND_SIGNATURE: SIGNING_SEED_BYTES, labels.KIND_ENCRYPTION: ENCRYPTION_SEED_BYTES}
 
 
@@ -65,17 +66,22 @@ def key_file(key: PrivateKey, *, passphrase: str | None, random: Callable[[int],
         header = pack([labels.KEY_FILE, kind, key.public, [_ARGON2, cost.passes, cost.memory_kib, salt]])
         from cryptography.cobblestone import Cobblestone256Encryptor  # noqa: PLC0415 - only with passphrases
 
-        encryptor = Cobblestone256Encryptor(_stretched(passphrase, salt, cost), header)
+        encryptor = Cobblestone256Encryptor(stretch(passphrase, salt, cost), header)
         secret = encryptor.update(key.seed) + encryptor.finalize()
     return pack([labels.KEY_FILE, header, secret])
 
 
 @dataclass(frozen=True, slots=True)
 class PublicPart:
-    """What a key file says without its passphrase: the public key, and whether a passphrase protects the private one."""
+    """What a key file says without its passphrase: the public key, and what a guess at the passphrase costs; None if it has none."""
 
     public: bytes
-    protected: bool
+    cost: Argon2Cost | None
+
+    @property
+    def protected(self) -> bool:
+        """Whether a passphrase protects the private key."""
+        return self.cost is not None
 
 
 def public_part(path: Path) -> PublicPart:
@@ -85,7 +91,7 @@ def public_part(path: Path) -> PublicPart:
         Malformed: not a key file. Unavailable: it cannot be read.
     """
     _, header, _ = _parts(path)
-    return PublicPart(blob(header[2], "public key of a key file"), header[3] is not None)
+    return PublicPart(blob(header[2], "public key of a key file"), None if header[3] is None else _cost(array(header[3], "key derivation", length=4)))
 
 
 def load_key(path: Path, passphrase: Callable[[], str]) -> PrivateKey:
@@ -124,10 +130,8 @@ def _unsealed(secret: bytes, header: bytes, kdf: object, passphrase: Callable[[]
     from cryptography.exceptions import InvalidTag  # noqa: PLC0415
 
     items = array(kdf, "key derivation", length=4)
-    one_of(items[0], "key derivation", [_ARGON2])
-    # Bounds first: a hostile file must not make us spend its choice of memory and time.
-    cost = Argon2Cost(integer(items[1], "passes", least=1, most=16), integer(items[2], "memory in KiB", least=8192, most=1 << 20))
-    decryptor = Cobblestone256Decryptor(_stretched(passphrase(), blob(items[3], "salt", size=16), cost), header)
+    cost = _cost(items)  # first: a hostile file must not make us spend its choice of memory and time
+    decryptor = Cobblestone256Decryptor(stretch(passphrase(), blob(items[3], "salt", size=16), cost), header)
     try:
         return decryptor.update(secret) + decryptor.finalize()
     except InvalidTag as error:
@@ -135,7 +139,18 @@ def _unsealed(secret: bytes, header: bytes, kdf: object, passphrase: Callable[[]
         raise NoKey(message) from error
 
 
-def _stretched(passphrase: str, salt: bytes, cost: Argon2Cost) -> bytes:
+def _cost(items: list[Value]) -> Argon2Cost:
+    """What a key file asks for, within the bounds."""
+    one_of(items[0], "key derivation", [_ARGON2])
+    return Argon2Cost(integer(items[1], "passes", least=1, most=MAX_PASSES), integer(items[2], "memory in KiB", least=8192, most=1 << 20))
+
+
+def stretch(passphrase: str, salt: bytes, cost: Argon2Cost) -> bytes:
+    """The 32-byte key that Argon2id derives from a passphrase.
+
+    Raises:
+        Usage: the passphrase is no text. Unavailable: there is not enough memory.
+    """
     import nacl.exceptions  # noqa: PLC0415 - only with passphrases
     from nacl.bindings import crypto_pwhash_alg  # noqa: PLC0415
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from valiza.keys.fields import Body, Names
+    from valiza.keys.keyfile import Argon2Cost
 
 __all__ = ["OFFICER_PURPOSES", "YEAR", "Founding", "NewOfficer", "certify_officer", "found_office", "publish_roster"]
 
@@ -41,7 +42,7 @@ class NewOfficer:
 
 @dataclass(frozen=True, kw_only=True)
 class Founding:
-    """What an office is to be. Lengths of validity in seconds."""
+    """What an office is to be. Lengths of validity in seconds; `cost` is that of deriving a key from the passphrase, None for the least."""
 
     body: Body
     names: Names
@@ -50,6 +51,7 @@ class Founding:
     validity: int = 5 * YEAR
     roster_validity: int = YEAR
     passphrase: str | None = field(default=None, repr=False)
+    cost: Argon2Cost | None = None
 
 
 def found_office(home: Path, founding: Founding, *, at: int, random: Callable[[int], bytes], root_office: Office | None = None) -> Office:
@@ -93,7 +95,7 @@ def _fill(work: Path, founding: Founding, *, at: int, random: Callable[[int], by
     for folder in ("roots", "rosters", "agreements", "keys", "credentials"):
         (work / folder).mkdir(mode=0o700)
     new_file(work / "office.toml", _config(founding).encode("utf-8"), 0o644)
-    desk = _Desk(work, founding.passphrase, random)
+    desk = _Desk(work, founding.passphrase, founding.cost, random)
     roots, root_key, roster_credential, roster_key, known, version = _root(founding, desk, root_office, at)
     root = roots[-1]
     until = at + founding.validity
@@ -162,9 +164,10 @@ def _config(founding: Founding) -> str:
 class _Desk:
     """Makes keys and credentials in memory; `write` puts them into an office together, or none of them."""
 
-    def __init__(self, home: Path, passphrase: str | None, random: Callable[[int], bytes]) -> None:
+    def __init__(self, home: Path, passphrase: str | None, cost: Argon2Cost | None, random: Callable[[int], bytes]) -> None:
         self._home = home
         self._passphrase = passphrase
+        self._cost = cost
         self._keys: list[tuple[Path, SigningKey | Identity]] = []
         self._credentials: list[tuple[Path, Credential]] = []
         self.random = random
@@ -189,7 +192,7 @@ class _Desk:
         try:
             for path, key in self._keys:
                 self._make_folder(path.parent, made)
-                save_key(path, key, passphrase=self._passphrase, random=self.random)
+                save_key(path, key, passphrase=self._passphrase, random=self.random, cost=self._cost)
                 made.append(path)
             for path, credential in self._credentials:
                 self._make_folder(path.parent, made)
@@ -277,9 +280,25 @@ def _certify(desk: _Desk, officer: NewOfficer, *, issuer: Credential, key: Signi
 
 
 def certify_officer(
-    office: Office, officer: NewOfficer, *, at: int, validity: int, random: Callable[[int], bytes], passphrase: str | None
+    office: Office,
+    officer: NewOfficer,
+    *,
+    at: int,
+    validity: int,
+    random: Callable[[int], bytes],
+    passphrase: str | None,
+    cost: Argon2Cost | None = None,
 ) -> list[Credential]:
     """Make keys and credentials for an officer of this office. They count once a roster with them is published.
+
+    Args:
+        office: his office, whose body issues the credentials.
+        officer: who, and for what.
+        at: now, in seconds since 1970.
+        validity: of the credentials, in seconds.
+        random: source of secret random bytes.
+        passphrase: of the new keys; None leaves them unprotected.
+        cost: of deriving a key from it; None for the least.
 
     Raises:
         Refused: the officer has a credential for one of the purposes, or the body may not give the clearance.
@@ -293,7 +312,7 @@ def certify_officer(
     subject = office.credential(officer.name, own[0]).subject if own else random(16)
     issuer, key = office.credential(BODY_OFFICER, "certify"), office.signing_key(BODY_OFFICER, "certify")
     issuer.require_valid(at, "issuing")
-    desk = _Desk(office.home, passphrase, random)
+    desk = _Desk(office.home, passphrase, cost, random)
     issued = _certify(desk, officer, issuer=issuer, key=key, at=at, until=at + validity, subject=subject)
     for purpose in officer.purposes:
         _remove_uncertified(office, officer.name, purpose)

@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from valiza.keys import labels
+from valiza.keys.cost import FLOOR
 from valiza.keys.digests import digest
 from valiza.keys.errors import NoKey, ValizaError
 from valiza.keys.files import PREFIX, read_file
-from valiza.keys.keyfile import public_part
+from valiza.keys.keyfile import PublicPart, public_part
 from valiza.keys.statement import LIMITS
 from valiza.keys.trust import Trust
 from valiza.office.home import BODY_OFFICER, Office
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from valiza.envelope.agreement import Agreement
     from valiza.keys.credential import Credential
+    from valiza.keys.keyfile import Argon2Cost
     from valiza.keys.roster import Roster
 
 __all__ = ["CHECKS", "NOTE", "OK", "PROBLEM", "Finding", "examine"]
@@ -207,35 +209,37 @@ def _file_system(path: Path) -> str:
 
 
 def _keys(patient: _Patient) -> Iterator[_Row]:
-    trust, unprotected = patient.trust, dict[str, int]()
+    trust, parts = patient.trust, list[tuple[str, PublicPart]]()
     for key in office_keys(patient.home):
         try:
             part = public_part(key.path)
         except ValizaError as error:
             yield PROBLEM, f"it cannot be read as a key: {error.message}", str(key.path), "restore it from a backup"
             continue
-        unprotected[key.officer] = unprotected.get(key.officer, 0) + (not part.protected)
+        parts.append((key.officer, part))
         certified = _certified(patient, trust, key.officer, key.purpose)
         if not certified:
             if not patient.office.credential_path(key.officer, key.purpose).exists():
                 yield NOTE, "no credential here belongs to this key", str(key.path)
         elif part.public not in certified:
             yield PROBLEM, f"it is not the key that is certified for {key.officer!r}", str(key.path), "restore the right one from a backup"
-    for officer, count in unprotected.items():
-        if count:
-            mend = patient.command("key", "passphrase", "--as", officer)
-            yield (
-                NOTE,
-                f"{count} keys of {officer!r} have no passphrase: whoever reads the files has them",
-                str(patient.home / "keys" / officer),
-                mend,
-            )
+    for officer in dict.fromkeys(officer for officer, _ in parts):
+        yield from _passphrases(patient, officer, [part.cost for name, part in parts if name == officer])
     for path in sorted((patient.home / "credentials").glob("*/*.vls")):
         officer, purpose = path.parent.name, path.stem
         if not (patient.home / "keys" / officer / f"{purpose}.key").exists():
             missing = patient.home / "keys" / officer / f"{purpose}.key"
             level = NOTE if officer == BODY_OFFICER else PROBLEM  # those of the body may be kept elsewhere
             yield level, f"the {purpose} key of {officer!r} is not here", str(missing), "restore it from a backup, or certify the officer anew"
+
+
+def _passphrases(patient: _Patient, officer: str, costs: list[Argon2Cost | None]) -> Iterator[_Row]:
+    """What protects the keys of an officer."""
+    where, mend = str(patient.home / "keys" / officer), patient.command("key", "passphrase", "--as", officer)
+    if count := costs.count(None):
+        yield NOTE, f"{count} keys of {officer!r} have no passphrase: whoever reads the files has them", where, mend
+    if count := sum(cost is not None and (cost.passes < FLOOR.passes or cost.memory_kib < FLOOR.memory_kib) for cost in costs):
+        yield NOTE, f"the passphrase of {count} keys of {officer!r} is cheap to guess at", where, mend
 
 
 def _certified(patient: _Patient, trust: Trust, officer: str, purpose: str) -> set[bytes]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from valiza.keys.keyfile import Argon2Cost
     from valiza.office.home import Office
 
 __all__ = ["OfficeKey", "change_passphrase", "office_keys"]
@@ -38,7 +39,13 @@ def office_keys(home: Path) -> list[OfficeKey]:
 
 
 def change_passphrase(
-    office: Office, officer: str | None, old: Callable[[], str], new: Callable[[], str | None], *, random: Callable[[int], bytes]
+    office: Office,
+    officer: str | None,
+    old: Callable[[], str],
+    new: Callable[[], str | None],
+    *,
+    random: Callable[[int], bytes],
+    cost: Callable[[], Argon2Cost | None] = lambda: None,
 ) -> list[OfficeKey]:
     """Write the keys of an officer, or all of the office, under a new passphrase; returns them.
 
@@ -48,6 +55,7 @@ def change_passphrase(
         old: asked for the passphrase that they have, if one has any.
         new: asked, once all are unlocked, for the one that they get; None leaves them unprotected.
         random: source of the salts.
+        cost: tells that of deriving a key from the new passphrase, None for the least; asked if there is one.
 
     Raises:
         NoKey: there is none, or one has another passphrase: none is changed then.
@@ -67,7 +75,8 @@ def change_passphrase(
                 message = f"{error.message} for the {key.purpose} key of {key.officer!r}; no key was changed"
                 raise NoKey(message, "change the keys of one officer at a time: --as NAME" if officer is None else "") from error
         passphrase = new()
-        replace_files({path: key_file(key, passphrase=passphrase, random=random) for path, key in unlocked.items()})
+        price = None if passphrase is None else cost()
+        replace_files({path: key_file(key, passphrase=passphrase, random=random, cost=price) for path, key in unlocked.items()})
     return chosen
 
 

@@ -17,6 +17,9 @@ NO_SKIPS: Final = os.environ.get("VALIZA_NO_SKIPS", "0") not in {"", "0"}
 # Nor do defaults of the person who runs the tests decide: this is no folder.
 os.environ["XDG_CONFIG_HOME"] = "/dev/null"
 
+# Nor how quick the machine is: new keys get the least cost of a passphrase.
+os.environ["VALIZA_UNLOCK_SECONDS"] = "0"
+
 # Nor does nohup: a program that is started with SIGHUP ignored, and all that it starts, goes on when it is told to end.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from tests.support.cli import Office, Outcome, World, assert_failed, fails, found_world, run, works
 
+from valiza.keys.keyfile import Argon2Cost, load_key, save_key
 from valiza.office import health
 
 if TYPE_CHECKING:
@@ -170,6 +171,20 @@ def test_disk_space(free: int, level: str, office: Office, monkeypatch: pytest.M
 
 
 # -- keys and credentials --------------------------------------------------------------------------------------------------
+
+
+def test_keys_whose_passphrase_is_cheap_to_guess_at(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a program with another idea of what is enough wrote them."""
+    seal = office.home / "keys" / "yanka" / "open.key"
+    key = load_key(seal, lambda: "")
+    seal.unlink()
+    save_key(seal, key, passphrase="x", random=os.urandom, cost=Argon2Cost(2, 65536))
+    finding = _examined(office).one("keys", "note", "cheap to guess at")
+    assert "1 keys of 'yanka'" in finding["what"]
+    monkeypatch.setenv("VALIZA_PASSPHRASE", "x")
+    monkeypatch.setenv("VALIZA_NEW_PASSPHRASE", "y")
+    assert run(*shlex.split(finding["mend"])[1:]).code == 0
+    assert [f for f in _examined(office).of("keys", "note") if "cheap" in f["what"]] == []
 
 
 def test_keys_without_a_passphrase(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import pexpect
 import pytest
-from tests.support.cli import VALIZA, Outcome, World, found_world, listing, run
+from tests.support.cli import VALIZA, Outcome, World, fails, found_world, leaves, listing, run
+
+from valiza.keys import cost
+from valiza.keys.keyfile import Argon2Cost, public_part
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SECRET: Final = "сакрэт 7 ☂"
@@ -31,19 +36,31 @@ def locked(protected: World, tmp_path: Path) -> World:
     return protected.copy(tmp_path / "world")
 
 
-def _given(passphrase: bytes, *words: str | Path, env: dict[str, str] | None = None) -> Outcome:
-    """Run the program with a passphrase at descriptor 3 or above."""
+@contextmanager
+def _written(passphrase: bytes) -> Iterator[int]:
+    """A descriptor from which a passphrase can be read."""
     reading, writing = os.pipe()
     with os.fdopen(writing, "wb") as pipe:
         pipe.write(passphrase)
     try:
+        yield reading
+    finally:
+        os.close(reading)
+
+
+def _given(passphrase: bytes, *words: str | Path, env: dict[str, str] | None = None) -> Outcome:
+    """Run the program with a passphrase at descriptor 3 or above."""
+    with _written(passphrase) as reading:
         done = subprocess.run(
             [VALIZA, *words, "--passphrase-fd", str(reading)],
             pass_fds=[reading], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **(env or {})},
         )  # fmt: skip
-    finally:
-        os.close(reading)
     return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def _name(words: list[str | Path]) -> tuple[str, ...]:
+    """The words that name the command of a command line."""
+    return next(leaf for leaf in leaves() if tuple(map(str, words[: len(leaf)])) == leaf)
 
 
 def _order(world: World) -> list[str | Path]:
@@ -162,6 +179,7 @@ def test_wrong_passphrase(wrong: str, locked: World, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.slow
 def test_wrong_passphrase_of_each_command_that_needs_a_key(locked: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the environment and from a descriptor, which wins; and with neither the command says how to give one."""
     monkeypatch.setenv("VALIZA_PASSPHRASE", SECRET)
     envelope = locked.seal("--addressee=Yanka Kupava", "--addressee=Maryna Bor")
     opened = locked.seal(name="opened.vlz")
@@ -170,9 +188,8 @@ def test_wrong_passphrase_of_each_command_that_needs_a_key(locked: World, monkey
     locked.open(answered, name="opened-2")
     answer = locked.acknowledge(answered)
     before = listing(locked.folder)
-    monkeypatch.setenv("VALIZA_PASSPHRASE", "wrong")
     out = ("-o", locked.path("out"))
-    for words in (
+    commands: tuple[list[str | Path], ...] = (
         ["open", envelope, *out, "--as=yanka"],
         ["rewrap", envelope, "--to-officer=alena", *out, "--as=yanka"],
         ["acknowledge", opened, *out, "--as=yanka"],
@@ -182,10 +199,22 @@ def test_wrong_passphrase_of_each_command_that_needs_a_key(locked: World, monkey
         ["agreement", "sign", "kz-by", *out],
         ["agreement", "terminate", "kz-by", "--takes-effect=2099-01-01T00:00:00Z", *out],
         ["credential", "issue", "nurlan:seal:1"],
-    ):
-        locked.by.fails(5, *words)
+        ["office", "init", locked.path("archive"), "--party=BY", "--body=BY-ARCHIVE", "--root-office", locked.by.home],
+        ["key", "passphrase", "--as=yanka"],
+        ["register", "show", envelope, "--manifest"],
+    )
+    assert {_name(words) for words in commands} | {("seal",)} == {leaf for leaf in leaves() if "--passphrase-fd" in run(*leaf, "--help").out}
+    for words in commands:
+        office = locked.kz if words[0] == "register" else locked.by
+        typed = words if words[0] == "office" else [*words, "--home", office.home]
+        monkeypatch.setenv("VALIZA_PASSPHRASE", "wrong")
+        fails(5, *typed)
+        monkeypatch.setenv("VALIZA_PASSPHRASE", SECRET)
+        with _written(b"wrong") as descriptor:
+            fails(5, *typed, f"--passphrase-fd={descriptor}")
+        monkeypatch.delenv("VALIZA_PASSPHRASE")
+        assert "--passphrase-fd" in fails(2, *typed).hint
         assert listing(locked.folder) == before, words
-    locked.kz.fails(5, "register", "show", envelope, "--manifest")
 
 
 def test_nobody_to_ask(locked: World) -> None:
@@ -231,6 +260,46 @@ def test_descriptor_that_cannot_be_read(locked: World) -> None:
             locked.kz.fails(2, *locked.order("-o", locked.path("e.vlz")), f"--passphrase-fd={descriptor}")
         finally:
             os.close(descriptor)
+
+
+# -- what a guess at it costs ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", ["office init", "credential issue", "key passphrase"])
+def test_cost_is_measured_for_new_keys(words: str, locked: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the time that this machine takes is made up."""
+    for name in ("VALIZA_PASSPHRASE", "VALIZA_NEW_PASSPHRASE"):
+        monkeypatch.setenv(name, SECRET)
+    asked = []
+
+    def chosen(seconds: float, _measure: object, *, most_kib: int) -> Argon2Cost:
+        asked.append((seconds, most_kib > 0))
+        return Argon2Cost(4, 65536)
+
+    monkeypatch.setattr(cost, "chosen_cost", chosen)
+    monkeypatch.setattr(cost, "measured_cost", cost.measured_cost.__wrapped__)
+    monkeypatch.setenv("VALIZA_UNLOCK_SECONDS", "9")
+    typed: dict[str, list[str | Path]] = {
+        "office init": [locked.path("new"), *NEW],
+        "credential issue": ["nurlan:seal,open:1", "--home", locked.kz.home],
+        "key passphrase": ["--as=aigul", "--home", locked.kz.home],
+    }
+    before = {path: path.read_bytes() for path in locked.folder.rglob("*.key")}
+    done = run(*words.split(), *typed[words], *(["--unlock-seconds=7.5"] if words == "key passphrase" else []))
+    assert done.code == 0, done.err
+    written = [path for path in locked.folder.rglob("*.key") if before.get(path) != path.read_bytes()]
+    assert {public_part(path).cost for path in written} == {Argon2Cost(4, 65536)}
+    assert asked == [(7.5 if words == "key passphrase" else 9.0, True)]
+
+
+@pytest.mark.parametrize("seconds", ["-1", "61", "x", ""])
+def test_time_that_cannot_be(seconds: str, tmp_path: Path) -> None:
+    fails(2, "office", "init", tmp_path / "new", *NEW, f"--unlock-seconds={seconds}")
+
+
+def test_nothing_is_measured_for_keys_without_a_passphrase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "measured_cost", lambda _: pytest.fail("it is measured"))
+    assert run("office", "init", tmp_path / "new", *NEW, "--unprotected", "--unlock-seconds=9").code == 0
 
 
 # -- never shown -----------------------------------------------------------------------------------------------------------

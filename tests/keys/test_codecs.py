@@ -194,7 +194,7 @@ def test_a_key_file_reads_back_and_no_changed_byte_makes_another_key(
 
     path: Path = tmp_path_factory.mktemp("key") / "it.key"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keyfile, "_stretched", derived)
+        patch.setattr(keyfile, "stretch", derived)
         save_key(path, key, passphrase=passphrase, random=counting())
         asked = (lambda: passphrase) if passphrase is not None else (lambda: pytest.fail("asked"))
         loaded = load_key(path, asked)

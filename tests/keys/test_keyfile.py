@@ -40,7 +40,7 @@ def cheap_derivation(monkeypatch: pytest.MonkeyPatch) -> None:
     def derived(passphrase: str, salt: bytes, cost: Argon2Cost) -> bytes:
         return derive("test", passphrase, salt, cost.passes, cost.memory_kib)
 
-    monkeypatch.setattr(keyfile, "_stretched", derived)
+    monkeypatch.setattr(keyfile, "stretch", derived)
 
 
 def save(path: Path, key: PrivateKey, passphrase: str | None = None) -> None:

@@ -105,7 +105,7 @@ def test_an_officer_without_purposes_is_one_all_the_same(tmp_path: Path) -> None
 
 
 def test_with_a_passphrase_every_key_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("valiza.keys.keyfile._stretched", lambda passphrase, _salt, _cost: passphrase.encode().ljust(32, b"\0"))
+    monkeypatch.setattr("valiza.keys.keyfile.stretch", lambda passphrase, _salt, _cost: passphrase.encode().ljust(32, b"\0"))
     office = found(tmp_path / "office", passphrase="пароль")
     office.signing_key("aliya", "seal")
     for path in (office.home / "keys").glob("*/*.key"):
