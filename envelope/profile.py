@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from valiza.keys import labels
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, Refused
 from valiza.keys.fields import (
+    MAX_LIST,
     Mark,
     array,
     ascending,
@@ -26,7 +28,7 @@ from valiza.keys.fields import (
     time,
     word,
 )
-from valiza.keys.labels import SUITE
+from valiza.keys.statement import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -39,8 +41,8 @@ __all__ = ["BASIS_KINDS", "DESTINATION", "TERMS", "Handling", "MarkText", "Paddi
 TERMS: Final = ("change_of_marks", "copying", "disputes", "marking", "measures", "protection", "third_parties")
 BASIS_KINDS: Final = ("confirmation", "conclusion", "contract", "decision")
 DESTINATION: Final = "destination"  # among the confirming bodies: the receiving body itself
-MAX_PROFILE: Final = 1 << 20
 _MAX_MULTIPLE: Final = 1 << 40
+_MAX_BODIES: Final = 64
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -96,13 +98,13 @@ class Padding:
     """Rule for the length of the pad stream (agreement.md, Padding)."""
 
     rule: str
-    multiple: int = 0
+    multiple: int = 0  # of the rule `multiple`; 0 with the others
 
     def length(self, total: int) -> int:
         """Bytes of padding for `total` bytes of file carriers."""
-        if self.rule == "multiple":
+        if self.multiple:
             return -total % self.multiple
-        if self.rule == "none" or total < 2:  # noqa: PLR2004 - Padmé rounds from 2 on
+        if self.rule == "none" or not total:
             return 0
         exponent = total.bit_length() - 1
         unit = 1 << (exponent - exponent.bit_length())
@@ -124,13 +126,13 @@ class Profile:
     escorts: dict[str, Names] = field(repr=False)
     handling: dict[Mark, Handling] = field(repr=False)
     terms: dict[str, Names] = field(repr=False)
-    suites: tuple[int, ...] = (SUITE,)
-    stamp: str = "open"
-    padding: Padding = Padding("none")
-    skew: int = 300
-    max_transit: int = 7776000
-    valid_from: int = 0
-    valid_until: int | None = None
+    suites: tuple[int, ...]
+    stamp: str
+    padding: Padding
+    skew: int
+    max_transit: int
+    valid_from: int
+    valid_until: int | None
     extensions: Extensions = field(default_factory=dict, repr=False)
 
     @property
@@ -197,7 +199,7 @@ class Profile:
                 self.terms,
                 list(self.suites),
                 self.stamp,
-                [self.padding.rule, self.padding.multiple] if self.padding.rule == "multiple" else [self.padding.rule],
+                [self.padding.rule, self.padding.multiple] if self.padding.multiple else [self.padding.rule],
                 self.skew,
                 self.max_transit,
                 self.valid_from,
@@ -213,16 +215,14 @@ def read_profile(body: bytes) -> Profile:
     Raises:
         Malformed: a field is wrong, or the marks are not well-formed (agreement.md, Well-formed marks).
     """
-    items = array(unpack(body, max_bytes=MAX_PROFILE, what="agreement"), "agreement", length=19)
+    items = array(unpack(body, max_bytes=LIMITS[labels.AGREEMENT], what="agreement"), "agreement", length=19)
     parties = [_read_party(item) for item in array(items[4], "parties", length=2)]
     ascending([p.id for p in parties], "parties")
-    rows = _table(items[5], "rows", 3, _mark_key, lambda row: code(row[2], "destination code"), most=32)
-    channels = _table(
-        items[6], "channels", 3, lambda c: word(c[0], "channel"), lambda c: (boolean(c[1], "needs reference"), names(c[2], "channel")), most=32
-    )
-    transports = _table(items[7], "transports", 2, lambda c: word(c[0], "transport method"), lambda c: names(c[1], "transport method"), most=32)
-    escorts = _table(items[8], "escorts", 2, lambda c: word(c[0], "escort form"), lambda c: names(c[1], "escort form"), most=32)
-    handling = _table(items[9], "handling", 5, _mark_key, lambda h: _read_handling(h, set(channels), set(transports), set(escorts)), most=32)
+    rows = _table(items[5], "rows", 3, _mark_key, lambda row: code(row[2], "destination code"))
+    channels = _table(items[6], "channels", 3, lambda c: word(c[0], "channel"), lambda c: (boolean(c[1], "needs reference"), names(c[2], "channel")))
+    transports = _table(items[7], "transports", 2, lambda c: word(c[0], "transport method"), lambda c: names(c[1], "transport method"))
+    escorts = _table(items[8], "escorts", 2, lambda c: word(c[0], "escort form"), lambda c: names(c[1], "escort form"))
+    handling = _table(items[9], "handling", 5, _mark_key, lambda h: _read_handling(h, set(channels), set(transports), set(escorts)))
     profile = Profile(
         id=word(items[0], "id"),
         version=integer(items[1], "version", least=1),
@@ -248,9 +248,9 @@ def read_profile(body: bytes) -> Profile:
     return profile
 
 
-def _table(value: Value, what: str, length: int, key: Callable[[list[Value]], K], item: Callable[[list[Value]], V], *, most: int) -> dict[K, V]:
+def _table(value: Value, what: str, length: int, key: Callable[[list[Value]], K], item: Callable[[list[Value]], V]) -> dict[K, V]:
     pairs = []
-    for entry in array(value, what, least=1, most=most):
+    for entry in array(value, what, least=1, most=32):
         fields = array(entry, what, length=length)
         pairs.append((key(fields), item(fields)))
     ascending([k for k, _ in pairs], what)
@@ -261,8 +261,8 @@ def _mark_key(row: list[Value]) -> Mark:
     return Mark(party(row[0], "party of a row"), code(row[1], "code of a row"))
 
 
-def _word_list(value: Value, what: str, field_: Callable[[Value, str], str], *, least: int, most: int) -> tuple[str, ...]:
-    items = tuple(field_(item, what) for item in array(value, what, least=least, most=most))
+def _word_list(value: Value, what: str, field_: Callable[[Value, str], str], *, most: int = MAX_LIST) -> tuple[str, ...]:
+    items = tuple(field_(item, what) for item in array(value, what, least=1, most=most))
     ascending(items, what)
     return items
 
@@ -280,17 +280,17 @@ def _read_party(value: Value) -> PartyTerms:
         id=party(items[0], "party"),
         names=names(items[1], "names of a party"),
         marks=tuple(marks),
-        competent=_word_list(items[3], "competent bodies", body_id, least=1, most=64),
-        confirming=_word_list(items[4], "confirming bodies", lambda v, w: v if v == DESTINATION else body_id(v, w), least=1, most=64),
-        basis=_word_list(items[5], "basis", lambda v, w: one_of(v, w, BASIS_KINDS), least=1, most=len(BASIS_KINDS)),
+        competent=_word_list(items[3], "competent bodies", body_id, most=_MAX_BODIES),
+        confirming=_word_list(items[4], "confirming bodies", lambda v, w: v if v == DESTINATION else body_id(v, w), most=_MAX_BODIES),
+        basis=_word_list(items[5], "basis", lambda v, w: one_of(v, w, BASIS_KINDS)),
     )
 
 
 def _read_handling(row: list[Value], channels: set[str], transports: set[str], escorts: set[str]) -> Handling:
     return Handling(
-        _word_list(row[2], "channels of handling", lambda v, w: one_of(v, w, channels), least=1, most=32),
-        _word_list(row[3], "transports of handling", lambda v, w: one_of(v, w, transports), least=1, most=32),
-        _word_list(row[4], "escorts of handling", lambda v, w: one_of(v, w, escorts), least=1, most=32),
+        _word_list(row[2], "channels of handling", lambda v, w: one_of(v, w, channels)),
+        _word_list(row[3], "transports of handling", lambda v, w: one_of(v, w, transports)),
+        _word_list(row[4], "escorts of handling", lambda v, w: one_of(v, w, escorts)),
     )
 
 
@@ -302,11 +302,11 @@ def _read_terms(value: Value) -> dict[str, Names]:
 
 
 def _read_suites(value: Value) -> tuple[int, ...]:
-    return tuple(integer(item, "suite", least=SUITE, most=SUITE) for item in array(value, "suites", length=1))
+    return tuple(integer(item, "suite", least=labels.SUITE, most=labels.SUITE) for item in array(value, "suites", length=1))
 
 
 def _read_padding(value: Value) -> Padding:
-    items = array(value, "padding", least=1, most=2)
+    items = array(value, "padding", least=1)
     rule = one_of(items[0], "padding", ["none", "padme", "multiple"])
     if rule == "multiple":
         array(value, "padding", length=2)

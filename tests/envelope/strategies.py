@@ -202,6 +202,7 @@ def profiles(draw: st.DrawFn) -> Profile:
         escorts={word: draw(names) for word in lists[2]},
         handling={mark: handling() for mark in sorted(rows)},
         terms={key: draw(names) for key in TERMS},
+        suites=(1,),
         stamp=draw(st.sampled_from(["open", "closed"])),
         padding=draw(st.sampled_from([Padding("none"), Padding("padme")]) | multiple),
         skew=draw(st.integers(0, 86400)),

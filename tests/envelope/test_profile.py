@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,13 +21,17 @@ from valiza.keys.fields import Mark
 if TYPE_CHECKING:
     from tests.support.tamper import Hook
 
+    from valiza.keys.encoding import Value
+
 PARTIES, ROWS, CHANNELS, TRANSPORTS, ESCORTS, HANDLING, TERMS, SUITES, STAMP, PADDING, SKEW, TRANSIT, FROM, UNTIL, EXTENSIONS = range(4, 19)
 MARKS, COMPETENT, CONFIRMING, BASIS = range(2, 6)
 
 
 @pytest.fixture(scope="module")
 def kz_by_profile() -> Profile:
-    return read_draft(packaged_draft("kz-by"))
+    """The packaged draft, its long texts left out: what is asked here does not depend on them."""
+    profile = read_draft(packaged_draft("kz-by"))
+    return replace(profile, terms={key: {"en": "as agreed"} for key in profile.terms})
 
 
 @pytest.fixture(scope="module")
@@ -73,12 +78,48 @@ def turned(*path: int) -> Hook:
     return hook
 
 
+def ids(number: int) -> list[Any]:
+    """So many ids of bodies, in their order."""
+    return [f"B{n:02}" for n in range(number)]
+
+
+def named(number: int, *between: Value) -> list[Any]:
+    """So many entries of a table of words and names, in their order; `between` stands after the word."""
+    return [[f"w{n:02}", *between, {"en": "x"}] for n in range(number)]
+
+
+def full(items: list[Any]) -> list[Any]:
+    """The hook that makes an agreement of all that may stand in one."""
+    codes = [f"{n:02}" for n in range(16)]
+    for party in items[PARTIES]:
+        party[MARKS] = [[code, "x", {"en": "x"}] for code in codes]
+        party[COMPETENT] = ids(64)
+        party[CONFIRMING] = [*ids(63), "destination"]
+        party[BASIS] = ["conclusion", "confirmation", "contract", "decision"]
+    items[ROWS] = [[party, code, code] for party in ("BY", "KZ") for code in codes]
+    items[CHANNELS], items[TRANSPORTS], items[ESCORTS] = named(32, False), named(32), named(32)  # noqa: FBT003 - a value on the wire
+    words = [word for word, _ in named(32)]
+    items[HANDLING] = [[party, code, words, words, words] for party, code, _ in items[ROWS]]
+    return items
+
+
+def least(items: list[Any]) -> list[Any]:
+    """The hook that leaves one of everything: one party sends, and with one mark."""
+    for party in items[PARTIES]:
+        for field in (MARKS, COMPETENT, CONFIRMING, BASIS):
+            del party[field][1:]
+    items[ROWS] = items[ROWS][:1]
+    items[CHANNELS], items[TRANSPORTS], items[ESCORTS] = named(1, True), named(1), named(1)  # noqa: FBT003 - a value on the wire
+    items[HANDLING] = [[*items[ROWS][0][:2], ["w00"], ["w00"], ["w00"]]]
+    return items
+
+
 # The draft's rows are BY 1-3, then KZ 1-3; its parties BY, KZ.
 MALFORMED: dict[str, tuple[Hook, str]] = {
     "an item more": (more({}), "19 items"),
     "an item less": (without(EXTENSIONS), "19 items"),
     "id no word": (put("KZ-BY", 0), "id is not a word"),
-    "version 0": (put(0, 1), "version"),
+    "version 0": (put(0, 1), "version is not"),
     "version true": (put(True, 1), "version"),  # noqa: FBT003 - a value on the wire
     "version 1 with previous": (put(bytes(32), 2), "version 1"),
     "version 2 without previous": (put(2, 1), "version 1"),
@@ -89,21 +130,24 @@ MALFORMED: dict[str, tuple[Hook, str]] = {
     "three parties": (twice(PARTIES, 0), "parties"),
     "parties turned": (turned(PARTIES), "ascending"),
     "party in small letters": (put("kz", PARTIES, 1, 0), "id of a party"),
-    "no marks": (put([], PARTIES, 0, MARKS), "marks"),
-    "17 marks": (put([[str(n), "x", {"en": "x"}] for n in range(17)], PARTIES, 0, MARKS), "marks"),
+    "no marks": (put([], PARTIES, 0, MARKS), "marks is not an array of 1 to 16"),
+    "17 marks": (put([[str(n), "x", {"en": "x"}] for n in range(17)], PARTIES, 0, MARKS), "marks is not an array of 1 to 16"),
     "code twice": (put("2", PARTIES, 0, MARKS, 0, 0), "twice"),
     "code too long": (put("1" * 17, PARTIES, 0, MARKS, 0, 0), "code"),
     "mark without text": (put("", PARTIES, 0, MARKS, 0, 1), "mark is not text"),
     "no competent body": (put([], PARTIES, 0, COMPETENT), "competent"),
     "competent body twice": (twice(PARTIES, 0, COMPETENT, 0), "ascending"),
-    "65 competent bodies": (put([f"B{n:02}" for n in range(65)], PARTIES, 0, COMPETENT), "competent"),
+    "65 competent bodies": (put(ids(65), PARTIES, 0, COMPETENT), "competent"),
     "no confirming body": (put([], PARTIES, 0, CONFIRMING), "confirming"),
+    "65 confirming bodies": (put(ids(65), PARTIES, 0, CONFIRMING), "confirming"),
     "another word among confirming bodies": (put(["origin"], PARTIES, 0, CONFIRMING), "confirming"),
+    "an earlier word among confirming bodies": (put(["competent"], PARTIES, 0, CONFIRMING), "confirming"),
     "confirming bodies unsorted": (put(["destination", "BY-MFA"], PARTIES, 0, CONFIRMING), "ascending"),
     "no basis": (put([], PARTIES, 0, BASIS), "basis"),
     "basis of another kind": (put(["whim"], PARTIES, 0, BASIS), "one of conclusion, confirmation"),
     "basis unsorted": (turned(PARTIES, 1, BASIS), "ascending"),
     "no rows": (put([], ROWS), "rows"),
+    "33 rows": (put([["BY", f"{n:02}", "1"] for n in range(33)], ROWS), "rows is not an array of 1 to 32"),
     "row twice": (twice(ROWS, 0), "ascending"),
     "two rows for one code": (put("1", ROWS, 1, 1), "ascending"),
     "rows unsorted": (turned(ROWS), "ascending"),
@@ -114,14 +158,18 @@ MALFORMED: dict[str, tuple[Hook, str]] = {
     "a less secret mark maps higher": (put("1", ROWS, 5, 2), "not monotone"),
     "channel twice": (twice(CHANNELS, 0), "ascending"),
     "channels unsorted": (turned(CHANNELS), "ascending"),
+    "33 channels": (put(named(33, False), CHANNELS), "channels is not an array of 1 to 32"),  # noqa: FBT003 - a value on the wire
     "needs reference no boolean": (put(1, CHANNELS, 0, 1), "boolean"),
     "transport twice": (twice(TRANSPORTS, 0), "ascending"),
+    "33 transports": (put(named(33), TRANSPORTS), "transports is not an array of 1 to 32"),
     "no escorts": (put([], ESCORTS), "escorts"),
-    "33 escorts": (put([[f"e{n:02}", {"en": "x"}] for n in range(33)], ESCORTS), "escorts"),
+    "33 escorts": (put(named(33), ESCORTS), "escorts is not an array of 1 to 32"),
     "handling missing": (without(HANDLING, 5), "one entry in handling"),
     "handling twice": (twice(HANDLING, 0), "ascending"),
     "handling of a code without a row": (without(ROWS, 5), "one entry in handling"),
     "handling without channels": (put([], HANDLING, 0, 2), "channels of handling"),
+    "handling without transports": (put([], HANDLING, 0, 3), "transports of handling"),
+    "handling without escorts": (put([], HANDLING, 0, 4), "escorts of handling"),
     "handling by an unknown channel": (put(["pigeon"], HANDLING, 0, 2), "channels of handling"),
     "handling by an unknown transport": (put(["pigeon"], HANDLING, 0, 3), "transports of handling"),
     "handling with an unknown escort": (put(["pigeon"], HANDLING, 0, 4), "escorts of handling"),
@@ -133,14 +181,17 @@ MALFORMED: dict[str, tuple[Hook, str]] = {
     "two suites": (put([1, 2], SUITES), "suites"),
     "another stamp": (put("ajar", STAMP), "stamp"),
     "another padding": (put(["some"], PADDING), "padding"),
+    "no word of padding": (put([], PADDING), "padding is not an array"),
     "padding none with a number": (put(["none", 2], PADDING), "padding"),
     "multiple of nothing": (put(["multiple"], PADDING), "padding"),
+    "two multiples": (put(["multiple", 2, 2], PADDING), "padding is not an array of 2"),
     "multiple of 1": (put(["multiple", 1], PADDING), "multiple of padding"),
     "multiple too great": (put(["multiple", (1 << 40) + 1], PADDING), "multiple of padding"),
     "skew too great": (put(86401, SKEW), "skew"),
     "transit too great": (put(31622401, TRANSIT), "max transit"),
     "valid from after the year 9999": (put(253402300800, FROM), "valid from"),
     "valid until when it begins": (put(1767225600, UNTIL), "valid until before"),
+    "valid until before it begins": (put(1767225599, UNTIL), "valid until before"),
     "unknown extension": (put({"x": 1}, EXTENSIONS), "unknown extension 'x'"),
 }
 
@@ -169,6 +220,8 @@ GOOD: dict[str, Hook] = {
     "all to one": lambda items: put("2", ROWS, 3, 2)(put("2", ROWS, 5, 2)(items)),
     "version 2": lambda items: put(2, 1)(put(bytes(32), 2)(items)),
     "a confirming body and the destination": put(["BY-MFA", "destination"], PARTIES, 0, CONFIRMING),
+    "all that may be in one": full,
+    "one of everything": least,
 }
 
 
@@ -183,6 +236,14 @@ def test_no_agreement_but_the_whole_body(kz_by_profile: Profile) -> None:
     for body in (b"", kz_by_profile.body[:-1], kz_by_profile.body + b"\x00", pack({}), pack([]), pack("kz-by")):
         with pytest.raises(Malformed):
             read_profile(body)
+
+
+def test_nothing_longer_than_a_mebibyte_is_looked_at() -> None:
+    """As long as the statement of an agreement may be."""
+    with pytest.raises(Malformed, match="agreement has 1048577 bytes, more than the limit of 1048576"):
+        read_profile(bytes((1 << 20) + 1))
+    with pytest.raises(Malformed, match=r"canonical|array"):
+        read_profile(bytes(1 << 20))
 
 
 @settings(max_examples=40)
@@ -209,6 +270,15 @@ def test_counterpart_is_a_monotone_function_and_nothing_else(profile: Profile, d
             with pytest.raises(Refused, match=r"has no counterpart .* \(A2\)"):
                 profile.counterpart(mark)
     assert ranks == sorted(ranks)
+
+
+@pytest.mark.parametrize("other", ["AA", "BZ", "KA", "TS"])
+def test_who_is_no_party(kz_by_profile: Profile, other: str) -> None:
+    """Whatever the order of the ids."""
+    assert [kz_by_profile.party(party).id for party in ("BY", "KZ")] == ["BY", "KZ"]
+    for ask in (kz_by_profile.party, kz_by_profile.other):
+        with pytest.raises(Refused, match=f"^{other} is not a party to the agreement kz-by$"):
+            ask(other)
 
 
 # -- three degrees against four ------------------------------------------------------------------------------------------
