@@ -164,6 +164,14 @@ def example_credential() -> Iterator[str]:
     yield from statement_lines(read_statement(raw, labels.CREDENTIAL), fields("credential", "## Credential, `valiza/v1/credential`"))
 
 
+def example_request() -> Iterator[str]:
+    """A new officer's request for two keys."""
+    raw = _vector("request_good")
+    yield f"vectors/request_good.vector, {len(raw)} bytes"
+    yield ""
+    yield from statement_lines(read_statement(raw, labels.REQUEST), fields("request", "## Request, `valiza/v1/request`"))
+
+
 def example_agreement() -> Iterator[str]:
     """An agreement with an open stamp."""
     raw = (WORLD / "open.vls").read_bytes()
@@ -254,6 +262,7 @@ def example_receipt() -> Iterator[str]:
 EXAMPLES: Final = {
     "statement": example_statement,
     "credential": example_credential,
+    "request": example_request,
     "agreement": example_agreement,
     "envelope": example_envelope,
     "receipt": example_receipt,

@@ -184,6 +184,7 @@ _SEEDS: Final[dict[str, Callable[[], Iterable[bytes]]]] = {
     "public-key": _public_keys,
     "root": lambda: bodies(labels.ROOT),
     "credential": lambda: bodies(labels.CREDENTIAL),
+    "request": lambda: bodies(labels.REQUEST),
     "roster": lambda: bodies(labels.ROSTER),
     "key-file": _key_files,
     "fingerprint": lambda: [bytes(range(32)).hex().encode(), b"AB:cd " * 16, bytes(32).hex(" ").encode()],

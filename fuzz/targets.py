@@ -48,6 +48,7 @@ from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import ValizaError
 from valiza.keys.keyfile import load_key
 from valiza.keys.recipient import Recipient
+from valiza.keys.request import Request, check_vouching, read_request
 from valiza.keys.root import Root, parse_fingerprint, read_root, read_roots
 from valiza.keys.roster import Roster, peek_roster, read_roster
 from valiza.keys.signing import SigningKey, VerifyKey
@@ -64,6 +65,7 @@ MIB: Final = 1 << 20
 SECONDS_AN_INPUT: Final = 5
 _LENIENT: Final = (ValizaError, TypeError, ValueError, IndexError, KeyError)  # while guessing at what a broken body meant
 _NO_SIGNER: Final = SignerHeader(role="root", signer_digest=bytes(32), key_digest=bytes(32))
+_NO_HOLDER: Final = SignerHeader(role="holder", signer_digest=bytes(32), key_digest=bytes(32))
 
 
 class BrokenProperty(Exception):
@@ -186,6 +188,28 @@ def credential(body: bytes) -> None:
         holds(found.clearance is None or isinstance(issuer, Root) or issuer.cleared_to(found.clearance), "clearance is above the issuer's")
     if len(failed) == len(issuers):
         raise failed[0]
+
+
+def request(body: bytes) -> None:
+    """Signed by the keys that stand in it, and vouched for by whoever has its subject."""
+    name = digest(labels.DIGEST_REQUEST, body)
+    signed: list[SignerHeader] = []
+    try:
+        items = unpack(body, max_bytes=MIB, what="guess")
+        for _, (kind, key) in items[4]:
+            if kind == labels.KIND_SIGNATURE:
+                signed.append(SignerHeader(role="holder", signer_digest=name, key_digest=VerifyKey(key).key_digest))
+        vouching = next((c for c in world.credentials() if c.subject == items[0] and c.purpose == "acknowledge"), None)
+        signed += [world.header("holder", vouching)] if vouching else []
+    except _LENIENT:
+        pass
+    with world.believing():
+        found: Request = read_request(world.framed(labels.REQUEST, body, signed or [_NO_HOLDER]))
+        vouched = check_vouching(found, world.trust().credential, world.AT)
+    keys = [[purpose, [labels.KIND_ENCRYPTION if purpose == "open" else labels.KIND_SIGNATURE, key.raw]] for purpose, key in found.keys.items()]
+    same(pack([found.subject, found.party, found.body_id, found.names, keys, found.made_at, found.extensions]), body)
+    holds(set(found.keys) != {"open"} or vouched, "an open key alone, and nobody vouches for it")
+    holds(all(c.subject == found.subject for c in vouched), "vouched for by another subject")
 
 
 def _roster_signer(body: bytes) -> tuple[SignerHeader, bytes]:
@@ -623,6 +647,7 @@ TARGETS: Final = {
         Target("public-key", public_key, 2048, tree=False),
         Target("root", root, 8192),
         Target("credential", credential, 8192),
+        Target("request", request, 24576),
         Target("roster", roster, 65536),
         Target("key-file", key_file, 8200),
         Target("fingerprint", fingerprint_, 200, tree=False),

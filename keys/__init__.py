@@ -1,7 +1,7 @@
 """Who may sign or receive, and what a signature covers: encoding, statements, keys, credentials, rosters.
 
 The names below are this layer's API. Modules import only those before them: lazy, errors, encoding, labels, digests, fields, statement,
-signing, recipient, files, keyfile, cost, root, credential, roster, trust. Nothing here imports another layer.
+signing, recipient, files, keyfile, cost, root, credential, request, roster, trust. Nothing here imports another layer.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from valiza.keys.fields import Body, Mark
     from valiza.keys.keyfile import load_key, save_key
     from valiza.keys.recipient import Identity, Recipient
+    from valiza.keys.request import Request, RequestDraft, check_vouching, make_request, read_request
     from valiza.keys.root import Custodian, Root, RootDraft, make_root, parse_fingerprint, read_root, read_roots
     from valiza.keys.roster import Roster, make_roster, read_roster
     from valiza.keys.signing import SigningKey, VerifyKey
@@ -38,6 +39,8 @@ __all__ = [
     "NotAuthentic",
     "Recipient",
     "Refused",
+    "Request",
+    "RequestDraft",
     "Root",
     "RootDraft",
     "Roster",
@@ -49,13 +52,16 @@ __all__ = [
     "ValizaError",
     "VerifyKey",
     "check_credential",
+    "check_vouching",
     "issue_credential",
     "load_key",
+    "make_request",
     "make_root",
     "make_roster",
     "measured_cost",
     "pack",
     "parse_fingerprint",
+    "read_request",
     "read_root",
     "read_roots",
     "read_roster",
@@ -68,5 +74,5 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     __all__,
-    ("errors", "encoding", "fields", "statement", "signing", "recipient", "keyfile", "cost", "root", "credential", "roster", "trust"),
+    ("errors", "encoding", "fields", "statement", "signing", "recipient", "keyfile", "cost", "root", "credential", "request", "roster", "trust"),
 )

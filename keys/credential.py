@@ -30,6 +30,7 @@ __all__ = [
     "check_credential",
     "issue_credential",
     "issuer_signs",
+    "public_key",
     "verify_by_credential",
 ]
 
@@ -174,7 +175,7 @@ def check_credential(statement: Statement, issuer: Root | Credential) -> Credent
         body=Body(party(items[1], "party"), body_id(items[2], "body id")),
         names=names(items[3], "names"),
         purpose=purpose,
-        key=_encryption_public_key(items[5]) if purpose == "open" else signing_public_key(items[5]),
+        key=public_key(items[5], purpose),
         clearance=optional(items[6], "clearance", code),
         certifies_bodies=boolean(items[7], "certifies bodies"),
         valid_from=time(items[8], "valid from"),
@@ -211,7 +212,10 @@ def verify_by_credential(statement: Statement, signer: Credential) -> None:
     statement.verify(0, signer.verify_key)
 
 
-def _encryption_public_key(value: Value) -> Recipient:
+def public_key(value: Value, purpose: str) -> VerifyKey | Recipient:
+    """Read a public key of the kind that a purpose has."""
+    if purpose != "open":
+        return signing_public_key(value)
     kind, raw = array(value, "public key", length=2)
     one_of(kind, "kind of public key", [labels.KIND_ENCRYPTION])
     return Recipient(blob(raw, "public key"))

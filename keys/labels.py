@@ -9,6 +9,7 @@ SUITE: Final = 1
 # Statement types; also the composite signature's ctx.
 ROOT: Final = "valiza/v1/root"
 CREDENTIAL: Final = "valiza/v1/credential"
+REQUEST: Final = "valiza/v1/request"
 ROSTER: Final = "valiza/v1/roster"
 AGREEMENT: Final = "valiza/v1/agreement"
 TERMINATION: Final = "valiza/v1/termination"
@@ -21,6 +22,7 @@ RECEIPT: Final = "valiza/v1/receipt"
 # Digest labels.
 DIGEST_ROOT: Final = "valiza/v1/digest/root"
 DIGEST_AGREEMENT: Final = "valiza/v1/digest/agreement"
+DIGEST_REQUEST: Final = "valiza/v1/digest/request"
 DIGEST_STATEMENT: Final = "valiza/v1/digest/statement"
 DIGEST_PUBLIC_KEY: Final = "valiza/v1/digest/public-key"
 DIGEST_CORE: Final = "valiza/v1/digest/core"

@@ -37,6 +37,7 @@ _MIB: Final = 1024 * _KIB
 LIMITS: Final = {
     labels.ROOT: 256 * _KIB,
     labels.CREDENTIAL: 64 * _KIB,
+    labels.REQUEST: 128 * _KIB,
     labels.ROSTER: 64 * _MIB,
     labels.AGREEMENT: _MIB,
     labels.TERMINATION: 64 * _KIB,
@@ -47,10 +48,12 @@ LIMITS: Final = {
     labels.RECEIPT: 8 * _MIB,
 }
 
-# The role in which each type is signed, and by how many at most (labels.md). Several sign only for a root, whose quorum its reader counts.
+# The role in which each type is signed, and by how many at most (labels.md). Several sign for a root, whose quorum its reader counts, and for a
+# request, with every key that it asks for.
 ROLES: Final = {
     labels.ROOT: ("root", 32),
     labels.CREDENTIAL: ("issuer", 16),
+    labels.REQUEST: ("holder", 16),
     labels.ROSTER: ("roster", 1),
     labels.AGREEMENT: ("root", 32),
     labels.TERMINATION: ("root", 16),
@@ -128,7 +131,7 @@ class Statement:
 
     @property
     def signer(self) -> SignerHeader:
-        """The only signer, or the first of those who sign for one root."""
+        """The only signer, or the first of several."""
         return self.signatures[0].header
 
     def verify(self, index: int, verifier: Verifier) -> None:

@@ -460,7 +460,7 @@ def test_man_page_of_a_command_says_what_its_help_says() -> None:
         assert [option for parameter in command.params for option in parameter.opts if option.startswith("--") and option not in shown] == []
 
 
-@pytest.mark.parametrize("name", ["statement", "credential", "agreement", "envelope", "receipt"])
+@pytest.mark.parametrize("name", ["statement", "credential", "request", "agreement", "envelope", "receipt"])
 def test_example_on_top_of_a_specification_is_a_real_object(name: str) -> None:
     make_examples = _script("make_examples")
     assert name in make_examples.EXAMPLES
@@ -498,7 +498,9 @@ def test_links_of_a_page_lead_somewhere(page: str) -> None:
 def test_security_names_tests_and_vectors_that_exist() -> None:
     text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     tests = re.findall(r"`(tests/[^`]+\.py)`", text)
-    vectors = re.findall(r"`((?:acknowledgement|agreement|credential|encoding|envelope|receipt|refusal|rewrap|root|roster|statement)_\w+)`", text)
+    vectors = re.findall(
+        r"`((?:acknowledgement|agreement|credential|encoding|envelope|receipt|refusal|request|rewrap|root|roster|statement)_\w+)`", text
+    )
     assert tests
     assert vectors
     assert [name for name in tests if not (ROOT / name).is_file()] == []

@@ -75,6 +75,8 @@ HIDDEN: Final = {
     "Profile": {"channels", "escorts", "extensions", "handling", "rows", "terms", "transports"},
     "Receipt": {"answer"},
     "Refusal": {"core", "dispatch"},
+    "Request": {"extensions", "keys", "raw"},
+    "RequestDraft": {"keys"},
     "Rewrap": {"extensions", "raw", "stanza"},
     "Root": {"custodians", "extensions", "raw"},
     "Roster": {"credentials", "extensions", "raw", "roots"},

@@ -17,6 +17,7 @@ from valiza.keys.errors import Malformed, NoKey, NotAuthentic, ValizaError
 from valiza.keys.fields import MAX_TIME
 from valiza.keys.keyfile import Argon2Cost, load_key, save_key
 from valiza.keys.recipient import Identity, Recipient
+from valiza.keys.request import ALONE, ASKED, RequestDraft, make_request, read_request
 from valiza.keys.root import Custodian, RootDraft, make_root, read_root
 from valiza.keys.roster import read_roster
 from valiza.keys.signing import SigningKey, VerifyKey
@@ -143,6 +144,38 @@ def test_a_credential_reads_back_and_no_changed_byte_passes(  # noqa: PLR0917 - 
     assert CredentialDraft(**{key: getattr(found, key) for key in draft.__slots__ if key != "public_key"}, public_key=found.key.raw) == draft
     with pytest.raises((Malformed, NotAuthentic)):
         check_credential(read_statement(changed(data, found.raw), labels.CREDENTIAL), issuer.credential)
+
+
+@few
+@given(
+    parties,
+    body_ids,
+    names,
+    st.sets(st.sampled_from([purpose for purpose in ASKED if purpose not in ALONE]), min_size=1, max_size=3).filter(lambda asked: asked != {"open"})
+    | st.sampled_from([{purpose} for purpose in ALONE]),
+    st.integers(0, MAX_TIME),
+    st.data(),
+)
+def test_a_request_reads_back_and_no_changed_byte_passes(  # noqa: PLR0917 - one for each thing drawn
+    of: str, body: str, said: dict[str, str], purposes: set[str], made_at: int, data: st.DataObject
+) -> None:
+    alone = not purposes.isdisjoint(ALONE)
+    keys = {purpose: signing_key(f"drawn {purpose}") for purpose in purposes - {"open"}}
+    public = {purpose: identity("drawn").public if purpose == "open" else keys[purpose].public for purpose in purposes}
+    draft = RequestDraft(
+        subject=subject("drawn") if alone or data.draw(st.booleans(), label="known before") else None,
+        party=of,
+        body_id=None if alone else body,
+        names=said,
+        keys=public,
+        made_at=made_at,
+    )
+    found = make_request(draft, keys.values())
+    assert RequestDraft(**{key: getattr(found, key) for key in draft.__slots__ if key != "keys"}, keys=public) == draft
+    assert {purpose: key.raw for purpose, key in found.keys.items()} == public
+    assert (found.digest, read_request(found.raw)) == (digest(labels.DIGEST_REQUEST, draft.body), found)
+    with pytest.raises((Malformed, NotAuthentic)):
+        read_request(changed(data, found.raw))
 
 
 @few

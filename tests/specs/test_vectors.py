@@ -26,6 +26,7 @@ from valiza.keys import labels
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Incomplete, NotAuthentic, ValizaError
 from valiza.keys.recipient import Identity
+from valiza.keys.request import check_vouching, read_request
 from valiza.keys.root import parse_fingerprint, read_root, require_pinned
 from valiza.keys.roster import Roster, check_import, peek_roster, read_roster
 from valiza.keys.statement import read_statement
@@ -102,6 +103,10 @@ def read_one_root(vector: Vector, _tmp: Path) -> None:
 
 def read_one_credential(vector: Vector, _tmp: Path) -> None:
     vector.trust.check(vector.raw)
+
+
+def read_one_request(vector: Vector, _tmp: Path) -> None:
+    check_vouching(read_request(vector.raw), vector.trust.credential, vector.at)
 
 
 def read_one_roster(vector: Vector, _tmp: Path) -> None:
@@ -216,6 +221,7 @@ READERS: dict[str, Callable[[Vector, Path], None]] = {
     "encoding": read_encoding,
     "root": read_one_root,
     "credential": read_one_credential,
+    "request": read_one_request,
     "roster": read_one_roster,
     "agreement": read_one_agreement,
     "termination": read_one_termination,

@@ -14,6 +14,7 @@ import cases_encoding
 import cases_envelope
 import cases_payload
 import cases_receipt
+import cases_request
 import cases_roster
 import cases_splice
 import cases_statement
@@ -25,6 +26,7 @@ MODULES = (
     cases_encoding,
     cases_statement,
     cases_credential,
+    cases_request,
     cases_roster,
     cases_agreement,
     cases_envelope,

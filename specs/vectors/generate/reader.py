@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 import answers
+import asking
 import decode as d
 import opening
 import reading
@@ -161,6 +162,7 @@ STATEMENTS: dict[str, Callable[[Vector, reading.World], object]] = {
     "statement": lambda vector, world: reading.read_dispatch(vector.raw, world.trust),
     "root": lambda vector, world: trust.require_pinned([trust.read_root(vector.raw)[0]], world.trust),
     "credential": lambda vector, world: trust.read_credential(vector.raw, world.trust),
+    "request": lambda vector, world: asking.read_request(vector.raw, world),
     "roster": _read_roster,
     "agreement": lambda vector, world: treaty.read_agreement(vector.raw, world.trust),
     "termination": lambda vector, world: treaty.read_termination(vector.raw, world.trust, world.agreements),

@@ -18,6 +18,7 @@ MIB = 1 << 20
 LIMITS = {
     "root": 262144,
     "credential": 65536,
+    "request": 131072,
     "termination": 65536,
     "rewrap": 65536,
     "agreement": MIB,
@@ -30,6 +31,7 @@ LIMITS = {
 ROLES = {
     "root": ("root", 32),
     "credential": ("issuer", 16),
+    "request": ("holder", 16),
     "roster": ("roster", 1),
     "agreement": ("root", 32),
     "termination": ("root", 16),
