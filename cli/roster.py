@@ -26,7 +26,7 @@ from valiza.keys.errors import Unavailable, Usage
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from valiza.keys.roster import Roster
+    from valiza.keys.book import Book
 
 DAY = 86400
 
@@ -36,7 +36,7 @@ def roster() -> None:
     """Publish this party's roster, and import the other party's."""
 
 
-def _roster_facts(shown: Roster) -> dict[str, Any]:
+def _roster_facts(shown: Book) -> dict[str, Any]:
     return {
         "party": shown.party,
         "root": shown.root.fingerprint,

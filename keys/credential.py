@@ -27,7 +27,9 @@ __all__ = [
     "ROLE_PURPOSE",
     "Credential",
     "CredentialDraft",
+    "Outline",
     "check_credential",
+    "decode_credential",
     "issue_credential",
     "issuer_signs",
     "public_key",
@@ -74,6 +76,20 @@ class CredentialDraft:
                 {},
             ]
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """What an index says of a credential: enough to find it by. `title` is for display."""
+
+    digest: bytes
+    subject: bytes
+    body: Body
+    purpose: str
+    title: str
+    key_digest: bytes
+    valid_from: int
+    valid_until: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +141,20 @@ class Credential:
         """A name for display: English, else the first."""
         return self.names.get("en", next(iter(self.names.values())))
 
+    @property
+    def outline(self) -> Outline:
+        """What an index says of it."""
+        return Outline(
+            digest=self.digest,
+            subject=self.subject,
+            body=self.body,
+            purpose=self.purpose,
+            title=self.title,
+            key_digest=self.key.key_digest,
+            valid_from=self.valid_from,
+            valid_until=self.valid_until,
+        )
+
     def require_valid(self, at: int, what: str) -> None:
         """Raise Refused unless the credential is valid at the time `at`."""
         if not self.valid_from <= at < self.valid_until:
@@ -166,6 +196,16 @@ def check_credential(statement: Statement, issuer: Root | Credential) -> Credent
         verify_quorum(statement, issuer)
     else:
         verify_by_credential(statement, issuer)
+    return decode_credential(statement, issuer)
+
+
+def decode_credential(statement: Statement, issuer: Root | Credential) -> Credential:
+    """The credential in a statement that its issuer signed, which was verified: the rest of `check_credential`.
+
+    Raises:
+        Malformed: not a credential.
+        Refused: it claims more than the issuer may give.
+    """
     items = array(unpack(statement.body, max_bytes=LIMITS[labels.CREDENTIAL], what="credential"), "credential", length=11)
     purpose = one_of(items[4], "purpose", PURPOSES)
     credential = Credential(

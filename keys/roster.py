@@ -9,7 +9,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from valiza.keys import labels
-from valiza.keys.credential import Credential, check_credential, verify_by_credential
+from valiza.keys.chain import Chains
+from valiza.keys.credential import verify_by_credential
+from valiza.keys.digests import digest
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.fields import array, ascending, blob, extensions, integer, party, time
@@ -19,8 +21,10 @@ from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statemen
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from valiza.keys.book import Book
+    from valiza.keys.credential import Credential, Outline
     from valiza.keys.encoding import Value
-    from valiza.keys.fields import Extensions
+    from valiza.keys.fields import Body, Extensions
     from valiza.keys.statement import Signer
 
 __all__ = ["Roster", "check_import", "make_roster", "peek_roster", "read_roster"]
@@ -40,12 +44,26 @@ class Roster:
     expires_at: int
     roots: tuple[Root, ...] = field(repr=False)
     credentials: Mapping[bytes, Credential] = field(repr=False)
+    outlines: tuple[Outline, ...] = field(repr=False)
     extensions: Extensions = field(repr=False)
 
     @property
     def root(self) -> Root:
         """The latest version of the party's root."""
         return self.roots[-1]
+
+    @property
+    def digest(self) -> bytes:
+        """The name of this statement."""
+        return digest(labels.DIGEST_STATEMENT, self.raw)
+
+    def of_body(self, body: Body, purpose: str) -> list[Credential]:
+        """Credentials of a body for a purpose, in the order of their digests."""
+        return [self.credentials[o.digest] for o in self.outlines if o.body == body and o.purpose == purpose]
+
+    def with_key(self, key_digest: bytes) -> list[Credential]:
+        """Credentials of the public key with this digest, in the order of their digests."""
+        return [self.credentials[o.digest] for o in self.outlines if o.key_digest == key_digest]
 
 
 def make_roster(
@@ -98,8 +116,11 @@ def read_roster(raw: bytes, fingerprint: bytes) -> Roster:
         raise Refused(message)
     statements = [read_statement(blob(item, "credential"), labels.CREDENTIAL) for item in array(items[5], "credentials", most=MAX_CREDENTIALS)]
     ascending([s.digest for s in statements], "credentials")
-    chain = _Chain(roots, {s.digest: s for s in statements})
-    signer = chain.credential(statement.signer.signer_digest)  # step 2
+    credentials = Chains(roots, {s.digest: s for s in statements})
+    signer = credentials.get(statement.signer.signer_digest)  # step 2
+    if signer is None:
+        message = "a signer's credential is not in the roster"
+        raise NotAuthentic(message)
     if signer.issuer != root:
         message = "a roster is signed by a credential that the latest version of the root issued"
         raise NotAuthentic(message)
@@ -114,49 +135,26 @@ def read_roster(raw: bytes, fingerprint: bytes) -> Roster:
         issued_at=time(items[2], "issued at"),
         expires_at=time(items[3], "expires at"),
         roots=roots,
-        credentials={d: chain.credential(d) for d in chain.statements},  # step 3
+        credentials=credentials,
+        outlines=tuple(credentials[name].outline for name in credentials),  # step 3
         extensions=extensions(items[7]),
     )
     if roster.issued_at >= roster.expires_at:
         message = "a roster expires before it is issued"
         raise Malformed(message)
     signer.require_valid(roster.issued_at, "issuing the roster")
-    _require_one_credential_per_key(roots, roster.credentials.values())
+    _require_one_credential_per_key(roots, roster.outlines)
     return roster
 
 
-class _Chain:
-    """Checks the credentials of one roster, each once."""
-
-    def __init__(self, roots: Sequence[Root], statements: Mapping[bytes, Statement]) -> None:
-        self.roots = {root.digest: root for root in roots}
-        self.statements = statements
-        self._checked: dict[bytes, Credential] = {}
-
-    def credential(self, wanted: bytes, links: int = 1) -> Credential:
-        found = self._checked.get(wanted)
-        if found is None:
-            statement = self.statements.get(wanted)
-            if statement is None:
-                message = "a signer's credential is not in the roster"
-                raise NotAuthentic(message)
-            if links > 4:  # noqa: PLR2004 - one more than a chain may have, whose length the check then tells
-                message = "a chain of credentials is too long"
-                raise Refused(message)
-            issuer_digest = statement.signer.signer_digest
-            issuer = self.roots.get(issuer_digest) or self.credential(issuer_digest, links + 1)
-            found = self._checked[wanted] = check_credential(statement, issuer)
-        return found
-
-
-def _require_one_credential_per_key(roots: Sequence[Root], credentials: Iterable[Credential]) -> None:
+def _require_one_credential_per_key(roots: Sequence[Root], credentials: Iterable[Outline]) -> None:
     custodians = {custodian.key.key_digest for root in roots for custodian in root.custodians}
-    by_key: dict[bytes, list[Credential]] = defaultdict(list)
+    by_key: dict[bytes, list[Outline]] = defaultdict(list)
     for credential in credentials:
-        if credential.key.key_digest in custodians:
+        if credential.key_digest in custodians:
             message = f"a custodian's key is in a credential of {credential.title!r}"
             raise Refused(message)
-        by_key[credential.key.key_digest].append(credential)
+        by_key[credential.key_digest].append(credential)
     for sharing in by_key.values():
         sharing.sort(key=lambda c: c.valid_from)
         for one, other in itertools.pairwise(sharing):
@@ -165,7 +163,7 @@ def _require_one_credential_per_key(roots: Sequence[Root], credentials: Iterable
                 raise Refused(message)
 
 
-def check_import(new: Roster, old: Roster | None, at: int) -> None:
+def check_import(new: Book, old: Book | None, at: int) -> None:
     """Whether a roster may be imported at the time `at`, in the place of an older one (credential.md, Roster, Reading 4).
 
     Raises:
@@ -174,7 +172,7 @@ def check_import(new: Roster, old: Roster | None, at: int) -> None:
     if new.issued_at > at + _DAY:
         message = f"the roster of {new.party} is issued in the future"
         raise Refused(message, "compare the clocks of both offices")
-    if old is None or new.raw == old.raw:
+    if old is None or new.digest == old.digest:
         return
     if new.version <= old.version:
         message = f"the roster of {new.party} has version {new.version}, and version {old.version} is already known"

@@ -12,9 +12,9 @@ from valiza.keys.statement import Statement, read_statement
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from valiza.keys.book import Book
     from valiza.keys.fields import Body
     from valiza.keys.root import Root
-    from valiza.keys.roster import Roster
 
 __all__ = ["Trust"]
 
@@ -22,19 +22,17 @@ __all__ = ["Trust"]
 class Trust:
     """Whom a reader believes: one roster of each party, each checked up to a pinned root."""
 
-    def __init__(self, rosters: Iterable[Roster]) -> None:
-        self.rosters: dict[str, Roster] = {}
-        self._credentials: dict[bytes, Credential] = {}
+    def __init__(self, rosters: Iterable[Book]) -> None:
+        self.rosters: dict[str, Book] = {}
         for roster in rosters:
             if roster.party in self.rosters:
                 message = f"two rosters of {roster.party}"
                 raise Refused(message, "give the latest only")
             self.rosters[roster.party] = roster
-            self._credentials.update(roster.credentials)
 
     def credential(self, wanted: bytes) -> Credential | None:
         """The credential with this digest, or None if no roster has it."""
-        return self._credentials.get(wanted)
+        return next((found for roster in self.rosters.values() if (found := roster.credentials.get(wanted)) is not None), None)
 
     def root(self, wanted: bytes) -> Root | None:
         """The root with this digest, of any version, or None."""
@@ -68,7 +66,8 @@ class Trust:
 
     def of_body(self, body: Body, purpose: str) -> list[Credential]:
         """Credentials of a body for a purpose, in the order of their digests."""
-        return [c for d, c in sorted(self._credentials.items()) if c.body == body and c.purpose == purpose]
+        roster = self.rosters.get(body.party)
+        return [] if roster is None else roster.of_body(body, purpose)
 
     def require_fresh(self, parties: Iterable[str], at: int, act: str) -> None:
         """Raise Refused unless the roster of each party is there and not expired (credential.md, Roster)."""

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from valiza.keys.book import Book
     from valiza.keys.credential import Credential
     from valiza.keys.fields import Names
     from valiza.register.journal import RegisterJournal
@@ -90,7 +91,7 @@ class Office:
             self.names: Names = names(dict(sorted(given.items())) if isinstance(given, dict) else given, "names")
 
     @property
-    def own_roster(self) -> Roster:
+    def own_roster(self) -> Book:
         """The latest roster of the own party.
 
         Raises:

@@ -27,12 +27,13 @@ from tests.support.keys import (
 )
 
 from valiza.keys import labels, roster
+from valiza.keys.chain import Chains
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.fields import Body
 from valiza.keys.root import Custodian, Root, RootDraft, make_root, read_root
-from valiza.keys.roster import Roster, _Chain, check_import, make_roster, peek_roster, read_roster
+from valiza.keys.roster import Roster, check_import, make_roster, peek_roster, read_roster
 from valiza.keys.signing import SigningKey, VerifyKey
 from valiza.keys.statement import SIGNATURE_BYTES, SignerHeader, read_statement
 from valiza.keys.trust import Trust
@@ -535,6 +536,6 @@ def test_a_long_chain_is_refused_before_it_is_followed_to_its_end(links: int, me
         body = f"KZ-{number}"
         key = signing_key("officer seal")  # that of `credential_items`
         statements.append(signed(labels.CREDENTIAL, "issuer", credential_items(**certify, body_id=body), statements[-1].digest, key))
-    chain = _Chain([KZ.root], {s.digest: s for s in statements})
+    chains = Chains([KZ.root], {s.digest: s for s in statements})
     with pytest.raises(Refused, match=message):
-        chain.credential(statements[-1].digest)
+        _ = chains[statements[-1].digest]
