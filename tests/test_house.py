@@ -79,7 +79,7 @@ HIDDEN: Final = {
     "RequestDraft": {"keys"},
     "Rewrap": {"extensions", "raw", "stanza"},
     "Root": {"custodians", "extensions", "raw"},
-    "Roster": {"credentials", "extensions", "raw", "roots"},
+    "Roster": {"credentials", "extensions", "outlines", "raw", "roots"},
     "SealedEnvelope": {"manifest_copy"},
     "SignedDispatch": {"statement"},
     "Stanza": {"wrapped"},
