@@ -5,6 +5,7 @@ What stands outside functions runs at import and cannot be exchanged so; such a 
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import os
@@ -195,6 +196,10 @@ class Server:
                 outcome = self._try(task, items)
             except KeyboardInterrupt:  # the module that holds interruptions back may let one through
                 outcome = {"killed": "interrupted"}
+            except OSError as error:  # pytest's own output, when the module closes descriptors that are not its own
+                if error.errno != errno.EBADF:
+                    raise
+                outcome = {"killed": "closed a file of the program that runs the tests"}
             self._answer(task, outcome)
         except BaseException:  # noqa: BLE001 - it goes into the log, whatever it is
             traceback.print_exc()
