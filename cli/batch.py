@@ -22,6 +22,7 @@ from valiza.cli.render import emit, in_brief
 from valiza.cli.terminal import clear_line, complain, counting, keep_quiet, safe, say, warn
 from valiza.keys.errors import Unavailable, Usage, ValizaError
 from valiza.keys.interruption import begin
+from valiza.keys.secrecy import guard_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -185,6 +186,8 @@ def _start(start: Start | None) -> None:
     """In a new process. The one that started it is interrupted for all, shows the progress for all, and is not survived."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_quiet()
+    if not os.environ.get("VALIZA_DEBUG"):
+        guard_process()
     Thread(target=_end_with_parent, daemon=True).start()
     if start is not None:
         call, arguments = start

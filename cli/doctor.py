@@ -17,7 +17,9 @@ from valiza.keys.errors import Refused, Usage, ValizaError
 @click.option("--home", type=FOLDER, envvar="VALIZA_HOME", metavar="DIR", help="The office's folder (or VALIZA_HOME).")
 @as_json
 def doctor(home: Path | None, json_: bool) -> int:
-    """Examine an office: files, keys, credentials, rosters, agreements, register, clock, libraries. It changes nothing and asks for no passphrase.
+    """Examine an office: files, keys, credentials, rosters, agreements, register, clock, memory, libraries.
+
+    It changes nothing and asks for no passphrase.
 
     The exit status is 6 if there is a problem, and 0 if there are only notes.
     """

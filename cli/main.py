@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
-from valiza.cli.terminal import complain
+from valiza.cli.terminal import complain, warn
 from valiza.keys.errors import ValizaError
 from valiza.keys.interruption import request
+from valiza.keys.secrecy import guard_process
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,6 +166,7 @@ def main() -> NoReturn:
 
             complete(cli, COMPLETE)
             sys.exit(0)
+        _guard(sys.argv[1:])
         code = run(sys.argv[1:])
         for number in REQUESTS:  # too late
             signal.signal(number, signal.SIG_IGN)
@@ -174,6 +176,14 @@ def main() -> NoReturn:
     if not _flushed():
         code = code or UNAVAILABLE
     sys.exit(code)
+
+
+def _guard(arguments: Sequence[str]) -> None:
+    """Let no core dump, debugger or swap have what is in memory, as far as that is granted. Nothing secret is in a command's help."""
+    if os.environ.get("VALIZA_DEBUG"):
+        warn("VALIZA_DEBUG is set: debuggers and core dumps can have what is in memory, keys among it")
+    elif not {"-h", "--help", "--version"} & set(arguments):
+        guard_process()
 
 
 def _flushed() -> bool:

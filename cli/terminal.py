@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from valiza.keys.errors import Usage
+from valiza.keys.secrecy import hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -104,7 +105,7 @@ def passphrase_source(descriptor: int | None) -> Callable[[], str]:
 
     def ask_once() -> str:
         if not known:
-            known.append(_usable(_asked_passphrase() if (given := _given_passphrase(descriptor, _OLD)) is None else given))
+            known.append(hold(_usable(_asked_passphrase() if (given := _given_passphrase(descriptor, _OLD)) is None else given)))
         return known[0]
 
     return ask_once

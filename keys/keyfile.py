@@ -12,6 +12,7 @@ from valiza.keys.errors import Malformed, NoKey, Unavailable, Usage
 from valiza.keys.fields import array, blob, integer, one_of
 from valiza.keys.files import new_file, read_file
 from valiza.keys.recipient import ENCRYPTION_SEED_BYTES, Identity
+from valiza.keys.secrecy import hold
 from valiza.keys.signing import SIGNING_SEED_BYTES, SigningKey
 
 if TYPE_CHECKING:
@@ -155,12 +156,12 @@ def stretch(passphrase: str, salt: bytes, cost: Argon2Cost) -> bytes:
     from nacl.bindings import crypto_pwhash_alg  # noqa: PLC0415
 
     try:
-        text = unicodedata.normalize("NFC", passphrase).encode("utf-8")
+        text = hold(unicodedata.normalize("NFC", passphrase).encode("utf-8"))
     except UnicodeEncodeError as error:
         message = "the passphrase is not text in UTF-8"
         raise Usage(message) from error
     try:
-        return crypto_pwhash_alg(32, text, salt, cost.passes, cost.memory_kib * 1024, 2)  # 2: Argon2id 1.3
+        return hold(crypto_pwhash_alg(32, text, salt, cost.passes, cost.memory_kib * 1024, 2))  # 2: Argon2id 1.3
     except (nacl.exceptions.RuntimeError, MemoryError) as error:
         message = f"there is not enough memory for the key's passphrase: it asks for {cost.memory_kib} KiB"
         raise Unavailable(message, "unlock the key on a machine with more memory, or raise the limit of this one") from error

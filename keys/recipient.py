@@ -15,6 +15,7 @@ from valiza.keys import labels
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack
 from valiza.keys.errors import Malformed, NotAuthentic
+from valiza.keys.secrecy import hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +91,7 @@ class Identity:
         if len(seed) != ENCRYPTION_SEED_BYTES:
             message = f"the seed of an encryption key has {ENCRYPTION_SEED_BYTES} bytes"
             raise Malformed(message)
-        self.seed = seed
+        self.seed = hold(seed)
         expanded = hashlib.shake_256(seed).digest(96)  # draft-connolly-cfrg-xwing-kem: d || z || X25519 scalar
         self._mlkem = MLKEM768PrivateKey.from_seed_bytes(expanded[:64])
         self._x25519 = X25519PrivateKey.from_private_bytes(expanded[64:])

@@ -15,6 +15,7 @@ from valiza.keys import labels
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack
 from valiza.keys.errors import Malformed, NotAuthentic
+from valiza.keys.secrecy import hold
 from valiza.keys.statement import SIGNATURE_BYTES
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class SigningKey:
         if len(seed) != SIGNING_SEED_BYTES:
             message = f"the seed of a signing key has {SIGNING_SEED_BYTES} bytes"
             raise Malformed(message)
-        self.seed = seed
+        self.seed = hold(seed)
         self._mldsa = MLDSA65PrivateKey.from_seed_bytes(seed[:32])
         self._ed25519_public, self._ed25519 = nacl.bindings.crypto_sign_seed_keypair(seed[32:])
 

@@ -26,6 +26,7 @@ from valiza.keys.digests import digest
 from valiza.keys.errors import NoKey, ValizaError
 from valiza.keys.files import PREFIX, read_file
 from valiza.keys.keyfile import PublicPart, public_part
+from valiza.keys.secrecy import guarded
 from valiza.keys.statement import LIMITS
 from valiza.keys.trust import Trust
 from valiza.office.home import BODY_OFFICER, Office
@@ -452,6 +453,31 @@ def _numbers(version: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", version.partition("+")[0])][:3]
 
 
+def _memory(_patient: _Patient) -> Iterator[_Row]:
+    guard = guarded()
+    if guard is None:
+        yield NOTE, "core dumps, debuggers and swap can have what is in memory: this is not the program as it is installed, or VALIZA_DEBUG is set"
+        return
+    if not guard.no_core:
+        yield NOTE, "a core dump of a command that crashes would hold its keys", "", "ulimit -c 0, and nothing in /proc/sys/kernel/core_pattern"
+    if not guard.private:
+        yield NOTE, "other processes of the same user can read the memory of a command", "", "give each officer a user of his own"
+    swaps = _swaps()
+    if guard.locked == "all" or not swaps:
+        yield OK, "no core dump, no debugger and no swap has what is in memory" if swaps else "no core dump and no debugger has what is in memory"
+    else:
+        parts = "passphrases and the seeds of keys stay out of it, copies of them do not" if guard.locked == "secrets" else "nothing stays out of it"
+        mend = "encrypt the swap or turn it off (swapoff -a), or let this user lock any memory (ulimit -l unlimited)"
+        yield NOTE, f"this machine has swap, and {parts}: {guard.lockable} bytes may be locked", ", ".join(swaps), mend
+
+
+def _swaps() -> list[str]:
+    """What this machine swaps to, as far as it says so."""
+    with contextlib.suppress(OSError):
+        return [line.split()[0] for line in Path("/proc/swaps").read_text(encoding="utf-8", errors="replace").splitlines()[1:]]
+    return []
+
+
 CHECKS: Final[dict[str, Callable[[_Patient], Iterator[_Row]]]] = {
     "files": _files,
     "above": _above,
@@ -464,6 +490,7 @@ CHECKS: Final[dict[str, Callable[[_Patient], Iterator[_Row]]]] = {
     "agreements": _agreements,
     "register": _register,
     "clock": _clock,
+    "memory": _memory,
     "libraries": _libraries,
 }
 _FINE: Final = {
@@ -478,5 +505,6 @@ _FINE: Final = {
     "agreements": "every agreement is in force",
     "register": "no damage found",
     "clock": "it agrees with what is known here",
+    "memory": "no core dump, no debugger and no swap has what is in memory",
     "libraries": "every library is recent enough",
 }

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No VALIZA_HOME, VALIZA_AS, VALIZA_PASSPHRASE or VALIZA_TRACEBACK of the person who runs the tests."""
-    for name in [name for name in os.environ if name.startswith("VALIZA_")]:
+    """No VALIZA_HOME, VALIZA_AS, VALIZA_PASSPHRASE or VALIZA_TRACEBACK of the person who runs the tests; what tests/conftest.py sets stays."""
+    for name in [name for name in os.environ if name.startswith("VALIZA_") and name != "VALIZA_UNLOCK_SECONDS"]:
         monkeypatch.delenv(name)
 
 

@@ -65,7 +65,8 @@ def why_not() -> str | None:
 def _run(options: Sequence[str], command: Sequence[str | Path], log: Path | str, env: Mapping[str, str] | None) -> Outcome:
     assert STRACE is not None
     words = [STRACE, "-f", "-qq", "-s", "4096", "-o", log, *options, "--", *command]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}
+    # Without VALIZA_DEBUG only root's strace would see the arguments of calls.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "VALIZA_DEBUG": "1", **(env or {})}
     done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, env=environment, timeout=120, check=False)
     return Outcome(done.returncode, done.stdout.decode("utf-8", "surrogateescape"), done.stderr.decode("utf-8", "surrogateescape"))
 
