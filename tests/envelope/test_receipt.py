@@ -21,6 +21,7 @@ from tests.support.world import (
     World,
     acknowledged,
     countersigned,
+    opening_by,
     receipt_body,
     recorded,
     refused,
@@ -42,7 +43,7 @@ from valiza.envelope.receipt import (
 )
 from valiza.keys import labels
 from valiza.keys.encoding import pack
-from valiza.keys.errors import Malformed, NotAuthentic, Refused
+from valiza.keys.errors import Conflict, Malformed, NotAuthentic, Refused
 from valiza.register.journal import RegisterJournal
 
 if TYPE_CHECKING:
@@ -54,12 +55,17 @@ if TYPE_CHECKING:
     from valiza.keys.statement import Statement
 
 
-@pytest.fixture
-def confirming_journal(exchange: Exchange, tmp_path: Path) -> Iterator[RegisterJournal]:
+def journal_of_confirming(exchange: Exchange, path: Path) -> RegisterJournal:
     """A fresh journal of the confirming body; the destination's has the opening in it."""
-    journal = RegisterJournal(tmp_path / "confirming.db", exchange.world.confirming)
+    journal = RegisterJournal(path, exchange.world.confirming)
     if exchange.world.confirming == exchange.world.destination.ministry:
         journal.record_opening(exchange.opening, exchange.sealed.name, at=OPENED)
+    return journal
+
+
+@pytest.fixture
+def confirming_journal(exchange: Exchange, tmp_path: Path) -> Iterator[RegisterJournal]:
+    journal = journal_of_confirming(exchange, tmp_path / "confirming.db")
     yield journal
     journal.close()
 
@@ -173,9 +179,66 @@ def test_opened_answer_needs_the_whole_envelope(exchange: Exchange, confirming_j
 
 
 def test_answer_about_another_envelope(exchange: Exchange, confirming_journal: RegisterJournal) -> None:
+    """Of two envelopes, each with the answer to the other."""
     other = exchange.world.plan(seed="other").seal()
-    with pytest.raises(NotAuthentic, match="about another envelope"):
-        confirmed(exchange, confirming_journal, envelope=exchange.world.verify_whole(other.container))
+    theirs = acknowledged(opening_by(exchange.world.destination["chief"], other.expectation), exchange.world.destination["chief"])
+    for answer, container in ((None, other.container), (theirs, exchange.sealed.container)):
+        with pytest.raises(NotAuthentic, match="about another envelope"):
+            confirmed(exchange, confirming_journal, answer, envelope=exchange.world.verify_whole(container))
+
+
+def test_another_answer_is_recorded(exchange: Exchange, tmp_path: Path) -> None:
+    """The one that is recorded is countersigned, and no other, though it is by the same officer and of the same kind."""
+    answers = [acknowledged(exchange.opening, exchange.world.destination["chief"], number=number) for number in "12"]
+    for known, other in (answers, answers[::-1]):
+        journal = journal_of_confirming(exchange, tmp_path / f"{answers.index(known)}.db")
+        journal.record_answer(known, exchange.sealed.name, at=ACKNOWLEDGED)
+        with pytest.raises(Conflict, match="another answer to this envelope is recorded"):
+            confirmed(exchange, journal, other)
+        assert read(exchange, confirmed(exchange, journal, known).raw).receipt.answer == known
+
+
+def test_opened_envelope_is_not_said_to_have_stayed_closed(letter: Exchange, tmp_path: Path) -> None:
+    """The refusal came from elsewhere, so nothing compared it with the journal before."""
+    journal = journal_of_confirming(letter, tmp_path / "fresh.db")
+    with pytest.raises(Conflict, match="says that this envelope stayed closed") as caught:
+        confirmed(letter, journal, unopened_refusal(letter))
+    assert "who opened it refuses it" in caught.value.hint
+    assert journal.stored_answer(letter.sealed.name.dispatch_digest) is None
+
+
+def test_refusal_of_an_opened_envelope(exchange: Exchange, confirming_journal: RegisterJournal) -> None:
+    """It states no marks put on, so none are compared."""
+    answer = refused(exchange.expectation.dispatch, exchange.expectation.core, exchange.world.destination["chief"], exchange.opening)
+    own = exchange.world.confirming == exchange.world.destination.ministry
+    receipt = read(exchange, confirmed(exchange, confirming_journal, answer).raw).receipt
+    assert receipt.checked == (("envelope", "opening") if own else ("entered", "envelope"))
+
+
+def test_body_that_confirms_for_others(three_four: World, tmp_path: Path) -> None:
+    """Whether its id stands before that of the destination or after it."""
+    world, side, skew = three_four, three_four.destination, three_four.profile.skew
+    warden = world.countersigner
+    assert side["banker"].body < world.confirming < side["chief"].body
+    for first, second in (("banker", "teller"), ("chief", "deputy")):
+        forged = world.plan(destination=side[first].body, addressees=(side[first].open, side[second].open)).seal()
+        answer = acknowledged(opening_by(side[first], forged.expectation), side[first])
+        statement = countersign(
+            world.read_answer(answer),
+            envelope=world.verify_whole(forged.container),
+            signer=warden.credentials["countersign"],
+            key=warden.keys["countersign"],
+            trust=world.trust,
+            agreements=world.agreements,
+            journal=RegisterJournal(tmp_path / f"{first}.db", world.confirming),
+            at=ACKNOWLEDGED - skew,
+        )
+        assert read_receipt(statement.raw, trust=world.trust, agreements=world.agreements).receipt.checked == ("entered", "envelope")
+        early: dict[str, Any] = {"checked": ["entered", "envelope"], "countersigned_at": ACKNOWLEDGED - skew - 1}
+        with pytest.raises(Refused, match="countersigned before the envelope was answered"):
+            read_receipt(countersigned(answer, warden, **early), trust=world.trust, agreements=world.agreements)
+        with pytest.raises(Malformed, match="says that envelope, opening was checked, which does not fit"):
+            read_receipt(countersigned(answer, warden), trust=world.trust, agreements=world.agreements)
 
 
 def test_countersigner_of_another_body_or_purpose(exchange: Exchange, confirming_journal: RegisterJournal) -> None:
@@ -186,9 +249,10 @@ def test_countersigner_of_another_body_or_purpose(exchange: Exchange, confirming
         with pytest.raises(Refused, match="does not countersign for"):
             confirmed(exchange, confirming_journal, by=officer)
     clerk = world.countersigner
-    misused = replace(clerk, credentials={**clerk.credentials, "countersign": clerk.credentials["acknowledge"]})
-    with pytest.raises(Refused, match=r"\(acknowledge\) does not countersign for"):
-        confirmed(exchange, confirming_journal, by=misused)
+    for purpose in ("acknowledge", "seal"):
+        misused = replace(clerk, credentials={**clerk.credentials, "countersign": clerk.credentials[purpose]})
+        with pytest.raises(Refused, match=rf"\({purpose}\) does not countersign for"):
+            confirmed(exchange, confirming_journal, by=misused)
     assert confirming_journal.stored_receipt(exchange.sealed.name.dispatch_digest) is None
 
 
@@ -222,6 +286,7 @@ OTHER_CLAIMS: dict[str, dict[str, Any]] = {
     "openings": {"openings": [bytes(32), None]},
     "proof": {"proof": bytes(32)},
     "time of opening": {"opened_at": OPENED + 1},
+    "marks put on": {"marks": ["2", "3"]},
 }
 
 
@@ -297,8 +362,13 @@ def test_malformed_receipt(letter: Exchange, case: str) -> None:
 
 @pytest.mark.parametrize("checked", [["entered", "envelope"], ["envelope", "opening"], ["entered"], ["opening"]], ids=str)
 def test_what_cannot_be_checked_of_an_unopened_envelope(exchange: Exchange, checked: list[str]) -> None:
-    with pytest.raises(Malformed, match="does not fit"):
+    with pytest.raises(Malformed, match=f"^the receipt says that {', '.join(checked)} was checked, which does not fit$"):
         read(exchange, by_hand(exchange, unopened_refusal(exchange), checked=checked))
+
+
+def test_who_countersigns_an_opened_envelope_checked_something(exchange: Exchange) -> None:
+    with pytest.raises(Malformed, match=r"^the receipt says that nothing was checked, which does not fit$"):
+        read(exchange, by_hand(exchange, checked=[]))
 
 
 def test_other_bodies_do_not_have_seen_the_opening(closed_letter: Exchange) -> None:
@@ -345,8 +415,38 @@ def test_countersigner_of_another_body(exchange: Exchange) -> None:
 
 
 def test_confirming_body_of_another_name(exchange: Exchange) -> None:
-    with pytest.raises(Refused, match="confirms"):
-        read(exchange, by_hand(exchange, confirming=exchange.world.destination["banker"].body.packed()))
+    for other in (exchange.world.destination["banker"].body, exchange.world.third.ministry):
+        with pytest.raises(Refused, match=f"the receipt is for {other} by an officer of {exchange.world.confirming}"):
+            read(exchange, by_hand(exchange, confirming=other.packed()))
+
+
+def test_one_person_with_two_keys(exchange: Exchange) -> None:
+    """What counts is the subject, not the key (P8)."""
+    side = exchange.world.destination
+    again = side.appoint("again", clearance=side.root.degrees[0], body=exchange.world.confirming.id, subject=side["chief"].open.subject)
+    knowing = replace(exchange, world=exchange.world.trusting(side.roster_of([again])))
+    with pytest.raises(Refused, match="one person, or one key, answered and countersigned"):
+        read(knowing, by_hand(knowing, by=again))
+
+
+@pytest.mark.parametrize("whose", ["the sealer's", "the acknowledger's"])
+def test_one_key_in_two_hands(exchange: Exchange, whose: str) -> None:
+    """A roster lets nobody have a key while another has it; but another party has its own roster, and who left leaves a key behind."""
+    side, leaving = exchange.world.destination, exchange.world.destination["leaving"]
+    key = exchange.world.origin["chief"].keys["seal"] if whose == "the sealer's" else leaving.keys["acknowledge"]
+    heir = side.appoint(
+        "heir",
+        clearance=side.root.degrees[0],
+        body=exchange.world.confirming.id,
+        valid=(leaving.open.valid_until, COUNTERSIGNED + DAY),
+        keys={"countersign": key},
+    )
+    knowing = replace(exchange, world=exchange.world.trusting(side.roster_of([heir])))
+    opened_at = leaving.open.valid_until - 1
+    answer = acknowledged(opening_by(leaving, exchange.expectation, opened_at=opened_at), leaving, answered_at=opened_at)
+    read(knowing, by_hand(knowing, answer))
+    with pytest.raises(Refused, match="one person, or one key, answered and countersigned"):
+        read(knowing, by_hand(knowing, answer, by=heir))
 
 
 def test_countersigner_with_a_key_of_another_purpose(exchange: Exchange) -> None:
@@ -469,9 +569,10 @@ def test_unopened_refusal_is_compared_as_far_as_it_goes(exchange: Exchange) -> N
 
 
 def test_compared_with_another_envelope(exchange: Exchange) -> None:
-    other = exchange.world.plan(seed="other").seal()
-    with pytest.raises(NotAuthentic, match="about another envelope"):
-        verify_receipt(read(exchange, exchange.receipt.raw), envelope=exchange.world.verify_whole(other.container))
+    for seed in ("other", "another", "a third"):
+        other = exchange.world.plan(seed=seed).seal()
+        with pytest.raises(NotAuthentic, match="about another envelope"):
+            verify_receipt(read(exchange, exchange.receipt.raw), envelope=exchange.world.verify_whole(other.container))
 
 
 # -- verdicts ------------------------------------------------------------------------------------------------------------
@@ -490,9 +591,41 @@ def test_attested_says_what_was_not_compared(exchange: Exchange) -> None:
     assert (beside.verdict, beside.not_compared) == (Verdict.ATTESTED, ("openings", "proof", "marks"))
 
 
+def test_refusal_that_says_nothing_of_the_contents_leaves_nothing_of_them_to_compare(exchange: Exchange) -> None:
+    authentic = read(exchange, by_hand(exchange, unopened_refusal(exchange), checked=[]))
+    assert verify_receipt(authentic).not_compared == ("payload",)
+    assert verify_receipt(authentic, envelope=exchange.world.verify_whole(exchange.sealed.container)).not_compared == ()
+    opened = refused(exchange.expectation.dispatch, exchange.expectation.core, exchange.world.destination["chief"], exchange.opening)
+    assert verify_receipt(read(exchange, by_hand(exchange, opened))).not_compared == ("openings", "proof", "marks", "addressee", "payload")
+
+
 def test_reader_who_is_not_the_origin_has_no_record_of_it(exchange: Exchange, origin_journal: RegisterJournal) -> None:
     found = verify_receipt(read(exchange, exchange.receipt.raw), own=exchange.world.third.ministry, journal=origin_journal)
     assert found.verdict is Verdict.ATTESTED
+
+
+def test_same_receipt_again_and_another(exchange: Exchange, tmp_path: Path) -> None:
+    """The same bytes get the same verdict; any others for the same dispatch are a conflict, whichever came first."""
+    both = [by_hand(exchange, countersigned_at=COUNTERSIGNED + n) for n in (0, 1)]
+    for first, other in (both, both[::-1]):
+        journal = recorded(exchange.sealed, tmp_path / f"{both.index(first)}.db")
+        journal.record_receipt(first, "delivered", exchange.sealed.name, at=COUNTERSIGNED + HOUR)
+        again, conflict = (at_the_origin(exchange, raw, journal) for raw in (first, other))
+        assert (again.verdict, again.duplicate) == (Verdict.DELIVERED, True)
+        assert (conflict.verdict, conflict.duplicate, conflict.verdict.exit_code) == (Verdict.CONFLICT, False, 6)
+
+
+def test_answer_of_the_other_kind_is_recorded(exchange: Exchange, tmp_path: Path) -> None:
+    """The reader's office acknowledged, and is shown a receipt for a refusal, or the reverse."""
+    own = exchange.world.destination.ministry
+    answers = {Verdict.ATTESTED: exchange.acknowledgement.raw, Verdict.REFUSED: unopened_refusal(exchange)}
+    receipts = {Verdict.ATTESTED: by_hand(exchange), Verdict.REFUSED: by_hand(exchange, unopened_refusal(exchange), checked=[])}
+    for known, answer in answers.items():
+        journal = RegisterJournal(tmp_path / f"{known}.db", own)
+        journal.record_answer(answer, exchange.sealed.name, at=ACKNOWLEDGED)
+        for shown, receipt in receipts.items():
+            found = verify_receipt(read(exchange, receipt), own=own, journal=journal)
+            assert found.verdict is (shown if shown is known else Verdict.CONFLICT)
 
 
 def test_unsolicited(exchange: Exchange, tmp_path: Path) -> None:
