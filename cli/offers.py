@@ -46,7 +46,7 @@ def _officers(_context: click.Context, office: Office | None) -> Iterator[tuple[
     from valiza.keys.credential import PURPOSES
 
     for name in office.officers() if office is not None else ():
-        yield name, ", ".join(p for p in PURPOSES if office is not None and office.credential_path(name, p).is_file())
+        yield name, ", ".join(p for p in PURPOSES if office is not None and office.has_credential(name, p))
 
 
 def _bodies(_context: click.Context, office: Office | None) -> Iterator[tuple[str, str]]:

@@ -130,7 +130,7 @@ def _show_office(home: str, shown: Any, *, json_: bool) -> None:  # noqa: ANN401
         "roster": {"version": own.version, "issued_at": utc(own.issued_at), "expires_at": utc(own.expires_at)},
         "roots": {name: fingerprint.hex() for name, fingerprint in shown.pinned().items()},
         "officers": {
-            name: [p for p in ("seal", "open", "acknowledge", "countersign", "transport", "act") if shown.credential_path(name, p).is_file()]
+            name: [p for p in ("seal", "open", "acknowledge", "countersign", "transport", "act") if shown.has_credential(name, p)]
             for name in shown.officers()
         },
         "agreements": [str(agreement) for agreement in shown.agreements.all()],

@@ -66,8 +66,9 @@ def emit(facts: Mapping[str, Any], *, json_: bool, title: str = "", people: Mapp
         return
     if title:
         click.echo(title, err=err)
-    for line in _lines(facts if people is None else people, 1 if title else 0):
-        click.echo(line, err=err)
+    lines = _lines(facts if people is None else people, 1 if title else 0)
+    if lines:
+        click.echo("\n".join(lines), err=err)
 
 
 def in_brief(facts: Mapping[str, Any]) -> Facts:

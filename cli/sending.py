@@ -358,14 +358,9 @@ def _reference(text: str) -> Reference:
 
 def _require_sources(carriers: Sequence[Carrier]) -> int:
     """All files can be opened before anything is shown or asked; returns their bytes."""
-    from valiza.envelope.carrier import open_carrier
+    from valiza.envelope.carrier import require_carrier
 
-    total = 0
-    for carrier in carriers:
-        if carrier.path is not None:
-            with open_carrier(carrier.path) as file:
-                total += os.fstat(file.fileno()).st_size
-    return total
+    return sum(require_carrier(carrier.path) for carrier in carriers if carrier.path is not None)
 
 
 def _plan_facts(plan: SealPlan) -> dict[str, Any]:

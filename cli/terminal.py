@@ -48,7 +48,10 @@ _UNSAFE: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 def safe(text: object) -> str:
     """`text` with every character escaped that could move the cursor, hide text or turn its direction (P43)."""
-    return "".join(f"\\u{{{ord(c):04X}}}" if unicodedata.category(c) in _UNSAFE else c for c in str(text))
+    shown = str(text)
+    if shown.isprintable():  # nothing that is unsafe is
+        return shown
+    return "".join(f"\\u{{{ord(c):04X}}}" if unicodedata.category(c) in _UNSAFE else c for c in shown)
 
 
 def quoted(path: object) -> str:

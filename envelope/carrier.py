@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import mimetypes
 import os
 import re
@@ -11,17 +12,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from valiza.keys.errors import Malformed, Refused
-from valiza.keys.files import storage_errors
+from valiza.keys.files import advise, storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["Carrier", "check_media_type", "check_name", "check_twins", "guess_media_type", "open_carrier"]
+__all__ = ["Carrier", "check_media_type", "check_name", "check_twins", "guess_media_type", "open_carrier", "require_carrier"]
 
 MAX_NAME_BYTES: Final = 255
+_AT_ONCE: Final = 1 << 16  # bytes; the system itself reads larger files ahead
 _FORBIDDEN_CATEGORIES: Final = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-_FORBIDDEN: Final = set('/\\:*?"<>|')
+_FORBIDDEN: Final = re.compile(r'[/\\:*?"<>|]')
 _RESERVED: Final = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{port}{n}" for port in ("COM", "LPT") for n in "0123456789¹²³")}
 _NO_URL: Final = str.maketrans("/:", "__")
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
@@ -61,11 +63,10 @@ def check_name(name: object) -> str:
 def _why_not(name: str) -> str:
     if not unicodedata.is_normalized("NFC", name):
         return "is not in normalization form NFC"
-    for character in name:
-        if unicodedata.category(character) in _FORBIDDEN_CATEGORIES:
-            return "has a control, format or private character in it"
-        if character in _FORBIDDEN:
-            return f"has {character!r} in it"
+    if not name.isprintable() and any(unicodedata.category(character) in _FORBIDDEN_CATEGORIES for character in name):
+        return "has a control, format or private character in it"
+    if forbidden := _FORBIDDEN.search(name):
+        return f"has {forbidden[0]!r} in it"
     if name in {".", ".."} or name.startswith(" ") or name.endswith((" ", ".")):
         return "is a path, or begins or ends with a space or dot"
     if name.partition(".")[0].rstrip(" ").upper() in _RESERVED:
@@ -123,4 +124,17 @@ def open_carrier(path: Path) -> BinaryIO:
             os.close(descriptor)
             message = f"{str(path)!r} is no regular file any more"
             raise Refused(message)
-        return os.fdopen(descriptor, "rb", buffering=0)
+        return io.FileIO(descriptor)
+
+
+def require_carrier(path: Path) -> int:
+    """Bytes of a file that can be sealed as it stands now. A small one is fetched meanwhile, or sealing would wait for each of thousands.
+
+    Raises:
+        Refused, Unavailable: as `open_carrier`.
+    """
+    with open_carrier(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size <= _AT_ONCE:
+            advise(file, "WILLNEED")
+    return size

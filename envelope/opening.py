@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -175,7 +176,7 @@ def open_envelope(unsealed: UnsealedManifest, *, into: Path, at: int, progress: 
                 openings.append(None)
                 continue
             plain = keyed_hasher(carrier_key(manifest.salt, index))
-            with _new_carrier(into / entry.name) as out:
+            with _new_carrier(f"{into}/{entry.name}") as out:
                 reader.read_stream(unsealed.streams.decryptor(carrier_stream(index)), entry.size, out, plain)
             if commitment(plain.digest()) != entry.commitment:
                 message = f"the carrier with the index {index} is not the one that the manifest lists"
@@ -188,9 +189,9 @@ def open_envelope(unsealed: UnsealedManifest, *, into: Path, at: int, progress: 
     return OpenedEnvelope(unsealed=unsealed, opening=_opening(unsealed, tuple(openings), at))
 
 
-def _new_carrier(path: Path) -> BinaryIO:
+def _new_carrier(path: str) -> BinaryIO:
     with storage_errors(path):
-        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb", buffering=0)
+        return io.FileIO(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
 
 
 def _opening(unsealed: UnsealedManifest, openings: tuple[bytes | None, ...], at: int) -> Opening:

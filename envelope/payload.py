@@ -6,10 +6,8 @@ and to write to the disk what it is given as it comes: synced at the end, nearly
 
 from __future__ import annotations
 
-import contextlib
 import io
 import mmap
-import os
 import queue
 import threading
 from functools import partial
@@ -24,6 +22,7 @@ from valiza.keys import labels
 from valiza.keys.digests import hasher
 from valiza.keys.encoding import pack
 from valiza.keys.errors import NotAuthentic, Unavailable
+from valiza.keys.files import advise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,7 +150,7 @@ class _Output:
         self._behind += len(data)
         if self._behind >= _BEHIND:
             # "Not needed" is how it is told to begin. What is not on the disk yet stays in memory.
-            _advise(self._file, "DONTNEED", last=self._behind)
+            advise(self._file, "DONTNEED", last=self._behind)
             self._behind = 0
 
 
@@ -189,22 +188,24 @@ class PayloadWriter(_Pass):
     def write_stream(self, number: int, source: BinaryIO, plain: blake3 | None = None) -> int:
         """Encrypt all of `source` as the stream `number`, digesting the plaintext with `plain`; returns its bytes."""
         encryptor = self._streams.encryptor(number)
-        _advise(source, "SEQUENTIAL")
         total = 0
         while True:
             buffer = self._sources.take()
             count = _read_into(source, buffer)
+            if count == 0:
+                self._sources.give_back(buffer)()
+                break
+            if total == 0 and count == len(buffer):  # more than one read will take it
+                advise(source, "SEQUENTIAL")
             total += count
             result = self._results.take()
             written = encryptor.update_into(buffer[:count], result)
-            if plain is not None and count:
+            if plain is not None:
                 self._digesting.update(plain, buffer[:count], self._sources.give_back(buffer))
             else:
                 self._sources.give_back(buffer)()
             self._write(result[:written], self._results.give_back(result))
             self._progress(count)
-            if count == 0:
-                break
         self._write(memoryview(encryptor.finalize()), lambda: None)
         self._digesting.settle()
         return total
@@ -248,7 +249,7 @@ class PayloadReader(_Pass):
 
     def __init__(self, source: BinaryIO, progress: Callable[[int], None] = lambda _: None) -> None:
         super().__init__()
-        _advise(source, "SEQUENTIAL")
+        advise(source, "SEQUENTIAL")
         self._source = source
         self._progress = progress
 
@@ -318,16 +319,6 @@ def _read_into(source: BinaryIO, buffer: memoryview) -> int:
     except OSError as error:
         message = f"reading failed: {(error.strerror or str(error)).lower()}"
         raise Unavailable(message) from error
-
-
-def _advise(file: BinaryIO, advice: str, *, last: int = 0) -> None:
-    """Tell the kernel how a file is used, all of it or the `last` bytes before where it stands.
-
-    A hint: what is no file of the system's, or a system that knows no such hint, goes on without.
-    """
-    if hasattr(os, "posix_fadvise"):
-        with contextlib.suppress(OSError):
-            os.posix_fadvise(file.fileno(), file.tell() - last if last else 0, last, getattr(os, f"POSIX_FADV_{advice}"))
 
 
 def write_all(out: BinaryIO, data: memoryview) -> None:

@@ -15,6 +15,7 @@ MAX_DEPTH: Final = 16
 MAX_INTEGER: Final = 2**63 - 1
 MAX_ITEMS: Final = 1 << 17  # of all arrays and maps of an object together; decoded, an item takes some hundred times its bytes
 _NOT_TEXT: Final = {"Cn", "Cs"}
+_PLAIN: Final = {type(None), bool, bytes}
 
 # What a decoded object is made of: None, bool, int, bytes, str, list and dict with str keys. Fields are narrowed in `fields`.
 Value = Any
@@ -28,8 +29,7 @@ def pack(value: Value) -> bytes:
     Raises:
         Malformed: the value has no canonical encoding (encoding.md, The one spelling).
     """
-    _check(value, MAX_DEPTH, in_order=False)
-    return _encode(_in_order(value))
+    return _encode(value if _check(value) else _in_order(value))
 
 
 def unpack(data: bytes, *, max_bytes: int, what: str, max_items: int = MAX_ITEMS) -> Value:
@@ -64,10 +64,13 @@ def unpack(data: bytes, *, max_bytes: int, what: str, max_items: int = MAX_ITEMS
         message = f"{what} is not canonical MessagePack"
         raise Malformed(message) from error
     try:
-        _check(value, MAX_DEPTH, in_order=True)
+        in_order = _check(value)
     except Malformed as error:
         message = f"{what} is not canonical MessagePack: {error.message}"
         raise Malformed(message) from error
+    if not in_order:
+        message = f"{what} is not canonical MessagePack: map keys are not sorted"
+        raise Malformed(message)
     if _encode(value) != data:  # step 3: catches long forms, whatever the decoder let through
         message = f"{what} is not in its shortest MessagePack spelling"
         raise Malformed(message)
@@ -111,40 +114,50 @@ def _no_extension(code: int, _data: bytes) -> None:
     raise ValueError(message)
 
 
-def _check(value: Value, depth: int, *, in_order: bool) -> None:  # noqa: C901 - one case for each type reads best in one place
-    """Raise Malformed unless the value is within the rules; with `in_order`, map keys too."""
-    if value is None or isinstance(value, bool | bytes):
-        return
-    if isinstance(value, int):
-        if not 0 <= value <= MAX_INTEGER:
-            message = "an integer is out of range"
-            raise Malformed(message)
-    elif isinstance(value, str):
-        if not _is_text(value):
-            message = "a string is not in normalization form NFC, or has unassigned characters"
-            raise Malformed(message)
-    elif depth == 0:
+def _check(value: Value) -> bool:
+    """Raise Malformed unless the value is within the rules; returns whether the keys of all its maps are in order.
+
+    Level by level, since a call for each item would take most of the time of small objects and of those with many items.
+    """
+    in_order, depth, level = True, 0, [value]
+    while level:
+        below: list[Value] = []
+        for item in level:
+            kind = type(item)
+            if kind is str:
+                if not _is_text(item):
+                    message = "a string is not in normalization form NFC, or has unassigned characters"
+                    raise Malformed(message)
+            elif kind is int:
+                if not 0 <= item <= MAX_INTEGER:
+                    message = "an integer is out of range"
+                    raise Malformed(message)
+            elif kind is list or kind is tuple:
+                _check_depth(depth)
+                below += item
+            elif kind is dict:
+                _check_depth(depth)
+                in_order = _check_keys(item) and in_order
+                below += item.values()
+            elif kind not in _PLAIN:
+                message = f"a value of type {kind.__name__}"
+                raise Malformed(message)
+        level, depth = below, depth + 1
+    return in_order
+
+
+def _check_depth(depth: int) -> None:
+    if depth == MAX_DEPTH:
         message = f"nested deeper than {MAX_DEPTH}"
         raise Malformed(message)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _check(item, depth - 1, in_order=in_order)
-    elif isinstance(value, dict):
-        _check_keys(value, in_order=in_order)
-        for item in value.values():
-            _check(item, depth - 1, in_order=in_order)
-    else:
-        message = f"a value of type {type(value).__name__}"
-        raise Malformed(message)
 
 
-def _check_keys(value: dict[Any, Value], *, in_order: bool) -> None:
-    if not all(isinstance(key, str) and _is_text(key) for key in value):
+def _check_keys(value: dict[Any, Value]) -> bool:
+    """Raise Malformed unless the keys of a map are text; returns whether they are in order."""
+    if not all(type(key) is str and _is_text(key) for key in value):
         message = "a map key is not a string in normalization form NFC"
         raise Malformed(message)
-    if in_order and sorted(value, key=_utf8) != list(value):
-        message = "map keys are not sorted"
-        raise Malformed(message)
+    return sorted(value, key=_utf8) == list(value)
 
 
 def _in_order(value: Value) -> Value:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NewFile",
+    "advise",
     "new_file",
     "new_folder",
     "open_new_file",
@@ -153,6 +154,16 @@ def _tells_errors() -> bool:
     """Since Linux 5.8 syncfs reports that writing failed; before, it said nothing."""
     found = re.match(r"(\d+)\.(\d+)", os.uname().release)
     return os.uname().sysname == "Linux" and found is not None and (int(found[1]), int(found[2])) >= (5, 8)
+
+
+def advise(file: BinaryIO, advice: str, *, last: int = 0) -> None:
+    """Tell the kernel how a file is used, all of it or the `last` bytes before where it stands.
+
+    A hint: what is no file of the system's, or a system that knows no such hint, goes on without.
+    """
+    if hasattr(os, "posix_fadvise"):
+        with contextlib.suppress(OSError):
+            os.posix_fadvise(file.fileno(), file.tell() - last if last else 0, last, getattr(os, f"POSIX_FADV_{advice}"))
 
 
 def require_space(folder: Path, wanted: int, what: str) -> None:

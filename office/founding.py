@@ -308,7 +308,7 @@ def certify_officer(
         if office.credential_path(officer.name, purpose).exists():
             message = f"{officer.name!r} has a {purpose} credential already"
             raise Refused(message)
-    own = [p for p in PURPOSES if office.credential_path(officer.name, p).is_file()]
+    own = [p for p in PURPOSES if office.has_credential(officer.name, p)]
     subject = office.credential(officer.name, own[0]).subject if own else random(16)
     issuer, key = office.credential(BODY_OFFICER, "certify"), office.signing_key(BODY_OFFICER, "certify")
     issuer.require_valid(at, "issuing")

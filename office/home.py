@@ -78,8 +78,8 @@ class Office:
         self._passphrase = passphrase
         self._clock = clock
         self._tell = tell
-        self._keys: dict[Path, SigningKey | Identity | NoKey] = {}
-        self._credentials: dict[Path, Credential] = {}
+        self._keys: dict[tuple[str, str], SigningKey | Identity | NoKey] = {}  # by officer and purpose
+        self._credentials: dict[tuple[str, str], Credential] = {}
         path = home / "office.toml"
         if not path.is_file():
             message = f"{str(home)!r} is no office"
@@ -226,9 +226,10 @@ class Office:
         Raises:
             NoKey: the officer has none. Refused: it is not in the roster, or of another body.
         """
+        known = self._credentials.get((officer, purpose))
+        if known is not None:
+            return known
         path = self.credential_path(officer, purpose)
-        if path in self._credentials:
-            return self._credentials[path]
         if not path.is_file():
             message = f"the officer {officer!r} has no {purpose} credential in this office"
             raise NoKey(message, f"officers who have: {', '.join(self.officers_with(purpose)) or 'none'}")
@@ -240,12 +241,16 @@ class Office:
         if found.body != self.body:
             message = f"the {purpose} credential of {officer!r} is of {found.body}, and this is {self.body}"
             raise Refused(message, "put back the credential, or office.toml, that was changed")
-        self._credentials[path] = found
+        self._credentials[officer, purpose] = found
         return found
+
+    def has_credential(self, officer: str, purpose: str) -> bool:
+        """Whether an officer has a credential for a purpose; it may yet be refused."""
+        return (officer, purpose) in self._credentials or self.credential_path(officer, purpose).is_file()
 
     def officers_with(self, purpose: str) -> list[str]:
         """Officers who have a credential for a purpose."""
-        return [name for name in self.officers() if self.credential_path(name, purpose).is_file()]
+        return [name for name in self.officers() if self.has_credential(name, purpose)]
 
     def pick(self, officer: str | None, purpose: str) -> str:
         """The officer named, or the only one who has a credential for the purpose.
@@ -303,10 +308,9 @@ class Office:
         return NoKey(message, f"put the right file at {self.key_path(officer, purpose)}, or certify the officer anew")
 
     def _key(self, officer: str, purpose: str) -> SigningKey | Identity:
-        path = self.key_path(officer, purpose)
-        if path not in self._keys:
-            self._keys[path] = self._unlock(path, officer, purpose)
-        found = self._keys[path]
+        if (officer, purpose) not in self._keys:
+            self._keys[officer, purpose] = self._unlock(self.key_path(officer, purpose), officer, purpose)
+        found = self._keys[officer, purpose]
         if isinstance(found, NoKey):
             raise found
         return found

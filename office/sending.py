@@ -152,7 +152,7 @@ def _addressee(known: list[Credential], destination: Body, wanted: str) -> Crede
 
 def _keep_for(office: Office, sealer: str, wanted: tuple[str, ...]) -> list[Credential]:
     """Who can read the office's copy of the manifest later: those named, or the sealer if he can open."""
-    names = wanted or ((sealer,) if office.credential_path(sealer, "open").is_file() else ())
+    names = wanted or ((sealer,) if office.has_credential(sealer, "open") else ())
     return [office.credential(name, "open") for name in names]
 
 

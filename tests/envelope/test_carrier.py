@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from valiza.envelope.carrier import check_media_type, check_name, check_twins, guess_media_type, open_carrier
+from valiza.envelope.carrier import check_media_type, check_name, check_twins, guess_media_type, open_carrier, require_carrier
 from valiza.keys.errors import Malformed, Refused, Unavailable
 
 GOOD = [
@@ -244,8 +244,23 @@ def test_file_that_was_put_in_its_place_meanwhile(tmp_path: Path, monkeypatch: p
 
 
 def test_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="no such file"):
-        open_carrier(tmp_path / "none")
+    for look in (open_carrier, require_carrier):
+        with pytest.raises(Unavailable, match="no such file"):
+            look(tmp_path / "none")
+
+
+@pytest.mark.parametrize("size", [0, 1, 65536, 65537, 3 << 20])
+def test_bytes_of_a_file_that_can_be_sealed(tmp_path: Path, size: int) -> None:
+    (tmp_path / "a").write_bytes(bytes(size))
+    assert require_carrier(tmp_path / "a") == size
+
+
+def test_what_is_refused_when_it_is_opened_is_refused_before(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("a")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "pipe", "."):
+        with pytest.raises(Refused):
+            require_carrier(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["//[", "http://[", "data:text/html,a", "a:b", "[", "a?b#c;d"])

@@ -109,6 +109,14 @@ def test_a_value_comes_back_as_it_was_packed(value: Any) -> None:
     assert pack(back) == packed
 
 
+def test_tuples_are_arrays() -> None:
+    assert pack((1, ("a", ()), {"b": (None,)})) == pack([1, ["a", []], {"b": [None]}])
+
+
+def test_maps_are_sorted_however_deep_they_stand() -> None:
+    assert pack([{"b": 1, "a": [{"d": 1, "c": 2}]}]) == pack([{"a": [{"c": 2, "d": 1}], "b": 1}])
+
+
 def require_one_spelling(data: bytes) -> None:
     try:
         value = read(data)
