@@ -54,6 +54,8 @@ def show(home: Path | None, json_: bool) -> None:
     elif home is None and user is not None:
         by_default = user.values.get("", {}).get("home")
         home = None if by_default is None else Path(by_default)
+    if home is not None:
+        _require_office(home, given["home"][1] if "home" in given else str(user_file()))
     office = office_settings(home) if home is not None else None
 
     def rows(command: str) -> dict[str, tuple[Any, str]]:
@@ -81,3 +83,14 @@ def show(home: Path | None, json_: bool) -> None:
     for row in defaults:
         value = ", ".join(map(str, row["value"])) if isinstance(row["value"], list) else row["value"]
         click.echo(f"{safe(row['command']) + ' ' if row['command'] else ''}{row['option']} {safe(value)}  (from {safe(row['from'])})")
+
+
+def _require_office(home: Path, source: str) -> None:
+    """Raise Usage unless there is an office, and say who named it: that is what this command is asked for."""
+    from valiza.office.home import require_office
+
+    try:
+        require_office(home)
+    except Usage as error:
+        hint = f"{source} names it: name another folder, or make an office with: valiza office init"
+        raise Usage(error.message, hint) from error

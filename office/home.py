@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from valiza.keys.fields import Names
     from valiza.register.journal import RegisterJournal
 
-__all__ = ["BODY_OFFICER", "OFFICER_NAME", "Office", "read_given_roster", "toml_string"]
+__all__ = ["BODY_OFFICER", "OFFICER_NAME", "Office", "read_given_roster", "require_office", "toml_string"]
 
 OFFICER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 BODY_OFFICER: Final = "office"  # whose folder of keys holds the root, certify and roster keys
@@ -80,10 +80,7 @@ class Office:
         self._tell = tell
         self._keys: dict[tuple[str, str], SigningKey | Identity | NoKey] = {}  # by officer and purpose
         self._credentials: dict[tuple[str, str], Credential] = {}
-        path = home / "office.toml"
-        if not path.is_file():
-            message = f"{str(home)!r} is no office"
-            raise Usage(message, "make one with: valiza office init, or name one with --home DIR or VALIZA_HOME")
+        path = require_office(home)
         with about(path):
             config = _config(path)
             self.body = Body(party(config.get("party"), "party"), body_id(config.get("body"), "body"))
@@ -325,6 +322,19 @@ class Office:
                 return load_key(path, self._passphrase)
             except NoKey as error:
                 return error
+
+
+def require_office(home: Path) -> Path:
+    """The file by which a folder is an office.
+
+    Raises:
+        Usage: it is not there.
+    """
+    path = home / "office.toml"
+    if not path.is_file():
+        message = f"{str(home)!r} is no office"
+        raise Usage(message, "make one with: valiza office init, or name one with --home DIR or VALIZA_HOME")
+    return path
 
 
 @contextmanager

@@ -271,6 +271,22 @@ def test_terminal_is_safe_from_its_content(files: Files) -> None:
     assert "\x1b" not in done.err
 
 
+@pytest.mark.parametrize("named_by", ["--home", "VALIZA_HOME", "file"])
+@pytest.mark.parametrize("kind", ["nothing", "empty folder", "file"])
+def test_folder_that_is_no_office(kind: str, named_by: str, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says who named it."""
+    folder = {"nothing": files.world.path("nowhere"), "empty folder": files.world.path("empty"), "file": files.world.carrier}[kind]
+    if kind == "empty folder":
+        folder.mkdir()
+    if named_by == "VALIZA_HOME":
+        monkeypatch.setenv("VALIZA_HOME", str(folder))
+    elif named_by == "file":
+        files.write(user=f'home = "{folder}"')
+    done = fails(2, "config", "show", *(["--home", folder] if named_by == "--home" else []))
+    assert done.error == f"{str(folder)!r} is no office"
+    assert done.hint.startswith(f"{files.user if named_by == 'file' else named_by} names it")
+
+
 # -- the list of keys ------------------------------------------------------------------------------------------------------
 
 
