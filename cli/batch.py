@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -26,6 +24,8 @@ from valiza.keys.secrecy import guard_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from valiza.keys.processes import Start
 
 __all__ = [
     "Result",
@@ -134,9 +134,6 @@ def report(
     return first
 
 
-Start = tuple[Callable[..., None], tuple[Any, ...]]
-
-
 @contextmanager
 def _interruption_told(what: str, done: Callable[[], int], total: int) -> Iterator[None]:
     """Say how far the work came, if it is interrupted."""
@@ -155,23 +152,11 @@ def _results(objects: Sequence[Path], work: Work, group: int, jobs: int, start: 
             begin()
             yield from _of_group(work, some)
         return
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-    from multiprocessing import get_context
+    from valiza.keys.processes import shared
 
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start, (start,))
-    stack.callback(pool.shutdown, cancel_futures=True)
-    try:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: a process that is just starting would die of it, and say so
-        try:
-            finished = pool.map(partial(_of_group, work), groups)
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        for results in finished:
-            yield from results
-    except BrokenProcessPool as error:
-        message = "a process that shared the work was ended from outside"
-        raise Unavailable(message, "what was reported is done; for the rest try fewer --jobs") from error
+    share = stack.enter_context(shared(jobs, (_start, (start,)), hint="what was reported is done; for the rest try fewer --jobs"))
+    for results in share(partial(_of_group, work), groups):
+        yield from results
 
 
 def _of_group(work: Work, some: Sequence[Path]) -> list[Result]:
@@ -183,24 +168,13 @@ def _of_group(work: Work, some: Sequence[Path]) -> list[Result]:
 
 
 def _start(start: Start | None) -> None:
-    """In a new process. The one that started it is interrupted for all, shows the progress for all, and is not survived."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """In a new process: the one that started it shows the progress for all."""
     keep_quiet()
     if not os.environ.get("VALIZA_DEBUG"):
         guard_process()
-    Thread(target=_end_with_parent, daemon=True).start()
     if start is not None:
         call, arguments = start
         call(*arguments)
-
-
-def _end_with_parent() -> None:
-    from multiprocessing import parent_process
-
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)  # it was killed; waiting for work from it would never end
 
 
 def _report_one(path: Path, result: Result, *, json_: bool, told: str) -> None:

@@ -1,6 +1,6 @@
 """Who may sign or receive, and what a signature covers: encoding, statements, keys, credentials, rosters.
 
-The names below are this layer's API. A module imports only those before it in the order that pyproject.toml gives; nothing here imports another layer.
+The names below are this layer's API. A module imports only those before it in the order that pyproject.toml gives; nothing imports another layer.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from valiza.keys.root import MAX_VERSIONS, Root, read_roots, require_pinned
 from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statement, sign_statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from valiza.keys.book import Book
     from valiza.keys.credential import Credential, Outline
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from valiza.keys.fields import Body, Extensions
     from valiza.keys.statement import Signer
 
-__all__ = ["Roster", "check_import", "make_roster", "peek_roster", "read_roster"]
+__all__ = ["Roster", "check_import", "check_roster", "make_roster", "peek_roster", "read_roster"]
 
 MAX_CREDENTIALS: Final = 16384
 _DAY: Final = 86400
+_MANY: Final = 1000  # credentials from which on it pays to start other processes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +99,20 @@ def _items(statement: Statement) -> list[Value]:
     return array(unpack(statement.body, max_bytes=LIMITS[labels.ROSTER], what="roster"), "roster", length=8)
 
 
-@lru_cache(maxsize=16)  # a chain already checked in this process is not checked again
+@lru_cache(maxsize=16)  # a roster already read in this process is not read again
 def read_roster(raw: bytes, fingerprint: bytes) -> Roster:
+    """`check_roster`, for a roster that may be read again."""
+    return check_roster(raw, fingerprint)
+
+
+def check_roster(raw: bytes, fingerprint: bytes, *, jobs: int = 1, advance: Callable[[int], None] = lambda _: None) -> Roster:
     """Read and check a roster of whose root a version has the pinned `fingerprint` (credential.md, Roster, Reading 1 to 3).
+
+    Args:
+        raw: the roster.
+        fingerprint: of a version of the root, as a person compared it.
+        jobs: processes that share the work, if there is much of it.
+        advance: told how many credentials were checked since its last call.
 
     Raises:
         Malformed, NotAuthentic, Refused: as the steps say.
@@ -136,7 +148,7 @@ def read_roster(raw: bytes, fingerprint: bytes) -> Roster:
         expires_at=time(items[3], "expires at"),
         roots=roots,
         credentials=credentials,
-        outlines=tuple(credentials[name].outline for name in credentials),  # step 3
+        outlines=credentials.check_all(jobs=jobs if len(credentials) >= _MANY else 1, advance=advance),  # step 3
         extensions=extensions(items[7]),
     )
     if roster.issued_at >= roster.expires_at:

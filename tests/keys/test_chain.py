@@ -1,0 +1,164 @@
+"""Chains: each credential is checked when it is first taken out, up to a root, and once in a process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import pytest
+from tests.support.keys import credential_items, flipped, issue, party, signed
+
+from valiza.keys import chain, labels
+from valiza.keys.chain import Chains
+from valiza.keys.credential import decode_credential
+from valiza.keys.errors import NotAuthentic, Refused
+from valiza.keys.fields import Body
+from valiza.keys.roster import check_roster, make_roster
+from valiza.keys.signing import VerifyKey
+from valiza.keys.statement import Statement, read_statement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from valiza.keys.credential import Credential
+
+KZ: Final = party("KZ")
+OFFICERS: Final = [KZ.officer(f"officer {i}").credential for i in range(3)]
+EVERYBODY: Final = [KZ.body.credential, *OFFICERS]
+
+
+@pytest.fixture(autouse=True)
+def _new_process() -> Iterator[None]:
+    """What other tests had verified is verified again."""
+    chain.forget()
+    yield
+    chain.forget()
+
+
+@pytest.fixture
+def verified(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Digests of the keys that verify a signature, as they do."""
+    keys: list[bytes] = []
+    verify = VerifyKey.verify
+
+    def counted(self: VerifyKey, signature: bytes, message: bytes, context: bytes) -> None:
+        keys.append(self.key_digest)
+        verify(self, signature, message, context)
+
+    monkeypatch.setattr(VerifyKey, "verify", counted)
+    return keys
+
+
+def statements(*credentials: Credential) -> dict[bytes, Statement]:
+    return {c.digest: read_statement(c.raw, labels.CREDENTIAL) for c in credentials}
+
+
+def test_only_what_is_taken_out_is_checked_and_its_issuers(verified: list[bytes]) -> None:
+    chains = Chains([KZ.root], statements(*EVERYBODY))
+    assert (len(chains), list(chains), verified) == (4, [c.digest for c in EVERYBODY], [])
+    assert chains[OFFICERS[1].digest] == OFFICERS[1]
+    assert verified == [KZ.root.custodians[0].key.key_digest, KZ.body.credential.verify_key.key_digest]
+
+
+def test_a_chain_already_checked_in_the_process_is_not_checked_again(verified: list[bytes]) -> None:
+    known = statements(*EVERYBODY)
+    chains = Chains([KZ.root], known)
+    first = chains[OFFICERS[0].digest]
+    assert len(verified) == 2
+    assert chains[OFFICERS[0].digest] is first
+    assert chains[OFFICERS[1].digest].issuer is first.issuer
+    assert len(verified) == 3, "only the second officer's own"
+    assert Chains([KZ.root], known)[OFFICERS[0].digest] == first
+    assert len(verified) == 3, "another reader in the same process"
+    chain.forget()
+    assert Chains([KZ.root], known)[OFFICERS[0].digest] == first
+    assert len(verified) == 5, "another process"
+
+
+def test_what_was_verified_once_is_still_held_against_its_issuer() -> None:
+    """Only the signature is remembered: what an issuer may give is asked each time."""
+    wide = issue(KZ.body.credential, KZ.body.key, "wide", "seal").credential
+    chain.issued(wide.digest, KZ.body.credential.digest)
+    narrow = issue(KZ.root, KZ.key, "narrow", "certify", clearance=None, body=Body("KZ", "KZ-GOV")).credential
+    moved = read_statement(wide.raw, labels.CREDENTIAL)
+    chain.issued(wide.digest, narrow.digest)
+    with pytest.raises(Refused, match="above its issuer's"):
+        decode_credential(moved, narrow)
+
+
+def test_an_altered_credential_has_another_digest_and_is_verified() -> None:
+    good = OFFICERS[0]
+    assert Chains([KZ.root], statements(KZ.body.credential, good))[good.digest] == good
+    bad = read_statement(flipped(good.raw, len(good.raw) - 1), labels.CREDENTIAL)
+    chains = Chains([KZ.root], {**statements(KZ.body.credential), bad.digest: bad})
+    for _ in range(2):
+        with pytest.raises(NotAuthentic):
+            _ = chains[bad.digest]
+
+
+def test_without_its_issuer_nothing_is_taken_out() -> None:
+    chains = Chains([KZ.root], statements(*OFFICERS))
+    with pytest.raises(NotAuthentic, match="not in the roster"):
+        _ = chains[OFFICERS[0].digest]
+    with pytest.raises(NotAuthentic, match="not in the roster"):
+        _ = Chains([party("BY").root], statements(KZ.body.credential))[KZ.body.credential.digest]
+
+
+def test_what_is_not_there_is_no_error_but_nothing() -> None:
+    chains = Chains([KZ.root], statements(*EVERYBODY))
+    assert chains.get(bytes(32)) is None
+    assert bytes(32) not in chains
+    assert OFFICERS[0].digest in chains
+
+
+def test_the_memory_of_what_was_verified_has_an_end(monkeypatch: pytest.MonkeyPatch, verified: list[bytes]) -> None:
+    monkeypatch.setattr(chain, "_MANY", 2)
+    assert list(Chains([KZ.root], statements(*EVERYBODY)).values()) == EVERYBODY
+    assert len(chain._issued) <= 2
+    before = len(verified)
+    assert list(Chains([KZ.root], statements(*EVERYBODY)).values()) == EVERYBODY
+    assert len(verified) > before
+
+
+@pytest.mark.slow
+def test_processes_that_share_the_work_find_the_same(monkeypatch: pytest.MonkeyPatch, verified: list[bytes]) -> None:
+    monkeypatch.setattr("valiza.keys.roster._MANY", 2)
+    monkeypatch.setattr(chain, "_PART", 1)
+    authorised = issue(KZ.body.credential, KZ.body.key, "MFA", "certify", body=Body("KZ", "KZ-MFA"))
+    deep = issue(authorised.credential, authorised.key, "deep", "open").credential
+    raw = KZ.roster(authorised.credential, deep, *OFFICERS).raw
+    chain.forget()
+    told: list[int] = []
+    alone = check_roster(raw, KZ.root.digest, advance=told.append)
+    assert told == [1] * 7
+    chain.forget()
+    verified.clear()
+    together = check_roster(raw, KZ.root.digest, jobs=2, advance=told.append)
+    assert sum(told) == 14
+    assert together.outlines == alone.outlines
+    assert len(verified) == 2, "that of who signs the roster, and the roster's"
+    assert together.credentials[deep.digest] == deep
+    assert len(verified) == 2, "what the others have verified is not verified again"
+
+
+@pytest.mark.slow
+def test_processes_that_share_the_work_tell_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error, its message and hint are those of the first bad credential, as if one process had done it."""
+    monkeypatch.setattr("valiza.keys.roster._MANY", 2)
+    monkeypatch.setattr(chain, "_PART", 2)
+    monkeypatch.setattr("valiza.keys.roster.read_roster", lambda raw, _: raw)
+    wrong = signed(labels.CREDENTIAL, "issuer", credential_items(clearance="0"), KZ.body.credential.digest, KZ.body.key)
+    roster: Any = make_roster(
+        version=1,
+        issued_at=KZ.root.valid_from,
+        expires_at=KZ.root.valid_until,
+        roots=[KZ.root],
+        credentials=[*EVERYBODY, cast("Credential", wrong)],
+        signer=KZ.publisher.credential,
+        key=KZ.publisher.key,
+    )
+    said = set()
+    for jobs in (1, 2):
+        with pytest.raises(Refused, match="no degree of KZ") as caught:
+            check_roster(roster, KZ.root.digest, jobs=jobs)
+        said.add(caught.value.message)
+    assert len(said) == 1
