@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ from valiza.keys.errors import Malformed, NoKey, NotAuthentic, Refused
 from valiza.keys.files import new_folder
 from valiza.keys.keyfile import load_key, save_key
 from valiza.keys.recipient import Identity
+from valiza.keys.request import RequestDraft, make_request, read_request
 from valiza.keys.root import read_root
 from valiza.keys.roster import read_roster
 from valiza.keys.signing import SigningKey
@@ -346,6 +348,8 @@ def objects(letter: Exchange) -> dict[str, bytes]:
     chief = world.destination["chief"]
     forged = world.plan().seal()
     rewrap = say(labels.REWRAP, rewrap_body(world, forged, forged.payload_key, addressee=chief, recipient=world.destination["clerk"]), chief)
+    newcomer = SigningKey.generate(os.urandom)
+    asked = RequestDraft(subject=None, party="KZ", body_id="KZ-MFA", names={"en": "New"}, keys={"acknowledge": newcomer.public}, made_at=SEALED)
     return {
         labels.ROOT: world.origin.root.raw,
         labels.CREDENTIAL: world.origin["chief"].credentials["seal"].raw,
@@ -357,6 +361,7 @@ def objects(letter: Exchange) -> dict[str, bytes]:
         labels.ACKNOWLEDGEMENT: letter.acknowledgement.raw,
         labels.REFUSAL: refused(letter.expectation.dispatch, letter.expectation.core, chief),
         labels.RECEIPT: letter.receipt.raw,
+        labels.REQUEST: make_request(asked, [newcomer]).raw,
     }
 
 
@@ -376,6 +381,7 @@ def readers(exchange: Exchange) -> dict[str, Reader]:
         labels.ACKNOWLEDGEMENT: lambda raw: read_answer(raw, world.trust),
         labels.REFUSAL: lambda raw: read_answer(raw, world.trust),
         labels.RECEIPT: lambda raw: read_receipt(raw, trust=world.trust, agreements=world.agreements),
+        labels.REQUEST: read_request,
     }
 
 
