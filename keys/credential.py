@@ -10,7 +10,7 @@ from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.fields import Body, Names, array, blob, body_id, boolean, code, extensions, names, one_of, optional, party, time
 from valiza.keys.recipient import Recipient
-from valiza.keys.root import Root, by_quorum, signing_public_key, verify_quorum
+from valiza.keys.root import Root, signing_public_key, verify_quorum
 from valiza.keys.statement import LIMITS, SignerHeader, Statement, sign_statement
 
 if TYPE_CHECKING:
@@ -179,8 +179,6 @@ def issue_credential(draft: CredentialDraft, *, issuer: Root | Credential, keys:
 
 def issuer_signs(issuer: Root | Credential, keys: Iterable[Signer]) -> list[tuple[SignerHeader, Signer]]:
     """The headers and keys by which an issuer signs; for `sign_statement`."""
-    if isinstance(issuer, Root):
-        return by_quorum("issuer", issuer, keys)
     return [(SignerHeader(role="issuer", signer_digest=issuer.digest, key_digest=key.key_digest), key) for key in keys]
 
 

@@ -121,6 +121,12 @@ def test_an_issuers_signature_is_by_the_issuers_key() -> None:
             check_credential(statement, issuer)
 
 
+def test_nobody_signs_beside_an_issuer_who_is_no_root() -> None:
+    """A second signature would be one that nobody looked at."""
+    with pytest.raises(NotAuthentic, match="several sign only for a root"):
+        issue(BODY, KZ.body.key, "officer", "seal", keys=[signing_key("another")])
+
+
 @pytest.mark.parametrize("place", [0, 3308, 3309, 3372])
 def test_no_half_of_the_signature_may_be_broken(place: int) -> None:
     good = by_body()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -132,6 +133,7 @@ MALFORMED: Final[dict[str, dict[str, Any]]] = {
     "a first version with one before": {"previous": bytes(32)},
     "version 65": {"version": 65, "previous": bytes(32)},
     "previous of another length": {"version": 2, "previous": bytes(31)},
+    "version 0 with one before": {"version": 0, "previous": bytes(32)},
     "no custodian": {"custodians": []},
     "17 custodians": {"custodians": sorted(keeper(f"{n}") for n in range(17))},
     "custodians out of order": {"custodians": sorted([keeper("a"), KEEPER], reverse=True)},
@@ -164,6 +166,12 @@ def test_malformed(change: dict[str, Any]) -> None:
 def test_a_root_has_one_to_sixteen_degrees(number: int) -> None:
     degrees = [str(i) for i in range(number)]
     assert read_root(statement(items(degrees=degrees)).raw).degrees == tuple(degrees)
+
+
+def test_a_root_has_up_to_sixteen_custodians_and_sixty_four_versions() -> None:
+    people = tuple(f"{n}" for n in range(16))
+    assert len(make_root(of_five(people=people, threshold=16), keys(*people)).custodians) == 16
+    assert read_root(statement(items(version=64, previous=bytes(32))).raw).version == 64
 
 
 @pytest.mark.parametrize("body", [[], items()[:-1], [*items(), {}], {"party": "KZ"}, "KZ"], ids=["empty", "too few", "too many", "map", "text"])
@@ -281,11 +289,12 @@ def test_one_broken_signature_condemns_a_quorum(half: int) -> None:
 
 
 def test_nobody_signs_beside_the_quorum() -> None:
-    """Not even the root of another party, with its own quorum."""
-    root, other = make_root(of_five(), keys(*FIVE)), root_of("BY")
-    signers = [*by_quorum("root", root, keys(*FIVE)), *by_quorum("root", other, [signing_key("BYroot")])]
-    with pytest.raises(NotAuthentic, match="the signer is not the root of KZ"):
-        verify_quorum(sign_statement(labels.TERMINATION, b"said", signers), root)
+    """Not even the root of another party, with its own quorum, whatever the order of the fingerprints."""
+    root, quorum = make_root(of_five(), keys(*FIVE)), keys(*FIVE)
+    for other in (root_of("BY").digest, bytes(32), b"\xff" * 32):
+        signers = [*by_quorum("root", root, quorum), (root_header("root", other, signing_key("BYroot")), signing_key("BYroot"))]
+        with pytest.raises(NotAuthentic, match="the signer is not the root of KZ"):
+            verify_quorum(sign_statement(labels.TERMINATION, b"said", signers), root)
 
 
 # -- versions -------------------------------------------------------------------------------------------------------------
@@ -311,6 +320,16 @@ def test_both_quorums_sign_the_next_version() -> None:
     third = of_five(version=3, previous=root.digest, people=("Timur",), threshold=1)
     last = make_root(third, keys("Timur"), old=root, old_keys=keys("Aliya", "Bolat", "Timur"))
     assert read_roots((FIRST.raw, root.raw, last.raw))[-1] == last
+    for number in (2, 4):  # no version stands twice in a row, and none is left out
+        again = replace(third, version=number)
+        raw = make_root(again, keys("Timur"), old=None).raw
+        with pytest.raises(NotAuthentic, match=f"version {number} of the root of KZ does not follow version 2 of KZ"):
+            read_roots((FIRST.raw, root.raw, raw))
+
+
+def test_versions_already_read_are_not_checked_again() -> None:
+    """Every roster of a party begins with them."""
+    assert read_roots((FIRST.raw,)) is read_roots((bytes(bytearray(FIRST.raw)),))
 
 
 @pytest.mark.parametrize(
@@ -330,8 +349,11 @@ def test_versions_follow_one_another() -> None:
     raw = renewed(second(), NEXT[:3], FIVE[:3])
     later = renewed(second(version=3), NEXT[:3], FIVE[:3])
     other = make_root(of_five(threshold=2), keys(*FIVE))
-    for raws in ((), (raw,), (raw, FIRST.raw), (FIRST.raw, FIRST.raw), (FIRST.raw, raw, raw), (FIRST.raw, later), (other.raw, raw)):
-        with pytest.raises((Malformed, NotAuthentic)):
+    for beginning in ((), (raw,), (raw, FIRST.raw)):
+        with pytest.raises(Malformed, match="the versions of a root begin with the first"):
+            read_roots(beginning)
+    for raws in ((FIRST.raw, FIRST.raw), (FIRST.raw, raw, raw), (FIRST.raw, later), (other.raw, raw)):
+        with pytest.raises(NotAuthentic, match="does not follow version"):
             read_roots(raws)
 
 
@@ -388,6 +410,14 @@ def test_the_whole_fingerprint_is_compared() -> None:
             require_pinned([ROOT], flipped(ROOT.digest, index))
     with pytest.raises(NotAuthentic):
         require_pinned([ROOT], ROOT.digest[:31])
+
+
+def test_any_version_may_be_pinned_and_the_latest_is_named() -> None:
+    others = [ROOT, root_of("BY"), FIRST]
+    for root in others:
+        require_pinned(others, root.digest)
+    with pytest.raises(NotAuthentic, match=f"has the fingerprint {FIRST.fingerprint}, not the pinned {'00' * 32}"):
+        require_pinned(others, bytes(32))
 
 
 # -- public keys ----------------------------------------------------------------------------------------------------------
