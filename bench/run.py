@@ -21,7 +21,7 @@ from startup import measure_startup
 UNITS = {"K": 1 << 10, "M": MIB, "G": 1 << 30}
 PARTS = ("startup", "receipts", "batch", "exchange")
 SIZES, QUICK_SIZES = "1K,64K,1M,16M,64M,256M,1G", "1K,1M"
-LIBRARIES = ("blake3", "click", "cryptography", "msgpack", "pynacl")
+LIBRARIES = ("blake3", "click", "cryptography", "msgpack", "pynacl", "shamir-mnemonic")
 
 
 def sizes(text: str) -> list[int]:

@@ -236,7 +236,13 @@ def trust_options(command: Any) -> Any:  # noqa: ANN401 - a decorator of click's
             "--agreement", "agreements", type=STATEMENT, multiple=True, metavar="FILE", help="A signed agreement, or a termination. Repeatable."
         ),
         click.option("--roster", "rosters", type=STATEMENT, multiple=True, metavar="FILE", help="A party's roster. Repeatable."),
-        click.option("--root", "roots", multiple=True, metavar="FINGERPRINT", help="Fingerprint of a party's root, compared by you. Repeatable."),
+        click.option(
+            "--root",
+            "roots",
+            multiple=True,
+            metavar="FINGERPRINT",
+            help="Fingerprint of a party's root, compared by you, as digits or words. Repeatable.",
+        ),
     ):
         command = option(command)
     return command
@@ -271,7 +277,7 @@ def open_reader(
     Raises:
         Usage: both, or neither.
     """
-    from valiza.keys.root import parse_fingerprint
+    from valiza.keys.fingerprint import parse_fingerprint
     from valiza.office.reader import office_reader, stranger
 
     if roots or rosters or agreements:  # what is given on the command line is meant; an office by default may be for other work

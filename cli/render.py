@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from valiza.keys.credential import Credential
     from valiza.keys.fields import Mark
     from valiza.keys.trust import Trust
+    from valiza.office.certifying import ClaimedRoot
 
 __all__ = [
     "agreement_facts",
@@ -36,8 +37,10 @@ __all__ = [
     "manifest_facts",
     "mark_text",
     "receipt_facts",
+    "root_facts",
     "route_facts",
     "stamp_facts",
+    "title",
     "utc",
 ]
 
@@ -186,6 +189,43 @@ def credential_facts(credential: Credential) -> Facts:
         "subject": credential.subject.hex(),
         "credential": credential.digest.hex(),
     }
+
+
+def root_facts(claimed: ClaimedRoot) -> Facts:
+    """A version of a root, as a file has it."""
+    from valiza.keys.fingerprint import in_groups, in_words
+
+    said, signed = claimed.says, {custodian.id for custodian in claimed.signed}
+    fingerprint = said.digest
+    return {
+        "party": said.party,
+        "version": said.version,
+        "fingerprint": fingerprint.hex(),
+        "digits": in_groups(fingerprint),
+        "words": in_words(fingerprint),
+        "previous": None if said.previous is None else said.previous.hex(),
+        "names": said.names,
+        "degrees": list(said.degrees),
+        "threshold": said.threshold,
+        "custodians": [
+            {
+                "id": custodian.id.hex(),
+                "name": title(custodian.names),
+                "names": custodian.names,
+                "key": custodian.key.key_digest.hex(),
+                "signed": custodian.id in signed,
+            }
+            for custodian in said.custodians
+        ],
+        "valid_from": utc(said.valid_from),
+        "valid_until": utc(said.valid_until),
+        "complete": claimed.complete,
+    }
+
+
+def title(names: Mapping[str, str]) -> str:
+    """A name for display: English, else the first."""
+    return names.get("en", next(iter(names.values())))
 
 
 def manifest_facts(manifest: Manifest, profile: Profile | None) -> Facts:

@@ -94,12 +94,16 @@ def export(output: Path, party: str | None, home: Path | None, json_: bool) -> N
     epilog=command_epilog("valiza roster import BY.roster.vls --home kz --root 3f5a…", "valiza roster import BY.roster-2.vls --home kz"),
 )
 @click.argument("file", type=STATEMENT)
-@click.option("--root", metavar="FINGERPRINT", help="The fingerprint of that party's root, all 64 digits, as you compared it. Needed the first time.")
+@click.option(
+    "--root",
+    metavar="FINGERPRINT",
+    help="The fingerprint of that party's root, as you compared it: all 64 digits or all 26 words. Needed the first time.",
+)
 @home_option
 @as_json
 def import_(file: Path, root: str | None, home: Path | None, json_: bool) -> None:
     """Import the roster of the other party. It never goes back to an older one."""
-    from valiza.keys.root import parse_fingerprint
+    from valiza.keys.fingerprint import parse_fingerprint
     from valiza.office.trusting import import_roster
 
     with typed("--root"):

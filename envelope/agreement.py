@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from valiza.keys.fields import Extensions
-    from valiza.keys.root import Root
+    from valiza.keys.root import Root, RootDraft
     from valiza.keys.statement import Signature, Signer
     from valiza.keys.trust import Trust
 
@@ -27,14 +27,18 @@ __all__ = [
     "Agreement",
     "Agreements",
     "Termination",
+    "TerminationDraft",
     "agreement_digest",
     "read_agreement",
     "read_agreements",
     "read_termination",
+    "read_termination_body",
     "require_adoptable",
+    "require_degrees",
     "sign_agreement",
     "split_by_root",
     "terminate",
+    "termination_body",
 ]
 
 
@@ -50,6 +54,17 @@ class Agreement:
     def __str__(self) -> str:
         """Id and version, as people write it."""
         return f"{self.profile.id} version {self.profile.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminationDraft:
+    """What a party's word that an agreement ends is to say (A14)."""
+
+    agreement: bytes
+    party: str
+    given_at: int
+    takes_effect_at: int
+    extensions: Extensions = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +99,7 @@ def sign_agreement(profile: Profile, *, root: Root, keys: Iterable[Signer], begu
         Refused: the root's party is not one of the two, or orders its degrees otherwise, or a key has signed it already.
         NotAuthentic: `begun` is another agreement.
     """
-    _require_degrees(profile, root)
+    require_degrees(profile, root)
     if begun is not None and begun.body != profile.body:
         message = "the other party signed another agreement"
         raise NotAuthentic(message)
@@ -145,10 +160,11 @@ def require_adoptable(agreement: Agreement, trust: Trust) -> None:
         if root.digest not in agreement.signers:
             message = f"the agreement {agreement} is signed by an old version of the root of {terms.id}"
             raise Refused(message, f"the custodians of version {root.version} sign it")
-        _require_degrees(agreement.profile, root)
+        require_degrees(agreement.profile, root)
 
 
-def _require_degrees(profile: Profile, root: Root) -> None:
+def require_degrees(profile: Profile, root: Root | RootDraft) -> None:
+    """Raise Refused unless the marks of a root's party stand in the order of its degrees, or if the party is none of the two."""
     codes = [mark.code for mark in profile.party(root.party).marks]
     if [degree for degree in root.degrees if degree in codes] != codes:
         message = f"the agreement {profile.id} orders the marks of {root.party} otherwise than its root does"
@@ -161,12 +177,21 @@ def terminate(agreement: Agreement, *, root: Root, keys: Iterable[Signer], given
     Raises:
         Refused: it is no party to it, or the end would lie before the notice.
     """
+    body = termination_body(agreement, root, given_at=given_at, takes_effect_at=takes_effect_at)
+    return _termination(sign_statement(labels.TERMINATION, body, by_quorum("root", root, keys)), root)
+
+
+def termination_body(agreement: Agreement, root: Root, *, given_at: int, takes_effect_at: int) -> bytes:
+    """The canonical body of a termination.
+
+    Raises:
+        Refused: the root's party is none to it, or the end would lie before the notice.
+    """
     agreement.profile.party(root.party)
     if takes_effect_at < given_at:
         message = "a termination cannot take effect before it is given (A14)"
         raise Refused(message)
-    body = pack([agreement.digest, root.party, given_at, takes_effect_at, {}])
-    return _termination(sign_statement(labels.TERMINATION, body, by_quorum("root", root, keys)), root)
+    return pack([agreement.digest, root.party, given_at, takes_effect_at, {}])
 
 
 def read_termination(raw: bytes, trust: Trust, agreements: Agreements) -> Termination:
@@ -187,9 +212,18 @@ def read_termination(raw: bytes, trust: Trust, agreements: Agreements) -> Termin
 
 def _termination(statement: Statement, root: Root) -> Termination:
     verify_quorum(statement, root)
+    draft = read_termination_body(statement, root)
+    return Termination(raw=statement.raw, **{name: getattr(draft, name) for name in TerminationDraft.__slots__})
+
+
+def read_termination_body(statement: Statement, root: Root) -> TerminationDraft:
+    """What a termination says, whoever signed it so far: one that a quorum of its root did not sign is a draft.
+
+    Raises:
+        Malformed: not a termination. NotAuthentic: it is of another party than its root.
+    """
     items = array(unpack(statement.body, max_bytes=LIMITS[labels.TERMINATION], what="termination"), "termination", length=5)
-    found = Termination(
-        raw=statement.raw,
+    found = TerminationDraft(
         agreement=digest_field(items[0], "agreement"),
         party=party(items[1], "party"),
         given_at=time(items[2], "given at"),

@@ -46,10 +46,11 @@ from valiza.keys.credential import Credential, check_credential
 from valiza.keys.digests import digest, keyed
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import ValizaError
+from valiza.keys.fingerprint import in_words, parse_fingerprint
 from valiza.keys.keyfile import load_key
 from valiza.keys.recipient import Recipient
 from valiza.keys.request import Request, check_vouching, read_request
-from valiza.keys.root import Root, parse_fingerprint, read_root, read_roots
+from valiza.keys.root import Root, read_root, read_roots
 from valiza.keys.roster import Roster, peek_roster, read_roster
 from valiza.keys.signing import SigningKey, VerifyKey
 from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statement
@@ -254,7 +255,8 @@ def key_file(data: bytes) -> None:
 def fingerprint_(data: bytes) -> None:
     text = _text(data)
     raw = parse_fingerprint(text)
-    holds(re.sub(r"[\s:]", "", text).lower() == raw.hex(), "a fingerprint was read as another")
+    as_digits = re.sub(r"[\s:]", "", text).lower() == raw.hex()
+    holds(as_digits or " ".join(text.lower().split()) == in_words(raw), "a fingerprint was read as another")
 
 
 # -- agreement ---------------------------------------------------------------------------------------------------------

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from valiza.keys.encoding import pack, unpack
     from valiza.keys.errors import Conflict, Incomplete, Malformed, NoKey, NotAuthentic, Refused, Unavailable, Usage, ValizaError
     from valiza.keys.fields import Body, Mark
+    from valiza.keys.fingerprint import parse_fingerprint
     from valiza.keys.keyfile import load_key, save_key
     from valiza.keys.recipient import Identity, Recipient
     from valiza.keys.request import Request, RequestDraft, check_vouching, make_request, read_request
-    from valiza.keys.root import Custodian, Root, RootDraft, make_root, parse_fingerprint, read_root, read_roots
+    from valiza.keys.root import Custodian, Root, RootDraft, make_root, read_root, read_roots
     from valiza.keys.roster import Roster, make_roster, read_roster
     from valiza.keys.signing import SigningKey, VerifyKey
     from valiza.keys.statement import Statement, read_statement, sign_statement
@@ -73,5 +74,20 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     __all__,
-    ("errors", "encoding", "fields", "statement", "signing", "recipient", "keyfile", "cost", "root", "credential", "request", "roster", "trust"),
+    (
+        "errors",
+        "encoding",
+        "fields",
+        "statement",
+        "signing",
+        "recipient",
+        "keyfile",
+        "cost",
+        "fingerprint",
+        "root",
+        "credential",
+        "request",
+        "roster",
+        "trust",
+    ),
 )

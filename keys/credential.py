@@ -33,6 +33,7 @@ __all__ = [
     "issue_credential",
     "issuer_signs",
     "public_key",
+    "read_credential_body",
     "verify_by_credential",
 ]
 
@@ -195,6 +196,16 @@ def check_credential(statement: Statement, issuer: Root | Credential) -> Credent
     else:
         verify_by_credential(statement, issuer)
     return decode_credential(statement, issuer)
+
+
+def read_credential_body(statement: Statement, root: Root) -> CredentialDraft:
+    """What a credential that a root issues says, whoever signed it so far: one that a quorum did not sign is a draft.
+
+    Raises:
+        Malformed: not a credential. Refused: it claims more than the root may give.
+    """
+    said = decode_credential(statement, root)
+    return CredentialDraft(**{name: getattr(said, name) for name in CredentialDraft.__slots__ if name != "public_key"}, public_key=said.key.raw)
 
 
 def decode_credential(statement: Statement, issuer: Root | Credential) -> Credential:

@@ -28,9 +28,11 @@ __all__ = [
     "RootDraft",
     "by_quorum",
     "make_root",
-    "parse_fingerprint",
     "read_root",
+    "read_root_body",
     "read_roots",
+    "require_follows",
+    "require_pinned",
     "root_header",
     "signing_public_key",
     "sole_root",
@@ -64,6 +66,7 @@ class RootDraft:
     threshold: int
     valid_from: int
     valid_until: int
+    extensions: Extensions = field(default_factory=dict, repr=False)
 
     @property
     def body(self) -> bytes:
@@ -80,7 +83,7 @@ class RootDraft:
                 self.threshold,
                 self.valid_from,
                 self.valid_until,
-                {},
+                self.extensions,
             ]
         )
 
@@ -88,6 +91,10 @@ class RootDraft:
     def digest(self) -> bytes:
         """The fingerprint that it will have."""
         return digest(labels.DIGEST_ROOT, self.body)
+
+    def custodian(self, key_digest: bytes) -> Custodian | None:
+        """The custodian whose key has this digest."""
+        return _custodian_with(self.custodians, key_digest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +121,11 @@ class Root:
 
     def custodian(self, key_digest: bytes) -> Custodian | None:
         """The custodian whose key has this digest."""
-        return next((c for c in self.custodians if c.key.key_digest == key_digest), None)
+        return _custodian_with(self.custodians, key_digest)
+
+
+def _custodian_with(custodians: Iterable[Custodian], key_digest: bytes) -> Custodian | None:
+    return next((c for c in custodians if c.key.key_digest == key_digest), None)
 
 
 def signing_public_key(value: Value) -> VerifyKey:
@@ -168,20 +179,22 @@ def read_root(raw: bytes) -> Root:
         NotAuthentic: too few signed it, or a signature does not hold.
     """
     statement = read_statement(raw, labels.ROOT)
-    # The keys stand in the body: this is the one statement that must be decoded before it is verified.
-    root = _read_body(raw, statement)
-    if any(entry.header.signer_digest not in {root.digest, root.previous} for entry in statement.signatures):
-        message = f"a root of {root.party} is signed in the name of another root than itself and the one before it"
-        raise NotAuthentic(message)
+    draft = read_root_body(statement)
+    root = Root(raw=raw, digest=digest(labels.DIGEST_ROOT, statement.body), **{name: getattr(draft, name) for name in RootDraft.__slots__})
     _require_quorum(statement, root)
     return root
 
 
-def _read_body(raw: bytes, statement: Statement) -> Root:
+def read_root_body(statement: Statement) -> RootDraft:
+    """What a root says, whoever signed it so far: one that a quorum did not sign is a draft.
+
+    The keys stand in the body: this and a request are the statements that must be decoded before they are verified.
+
+    Raises:
+        Malformed: not a root. NotAuthentic: it is signed in the name of another root than itself and the one before it.
+    """
     items = array(unpack(statement.body, max_bytes=LIMITS[labels.ROOT], what="root"), "root", length=10)
-    root = Root(
-        raw=raw,
-        digest=digest(labels.DIGEST_ROOT, statement.body),
+    root = RootDraft(
         party=party(items[0], "party"),
         version=integer(items[1], "version", least=1, most=MAX_VERSIONS),
         previous=optional(items[2], "previous", digest_field),
@@ -209,6 +222,10 @@ def _read_body(raw: bytes, statement: Statement) -> Root:
     if root.valid_from >= root.valid_until:
         message = "a root is valid until before it is valid"
         raise Malformed(message)
+    own_and_old = {digest(labels.DIGEST_ROOT, statement.body), root.previous}
+    if any(entry.header.signer_digest not in own_and_old for entry in statement.signatures):
+        message = f"a root of {root.party} is signed in the name of another root than itself and the one before it"
+        raise NotAuthentic(message)
     return root
 
 
@@ -229,15 +246,16 @@ def verify_quorum(statement: Statement, root: Root) -> None:
     _require_quorum(statement, root)
 
 
-def verify_signatures(statement: Statement, root: Root) -> int:
-    """Verify every signature in the name of a root; returns how many custodians signed.
+def verify_signatures(statement: Statement, root: Root | RootDraft) -> tuple[Custodian, ...]:
+    """Verify every signature in the name of a root; returns the custodians who signed, each once, in the root's order.
 
     Raises:
         NotAuthentic: one does not hold, or is of a key that no custodian has.
     """
     found: set[bytes] = set()
+    name = root.digest
     for index, entry in enumerate(statement.signatures):
-        if entry.header.signer_digest != root.digest:
+        if entry.header.signer_digest != name:
             continue
         custodian = root.custodian(entry.header.key_digest)
         if custodian is None:
@@ -245,11 +263,11 @@ def verify_signatures(statement: Statement, root: Root) -> int:
             raise NotAuthentic(message)
         statement.verify(index, custodian.key)
         found.add(custodian.id)
-    return len(found)
+    return tuple(custodian for custodian in root.custodians if custodian.id in found)
 
 
 def _require_quorum(statement: Statement, root: Root) -> None:
-    signed = verify_signatures(statement, root)
+    signed = len(verify_signatures(statement, root))
     if signed < root.threshold:
         message = f"{signed} custodians of the root of {root.party} signed, and {root.threshold} of {len(root.custodians)} are needed"
         raise NotAuthentic(message)
@@ -273,33 +291,30 @@ def read_roots(raws: tuple[bytes, ...]) -> tuple[Root, ...]:
 
 def _require_succession(new: Root, old: Root) -> None:
     """credential.md, Root, Versions."""
+    _require_link(new, old)
+    _require_quorum(read_statement(new.raw, labels.ROOT), old)
+    require_follows(new, old)
+
+
+def _require_link(new: Root | RootDraft, old: Root) -> None:
     if new.previous != old.digest or new.version != old.version + 1:
         message = f"version {new.version} of the root of {new.party} does not follow version {old.version} of {old.party}"
         raise NotAuthentic(message)
-    _require_quorum(read_statement(new.raw, labels.ROOT), old)
+
+
+def require_follows(new: Root | RootDraft, old: Root) -> None:
+    """Check that a version, signed or not, says what the one after `old` may say (credential.md, Versions).
+
+    Raises:
+        NotAuthentic: it names another one as the one before it. Refused: it has another party, other degrees, or begins earlier.
+    """
+    _require_link(new, old)
     if (new.party, new.degrees) != (old.party, old.degrees):
         message = f"version {new.version} of the root of {old.party} has another party or other degrees"
         raise Refused(message)
     if new.valid_from < old.valid_from:
         message = f"version {new.version} of the root of {old.party} is valid before the one that it replaces"
         raise Refused(message)
-
-
-def parse_fingerprint(value: str) -> bytes:
-    """The 32 bytes of a fingerprint written as 64 hexadecimal digits; spaces and colons between groups are ignored.
-
-    Raises:
-        Malformed: anything else. A part of a fingerprint is never enough.
-    """
-    digits = "".join(value.replace(":", " ").split())
-    try:
-        raw = bytes.fromhex(digits)
-    except ValueError:
-        raw = b""
-    if len(raw) != 32:  # noqa: PLR2004 - the length of a digest
-        message = f"{value!r} is not a fingerprint: 64 hexadecimal digits, all of them"
-        raise Malformed(message)
-    return raw
 
 
 def require_pinned(roots: Sequence[Root], pinned: bytes) -> None:

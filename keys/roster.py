@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from valiza.keys.fields import Body, Extensions
     from valiza.keys.statement import Signer
 
-__all__ = ["Roster", "check_import", "check_roster", "make_roster", "peek_roster", "read_roster"]
+__all__ = ["Roster", "check_import", "check_roster", "claimed_roots", "make_roster", "peek_roster", "read_roster"]
 
 MAX_CREDENTIALS: Final = 16384
 _DAY: Final = 86400
@@ -89,6 +89,11 @@ def peek_roster(raw: bytes) -> tuple[str, list[bytes]]:
     """The party and the root fingerprints, first version first, that a roster claims: nothing of it is to be believed."""
     items = _items(read_statement(raw, labels.ROSTER))
     return party(items[0], "party"), [root.digest for root in _read_roots(items[4])]
+
+
+def claimed_roots(raw: bytes) -> tuple[Root, ...]:
+    """All versions of the root that a roster claims, each signed by its quorums: whose they are, only a fingerprint says."""
+    return _read_roots(_items(read_statement(raw, labels.ROSTER))[4])
 
 
 def _read_roots(value: Value) -> tuple[Root, ...]:

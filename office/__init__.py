@@ -1,6 +1,6 @@
 """One body's office: its folder, and everything that it does, composed of the layers below. cli calls only this.
 
-Modules in order: confinement, home, keyring, health, founding, reader, trusting, papers, sending, receiving, answering.
+Modules in order: confinement, home, keyring, health, founding, reader, certifying, trusting, papers, sending, receiving, answering.
 """
 
 from __future__ import annotations

@@ -27,9 +27,9 @@ from valiza.keys.digests import digest
 from valiza.keys.errors import Malformed, NoKey, NotAuthentic, Refused, Usage, ValizaError
 from valiza.keys.fields import Body, body_id, names, party
 from valiza.keys.files import read_file, read_text_file, storage_errors, sweep
+from valiza.keys.fingerprint import parse_fingerprint
 from valiza.keys.keyfile import load_key
 from valiza.keys.recipient import Identity
-from valiza.keys.root import parse_fingerprint
 from valiza.keys.roster import Roster, peek_roster, read_roster
 from valiza.keys.signing import SigningKey
 from valiza.keys.statement import LIMITS, read_statement

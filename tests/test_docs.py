@@ -267,6 +267,8 @@ def _found(at: Desk) -> str:
     at.type("roster export --home kz -o KZ.vls")
     at.type(f"roster import BY.vls --home kz --root {by['root']}")
     at.type(f"roster import KZ.vls --home by --root {kz['root']}")
+    at.type("root show BY.vls")
+    at.type(f"root compare BY.vls {by['root']}")
     at.type("agreement check kz-by")
     at.type("agreement sign kz-by --home kz -o half.vls")
     at.type("agreement sign half.vls --home by -o whole.vls")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.support.keys import BEGIN, DEGREES, END, flipped, identity, naming_another_key, reassembled, root_of, signed, signing_key, subject
 
 from valiza.keys import labels
@@ -20,7 +18,6 @@ from valiza.keys.root import (
     RootDraft,
     by_quorum,
     make_root,
-    parse_fingerprint,
     read_root,
     read_roots,
     require_pinned,
@@ -31,9 +28,6 @@ from valiza.keys.root import (
 )
 from valiza.keys.signing import VerifyKey
 from valiza.keys.statement import Statement, read_statement, sign_statement
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 ROOT: Final = root_of("KZ")
 KEY: Final = signing_key("KZroot")
@@ -370,37 +364,6 @@ def test_a_root_is_signed_in_no_other_name() -> None:
     signers += by_quorum("root", root_of("BY"), [signing_key("BYroot")])
     with pytest.raises(NotAuthentic, match="in the name of another root"):
         read_root(sign_statement(labels.ROOT, draft.body, signers).raw)
-
-
-# -- fingerprints ---------------------------------------------------------------------------------------------------------
-
-
-@given(st.binary(min_size=32, max_size=32), st.sampled_from([" ", ":", "\n", " : ", ""]), st.integers(1, 64), st.sampled_from([str.upper, str.lower]))
-def test_a_fingerprint_is_read_in_groups_of_any_size(raw: bytes, between: str, size: int, case: Callable[[str], str]) -> None:
-    digits = case(raw.hex())
-    assert parse_fingerprint(between.join(digits[i : i + size] for i in range(0, 64, size)) + between) == raw
-
-
-NO_FINGERPRINTS: Final = {
-    "empty": "",
-    "two digits": "ab",
-    "63 digits": "a" * 63,
-    "65 digits": "a" * 65,
-    "66 digits": "a" * 66,
-    "other letters": "g" * 64,
-    "0x": "0x" + "a" * 62,
-    "0x before all": "0x" + "a" * 64,
-    "Arabic digits": "a" * 62 + "\u0661\u0661",
-    "wide letters": "\uff41" * 64,
-    "a hyphen": "a" * 32 + "-" + "a" * 32,
-    "beginning and dots": "a" * 32 + "…",
-}
-
-
-@pytest.mark.parametrize("value", NO_FINGERPRINTS.values(), ids=NO_FINGERPRINTS.keys())
-def test_a_part_of_a_fingerprint_or_anything_else_is_malformed(value: str) -> None:
-    with pytest.raises(Malformed):
-        parse_fingerprint(value)
 
 
 def test_the_whole_fingerprint_is_compared() -> None:

@@ -25,9 +25,10 @@ from valiza.envelope.verifying import VerifiedDispatch, VerifiedEnvelope, authen
 from valiza.keys import labels
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Incomplete, NotAuthentic, ValizaError
+from valiza.keys.fingerprint import parse_fingerprint, same_fingerprint
 from valiza.keys.recipient import Identity
 from valiza.keys.request import check_vouching, read_request
-from valiza.keys.root import parse_fingerprint, read_root, require_pinned
+from valiza.keys.root import read_root, require_pinned
 from valiza.keys.roster import Roster, check_import, peek_roster, read_roster
 from valiza.keys.statement import read_statement
 from valiza.keys.trust import Trust
@@ -103,6 +104,13 @@ def read_one_root(vector: Vector, _tmp: Path) -> None:
 
 def read_one_credential(vector: Vector, _tmp: Path) -> None:
     vector.trust.check(vector.raw)
+
+
+def compare_fingerprint(vector: Vector, _tmp: Path) -> None:
+    (pinned,) = vector.pinned.values()
+    if not same_fingerprint(parse_fingerprint(vector.raw.decode()), pinned):
+        message = "another fingerprint"
+        raise NotAuthentic(message)
 
 
 def read_one_request(vector: Vector, _tmp: Path) -> None:
@@ -222,6 +230,7 @@ READERS: dict[str, Callable[[Vector, Path], None]] = {
     "root": read_one_root,
     "credential": read_one_credential,
     "request": read_one_request,
+    "fingerprint": compare_fingerprint,
     "roster": read_one_roster,
     "agreement": read_one_agreement,
     "termination": read_one_termination,

@@ -12,6 +12,7 @@ import cases_answers
 import cases_credential
 import cases_encoding
 import cases_envelope
+import cases_fingerprint
 import cases_payload
 import cases_receipt
 import cases_request
@@ -26,6 +27,7 @@ MODULES = (
     cases_encoding,
     cases_statement,
     cases_credential,
+    cases_fingerprint,
     cases_request,
     cases_roster,
     cases_agreement,

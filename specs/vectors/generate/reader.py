@@ -16,6 +16,7 @@ from pathlib import Path
 import answers
 import asking
 import decode as d
+import fingerprints
 import opening
 import reading
 import treaty
@@ -130,6 +131,11 @@ def _read_answer(vector: Vector, world: reading.World) -> None:
     answers.judge(answer, world)
 
 
+def _compare_fingerprint(vector: Vector, world: reading.World) -> None:
+    ((_, pinned),) = world.trust.pinned
+    fingerprints.compare(vector.raw, pinned)
+
+
 def _read_roster(vector: Vector, world: reading.World) -> None:
     fresh = trust.Trust(pinned=world.trust.pinned)
     new = trust.read_roster(vector.raw, fresh)
@@ -163,6 +169,7 @@ STATEMENTS: dict[str, Callable[[Vector, reading.World], object]] = {
     "root": lambda vector, world: trust.require_pinned([trust.read_root(vector.raw)[0]], world.trust),
     "credential": lambda vector, world: trust.read_credential(vector.raw, world.trust),
     "request": lambda vector, world: asking.read_request(vector.raw, world),
+    "fingerprint": _compare_fingerprint,
     "roster": _read_roster,
     "agreement": lambda vector, world: treaty.read_agreement(vector.raw, world.trust),
     "termination": lambda vector, world: treaty.read_termination(vector.raw, world.trust, world.agreements),

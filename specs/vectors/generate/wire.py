@@ -9,7 +9,8 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import metadata
 from typing import TypeAlias
 
 from blake3 import blake3
@@ -91,6 +92,15 @@ def derive(label: str, items: Sequence[Item]) -> bytes:
 
 def keyed(key: bytes, data: bytes) -> bytes:
     return blake3(data, key=key).digest()
+
+
+@cache
+def word_list() -> list[str]:
+    """The 1024 words of SLIP-39 (credential.md, Fingerprint), of which the page gives the digest."""
+    (found,) = [file for file in metadata.files("shamir-mnemonic") or () if file.name == "wordlist.txt"]
+    raw = found.read_binary()
+    assert hashlib.sha256(raw).hexdigest() == "bcc4555340332d169718aed8bf31dd9d5248cb7da6e5d355140ef4f1e601eec3"
+    return raw.decode("ascii").split()
 
 
 def draw(name: str, length: int = 32) -> bytes:

@@ -1,0 +1,456 @@
+"""What custodians make offline: keys and requests, roots, and every other statement that they sign one after the other.
+
+Nothing here asks anybody, looks at a clock or draws randomness by itself: drafts, keys, time and randomness are arguments, statements are results.
+An unfinished statement is the same bytes with fewer signatures than the quorum needs; only what is here takes one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from valiza.envelope.agreement import TerminationDraft, read_termination_body, require_degrees, termination_body
+from valiza.envelope.profile import Profile, read_profile
+from valiza.keys import labels
+from valiza.keys.credential import CredentialDraft, read_credential_body
+from valiza.keys.errors import NotAuthentic, Refused, Usage
+from valiza.keys.request import CUSTODIAN, Request, RequestDraft, check_vouching, make_request
+from valiza.keys.root import MAX_CUSTODIANS, Custodian, Root, RootDraft, read_root, read_root_body, require_follows, root_header, verify_signatures
+from valiza.keys.roster import claimed_roots
+from valiza.keys.signing import SigningKey, VerifyKey
+from valiza.keys.statement import ROLES, Statement, read_statement, sign_statement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from valiza.envelope.agreement import Agreement
+    from valiza.keys.fields import Names
+    from valiza.keys.statement import Signer
+
+__all__ = [
+    "BY_QUORUM",
+    "ClaimedRoot",
+    "Share",
+    "Unfinished",
+    "add_signature",
+    "begin_agreement",
+    "begin_credential",
+    "begin_root",
+    "begin_termination",
+    "claims",
+    "draft_next_root",
+    "draft_root",
+    "new_custodian",
+    "read_unfinished",
+    "roots_in",
+]
+
+BY_QUORUM: Final = (labels.ROOT, labels.CREDENTIAL, labels.AGREEMENT, labels.TERMINATION)  # types that a quorum of custodians signs
+_DAY: Final = 86400
+
+
+# --- who has signed ---------------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What one root's custodians have to sign, and who of them did."""
+
+    root: Root | RootDraft
+    signed: tuple[Custodian, ...] = ()
+
+    @property
+    def missing(self) -> int:
+        """How many more are needed."""
+        return max(0, self.root.threshold - len(self.signed))
+
+
+Said = RootDraft | CredentialDraft | Profile | TerminationDraft
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """A statement that custodians sign, with every signature that it has verified; perhaps it is complete.
+
+    says: what it says, decoded. shares: one for each root whose quorum it needs. unknown: parties that have not signed and whose root is not at hand.
+    """
+
+    statement: Statement = field(repr=False)
+    says: Said
+    shares: tuple[Share, ...]
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every quorum has signed."""
+        return not self.unknown and not any(share.missing for share in self.shares)
+
+
+def read_unfinished(raw: bytes, roots: Mapping[bytes, Root]) -> Unfinished:
+    """Read a statement that custodians sign, finished or not, and verify every signature that it has.
+
+    Args:
+        raw: the statement.
+        roots: the roots at hand, by their digest: of all in whose name it is signed, and, for a later version of a root, the one before it.
+
+    Raises:
+        Malformed: not such a statement. NotAuthentic: a signature does not hold, or is in the name of a root that is not at hand.
+        Refused: it says what no reader would accept.
+    """
+    statement = read_statement(raw, *BY_QUORUM)
+    return _READERS[statement.type](statement, roots)
+
+
+def _read_root(statement: Statement, roots: Mapping[bytes, Root]) -> Unfinished:
+    draft = read_root_body(statement)
+    shares = [Share(root=draft, signed=verify_signatures(statement, draft))]
+    if draft.previous is not None:
+        previous = roots.get(draft.previous)
+        if previous is None:
+            message = f"version {draft.version} of the root of {draft.party} follows one that is not at hand"
+            raise NotAuthentic(message, "give the version before it: --root FILE")
+        require_follows(draft, previous)
+        shares.append(Share(root=previous, signed=verify_signatures(statement, previous)))
+    return Unfinished(statement=statement, says=draft, shares=tuple(shares))
+
+
+def _read_credential(statement: Statement, roots: Mapping[bytes, Root]) -> Unfinished:
+    root = _one_root(statement, roots)
+    share = Share(root=root, signed=verify_signatures(statement, root))
+    draft = read_credential_body(statement, root)
+    _require_no_custodian(draft.public_key, roots.values())
+    return Unfinished(statement=statement, says=draft, shares=(share,))
+
+
+def _read_termination(statement: Statement, roots: Mapping[bytes, Root]) -> Unfinished:
+    root = _one_root(statement, roots)
+    share = Share(root=root, signed=verify_signatures(statement, root))
+    return Unfinished(statement=statement, says=read_termination_body(statement, root), shares=(share,))
+
+
+def _read_agreement(statement: Statement, roots: Mapping[bytes, Root]) -> Unfinished:
+    signing = [_known(name, roots) for name in sorted({entry.header.signer_digest for entry in statement.signatures})]
+    shares = [Share(root=root, signed=verify_signatures(statement, root)) for root in signing]
+    profile = read_profile(statement.body)
+    signed = [share.root.party for share in shares]
+    parties = [party.id for party in profile.parties]
+    if len(set(signed)) != len(signed) or not set(signed) <= set(parties):
+        message = f"the agreement {profile.id} is signed by {' and '.join(signed)}, and its parties are {' and '.join(parties)}"
+        raise NotAuthentic(message)
+    latest = {name: latest_root(roots.values(), name) for name in parties if name not in signed}
+    shares += [Share(root=root) for root in latest.values() if root is not None]
+    for share in shares:
+        require_degrees(profile, share.root)
+    shares.sort(key=lambda share: share.root.party)
+    return Unfinished(statement=statement, says=profile, shares=tuple(shares), unknown=tuple(name for name, root in latest.items() if root is None))
+
+
+_READERS: Final[dict[str, Callable[[Statement, Mapping[bytes, Root]], Unfinished]]] = {
+    labels.ROOT: _read_root,
+    labels.CREDENTIAL: _read_credential,
+    labels.AGREEMENT: _read_agreement,
+    labels.TERMINATION: _read_termination,
+}
+
+
+def _known(name: bytes, roots: Mapping[bytes, Root]) -> Root:
+    root = roots.get(name)
+    if root is None:
+        message = f"it is signed in the name of a root that is not at hand: {name.hex()}"
+        raise NotAuthentic(message, "give that root, or a roster with it: --root FILE")
+    return root
+
+
+def _one_root(statement: Statement, roots: Mapping[bytes, Root]) -> Root:
+    root = _known(statement.signer.signer_digest, roots)
+    if any(entry.header.signer_digest != root.digest for entry in statement.signatures):
+        message = f"a {_kind(statement.type)} is signed in the name of one root, and this one of several"
+        raise NotAuthentic(message)
+    return root
+
+
+def _kind(type_: str) -> str:
+    return type_.rpartition("/")[2]
+
+
+def latest_root(roots: Iterable[Root], party: str) -> Root | None:
+    """The highest version at hand of a party's root."""
+    return max((root for root in roots if root.party == party), key=lambda root: root.version, default=None)
+
+
+def _require_no_custodian(public_key: bytes, roots: Iterable[Root | RootDraft]) -> None:
+    if any(custodian.key.raw == public_key for root in roots for custodian in root.custodians):
+        message = "the key of a custodian is certified for nothing else"
+        raise Refused(message, "each key has one purpose: make another one")
+
+
+# --- signing ----------------------------------------------------------------------------------------------------------------------------------------
+
+
+def add_signature(unfinished: Unfinished, key: Signer, roots: Mapping[bytes, Root]) -> Unfinished:
+    """Add a custodian's signature to an unfinished statement: in the name of every root that he is a custodian of, and whose quorum is not there yet.
+
+    Args:
+        unfinished: the statement.
+        key: the custodian's.
+        roots: the roots at hand, as for `read_unfinished`.
+
+    Raises:
+        Refused: the key is no custodian's, he has signed, enough have, or a later version of the root is at hand.
+    """
+    statement = unfinished.statement
+    return _sign(statement.type, statement.body, unfinished.shares, key, roots=roots, begun=statement)
+
+
+def _sign(
+    type_: str, body: bytes, shares: Sequence[Share], key: Signer, *, roots: Mapping[bytes, Root], begun: Statement | None = None
+) -> Unfinished:
+    signers = [(root_header(ROLES[type_][0], root.digest, key), key) for root in _to_sign(type_, shares, key, roots)]
+    return read_unfinished(sign_statement(type_, body, signers, begun=begun).raw, roots)
+
+
+def _to_sign(type_: str, shares: Sequence[Share], key: Signer, roots: Mapping[bytes, Root]) -> list[Root | RootDraft]:
+    """The roots in whose name a custodian's key signs."""
+    what = _kind(type_)
+    found = [(share, custodian) for share in shares if (custodian := share.root.custodian(key.key_digest)) is not None]
+    if not found:
+        roots_ = " and ".join(f"the root of {share.root.party}, version {share.root.version}" for share in shares)
+        message = f"this key is that of no custodian of {roots_}"
+        raise Refused(message, "valiza root show FILE tells who its custodians are")
+    waiting = [(share, custodian) for share, custodian in found if share.missing]
+    if not waiting:
+        message = f"enough custodians of {found[0][0].root.party} have signed this {what}"
+        raise Refused(message, "it needs no more of their signatures")
+    missing = [(share, custodian) for share, custodian in waiting if custodian not in share.signed]
+    if not missing:
+        message = f"the custodian {_title(waiting[0][1].names)!r} of {waiting[0][0].root.party} has signed this {what} already"
+        raise Refused(message, "another custodian signs it next")
+    for share, _ in missing:
+        latest = latest_root(roots.values(), share.root.party)
+        if type_ != labels.ROOT and latest is not None and latest.version > share.root.version:
+            message = (
+                f"this {what} was begun in the name of version {share.root.version} of the root of {latest.party}, which {latest.version} replaced"
+            )
+            raise Refused(message, "begin it anew in the name of the latest version")
+    return [share.root for share, _ in missing]
+
+
+def _title(names: Names) -> str:
+    return names.get("en", next(iter(names.values())))
+
+
+def begin_root(draft: RootDraft, key: Signer, previous: Root | None = None) -> Unfinished:
+    """Sign a root as its first custodian: with his key in the new version, the one before it, or both.
+
+    Raises:
+        Refused: the key is no custodian's, or the draft does not follow the version before it. NotAuthentic: the same, by its links.
+    """
+    shares = [Share(root=draft)]
+    if previous is not None:
+        require_follows(draft, previous)
+        shares.append(Share(root=previous))
+    return _sign(labels.ROOT, draft.body, shares, key, roots={} if previous is None else {previous.digest: previous})
+
+
+def begin_credential(draft: CredentialDraft, root: Root, key: Signer) -> Unfinished:
+    """Sign a credential that a root issues, as its first custodian.
+
+    Raises:
+        Refused: the key is no custodian's, or the root may not issue it.
+    """
+    return _sign(labels.CREDENTIAL, draft.packed(), [Share(root=root)], key, roots={root.digest: root})
+
+
+def begin_agreement(profile: Profile, root: Root, key: Signer, roots: Mapping[bytes, Root] | None = None) -> Unfinished:
+    """Sign an agreement as the first custodian of either party; `roots` may hold the other party's root, so that it is known who is missing.
+
+    Raises:
+        Refused: the key is no custodian's, the root's party is none of the two, or orders its degrees otherwise.
+    """
+    require_degrees(profile, root)
+    return _sign(labels.AGREEMENT, profile.body, [Share(root=root)], key, roots={**(roots or {}), root.digest: root})
+
+
+def begin_termination(agreement: Agreement, root: Root, key: Signer, *, given_at: int, takes_effect_at: int) -> Unfinished:
+    """Sign the end of an agreement (A14) as the first custodian.
+
+    Raises:
+        Refused: the key is no custodian's, the root's party is no party to it, or the end would lie before the notice.
+    """
+    body = termination_body(agreement, root, given_at=given_at, takes_effect_at=takes_effect_at)
+    return _sign(labels.TERMINATION, body, [Share(root=root)], key, roots={root.digest: root})
+
+
+# --- custodians and roots ---------------------------------------------------------------------------------------------------------------------------
+
+
+def new_custodian(
+    *, party: str, names: Names, at: int, random: Callable[[int], bytes], custodian: bytes | None = None, purpose: str = CUSTODIAN
+) -> tuple[SigningKey, Request]:
+    """Make a key, and the request to become a custodian with it.
+
+    Args:
+        party: whose root.
+        names: the person's, for display.
+        at: now, in seconds since 1970.
+        random: source of secret random bytes.
+        custodian: the id that he has already, if his key is to be replaced; None draws one.
+        purpose: `custodian`, or `witness` for one who only watches.
+    """
+    key = SigningKey.generate(random)
+    draft = RequestDraft(subject=custodian or random(16), party=party, body_id=None, names=names, keys={purpose: key.public}, made_at=at)
+    return key, make_request(draft, [key])
+
+
+def draft_root(
+    *, party: str, names: Names, degrees: tuple[str, ...], requests: Iterable[Request], threshold: int, valid_from: int, valid_until: int
+) -> RootDraft:
+    """The first version of a party's root, of the requests of its custodians.
+
+    Raises:
+        Refused: a request is for something else or another party, or a custodian or key stands twice. Usage: no quorum can be that many.
+    """
+    custodians = _custodians(requests, party)
+    draft = RootDraft(
+        party=party,
+        names=names,
+        degrees=degrees,
+        custodians=custodians,
+        threshold=threshold,
+        valid_from=valid_from,
+        valid_until=valid_until,
+    )
+    _require_distinct(draft)
+    return draft
+
+
+def draft_next_root(
+    previous: Root,
+    *,
+    requests: Iterable[Request] = (),
+    remove: Iterable[bytes] = (),
+    threshold: int | None = None,
+    names: Names | None = None,
+    valid_from: int,
+    valid_until: int,
+) -> RootDraft:
+    """The next version of a root: custodians added, replaced and removed.
+
+    Args:
+        previous: the version that it follows.
+        requests: of custodians; one with the id of a custodian replaces his names and key, any other adds one.
+        remove: ids of custodians who leave.
+        threshold: how many are a quorum from now on; None: as many as before.
+        names: of the party; None: as before.
+        valid_from: in seconds since 1970, as `valid_until`.
+        valid_until: up to, not including.
+
+    Raises:
+        Refused: a request is for something else or another party, a custodian or key stands twice, or who is to leave is none.
+        Usage: no quorum can be that many.
+    """
+    coming = _custodians(requests, previous.party)
+    going = set(remove)
+    staying = {custodian.id: custodian for custodian in previous.custodians}
+    strangers = going - staying.keys()
+    if strangers:
+        message = f"no custodian of the root of {previous.party} has the id {min(strangers).hex()}"
+        raise Refused(message, "valiza root show FILE tells who its custodians are")
+    if going & {custodian.id for custodian in coming}:
+        message = "a custodian is removed, and asks to be one"
+        raise Refused(message, "leave one of the two out")
+    if len({custodian.id for custodian in coming}) != len(coming):
+        raise _twice(previous.party)
+    staying |= {custodian.id: custodian for custodian in coming}
+    draft = RootDraft(
+        party=previous.party,
+        version=previous.version + 1,
+        previous=previous.digest,
+        names=names or previous.names,
+        degrees=previous.degrees,
+        custodians=tuple(sorted((c for c in staying.values() if c.id not in going), key=lambda c: c.id)),
+        threshold=previous.threshold if threshold is None else threshold,
+        valid_from=valid_from,
+        valid_until=valid_until,
+    )
+    _require_distinct(draft)
+    require_follows(draft, previous)
+    return draft
+
+
+def _custodians(requests: Iterable[Request], party: str) -> tuple[Custodian, ...]:
+    found = []
+    for request in requests:
+        key = request.keys.get(CUSTODIAN)
+        if not isinstance(key, VerifyKey) or request.subject is None:
+            message = f"the request of {request.title!r} is not to become a custodian, but for {', '.join(request.keys)}"
+            raise Refused(message, "a custodian asks with: valiza custodian new")
+        if request.party != party:
+            message = f"the request of {request.title!r} is to become a custodian of {request.party}, not of {party}"
+            raise Refused(message)
+        check_vouching(request, lambda _: None, request.made_at)
+        found.append(Custodian(id=request.subject, names=request.names, key=key))
+    return tuple(sorted(found, key=lambda custodian: custodian.id))
+
+
+def _twice(party: str) -> Refused:
+    return Refused(f"a custodian of the root of {party} stands twice", "each is a person of his own, with a key and an id of his own")
+
+
+def _require_distinct(draft: RootDraft) -> None:
+    ids, keys = {c.id for c in draft.custodians}, {c.key.key_digest for c in draft.custodians}
+    if min(len(ids), len(keys)) < len(draft.custodians):
+        raise _twice(draft.party)
+    if not 1 <= draft.threshold <= len(draft.custodians) <= MAX_CUSTODIANS:
+        message = f"{draft.threshold} of {len(draft.custodians)} custodians cannot be a quorum"
+        raise Usage(message, f"a root has 1 to {MAX_CUSTODIANS} custodians, and needs at least one and at most all of them")
+    if draft.valid_from >= draft.valid_until:
+        message = "the root would end before it begins"
+        raise Usage(message)
+
+
+# --- reading roots ----------------------------------------------------------------------------------------------------------------------------------
+
+
+def roots_in(raw: bytes) -> tuple[Root, ...]:
+    """The roots in a file, signed by their own quorums: a root, or all versions of a roster's. Whose they are, a fingerprint says and nothing else.
+
+    Raises:
+        Malformed, NotAuthentic, Refused: neither, or not signed.
+    """
+    if read_statement(raw, labels.ROOT, labels.ROSTER).type == labels.ROSTER:
+        return claimed_roots(raw)
+    return (read_root(raw),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedRoot:
+    """A version of a root as a file has it, finished or not. Every signature holds; those of the version before it, if that was at hand.
+
+    complete: whether its quorums have signed; None if the version before it was not at hand.
+    """
+
+    says: RootDraft
+    signed: tuple[Custodian, ...]
+    complete: bool | None
+
+
+def claims(raw: bytes, roots: Mapping[bytes, Root] | None = None) -> tuple[ClaimedRoot, ...]:
+    """The roots in a file, also one that is not finished, the first version first; `roots` may hold the version before it.
+
+    Raises:
+        Malformed, NotAuthentic: neither a root nor a roster, or a signature does not hold.
+    """
+    statement = read_statement(raw, labels.ROOT, labels.ROSTER)
+    if statement.type == labels.ROSTER:
+        return tuple(_claim(root.raw, {old.digest: old for old in claimed_roots(raw)}) for root in claimed_roots(raw))
+    return (_claim(raw, roots or {}),)
+
+
+def _claim(raw: bytes, roots: Mapping[bytes, Root]) -> ClaimedRoot:
+    statement = read_statement(raw, labels.ROOT)
+    draft = read_root_body(statement)
+    if draft.previous is None or draft.previous in roots:
+        whole = _read_root(statement, roots)
+        return ClaimedRoot(says=draft, signed=whole.shares[0].signed, complete=whole.complete)
+    return ClaimedRoot(says=draft, signed=verify_signatures(statement, draft), complete=None)
