@@ -282,7 +282,8 @@ def test_folder_that_is_no_office(kind: str, named_by: str, files: Files, monkey
         monkeypatch.setenv("VALIZA_HOME", str(folder))
     elif named_by == "file":
         files.write(user=f'home = "{folder}"')
-    done = fails(2, "config", "show", *(["--home", folder] if named_by == "--home" else []))
+    chosen: list[str] = ["--home", str(folder)] if named_by == "--home" else []
+    done = fails(2, "config", "show", *chosen)
     assert done.error == f"{str(folder)!r} is no office"
     assert done.hint.startswith(f"{files.user if named_by == 'file' else named_by} names it")
 
