@@ -9,6 +9,7 @@ from valiza.keys import labels
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.fields import Body, Names, array, blob, body_id, boolean, code, extensions, names, one_of, optional, party, time
+from valiza.keys.realm import Realm
 from valiza.keys.recipient import Recipient
 from valiza.keys.root import Root, signing_public_key, verify_quorum
 from valiza.keys.statement import LIMITS, SignerHeader, Statement, sign_statement
@@ -57,11 +58,12 @@ class CredentialDraft:
     certifies_bodies: bool = False
     valid_from: int
     valid_until: int
+    realm: Realm = Realm.ORDINARY
 
     def packed(self) -> bytes:
         """The canonical body."""
         kind = labels.KIND_ENCRYPTION if self.purpose == "open" else labels.KIND_SIGNATURE
-        public: Value = [kind, self.public_key]
+        public: Value = [self.realm.kind(kind), self.public_key]
         return pack(
             [
                 self.subject,
@@ -115,6 +117,11 @@ class Credential:
     def root(self) -> Root:
         """The root at the beginning of the chain."""
         return self.issuer if isinstance(self.issuer, Root) else self.issuer.root
+
+    @property
+    def realm(self) -> Realm:
+        """The realm of its root, and of all that it says."""
+        return self.root.realm
 
     @property
     def depth(self) -> int:
@@ -175,7 +182,7 @@ def issue_credential(draft: CredentialDraft, *, issuer: Root | Credential, keys:
     Raises:
         NotAuthentic: they are no quorum. Refused: the issuer may not issue it.
     """
-    return check_credential(sign_statement(labels.CREDENTIAL, draft.packed(), issuer_signs(issuer, keys)), issuer)
+    return check_credential(sign_statement(labels.CREDENTIAL, draft.packed(), issuer_signs(issuer, keys), realm=issuer.realm), issuer)
 
 
 def issuer_signs(issuer: Root | Credential, keys: Iterable[Signer]) -> list[tuple[SignerHeader, Signer]]:
@@ -224,7 +231,7 @@ def decode_credential(statement: Statement, issuer: Root | Credential) -> Creden
         body=Body(party(items[1], "party"), body_id(items[2], "body id")),
         names=names(items[3], "names"),
         purpose=purpose,
-        key=public_key(items[5], purpose),
+        key=public_key(items[5], purpose, issuer.realm),
         clearance=optional(items[6], "clearance", code),
         certifies_bodies=boolean(items[7], "certifies bodies"),
         valid_from=time(items[8], "valid from"),
@@ -261,12 +268,12 @@ def verify_by_credential(statement: Statement, signer: Credential) -> None:
     statement.verify(0, signer.verify_key)
 
 
-def public_key(value: Value, purpose: str) -> VerifyKey | Recipient:
+def public_key(value: Value, purpose: str, realm: Realm = Realm.ORDINARY) -> VerifyKey | Recipient:
     """Read a public key of the kind that a purpose has."""
     if purpose != "open":
-        return signing_public_key(value)
+        return signing_public_key(value, realm)
     kind, raw = array(value, "public key", length=2)
-    one_of(kind, "kind of public key", [labels.KIND_ENCRYPTION])
+    one_of(kind, "kind of public key", [realm.kind(labels.KIND_ENCRYPTION)])
     return Recipient(blob(raw, "public key"))
 
 

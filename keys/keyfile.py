@@ -11,6 +11,7 @@ from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NoKey, Unavailable, Usage
 from valiza.keys.fields import array, blob, integer, one_of
 from valiza.keys.files import new_file, read_file
+from valiza.keys.realm import Realm
 from valiza.keys.recipient import ENCRYPTION_SEED_BYTES, Identity
 from valiza.keys.secrecy import hold
 from valiza.keys.signing import SIGNING_SEED_BYTES, SigningKey
@@ -58,18 +59,20 @@ def save_key(path: Path, key: PrivateKey, *, passphrase: str | None, random: Cal
 def key_file(key: PrivateKey, *, passphrase: str | None, random: Callable[[int], bytes], cost: Argon2Cost | None = None) -> bytes:
     """The bytes of a key file; see `save_key`."""
     kind = labels.KIND_SIGNATURE if isinstance(key, SigningKey) else labels.KIND_ENCRYPTION
+    realm = key.realm if isinstance(key, SigningKey) else Realm.ORDINARY
+    label, kind = realm.label(labels.KEY_FILE), realm.kind(kind)
     if passphrase is None:
-        header = pack([labels.KEY_FILE, kind, key.public, None])
+        header = pack([label, kind, key.public, None])
         secret = key.seed
     else:
         cost = cost or Argon2Cost()
         salt = random(16)
-        header = pack([labels.KEY_FILE, kind, key.public, [_ARGON2, cost.passes, cost.memory_kib, salt]])
+        header = pack([label, kind, key.public, [_ARGON2, cost.passes, cost.memory_kib, salt]])
         from cryptography.cobblestone import Cobblestone256Encryptor  # noqa: PLC0415 - only with passphrases
 
         encryptor = Cobblestone256Encryptor(stretch(passphrase, salt, cost), header)
         secret = encryptor.update(key.seed) + encryptor.finalize()
-    return pack([labels.KEY_FILE, header, secret])
+    return pack([label, header, secret])
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,44 +88,48 @@ class PublicPart:
         return self.cost is not None
 
 
-def public_part(path: Path) -> PublicPart:
+def public_part(path: Path, realm: Realm = Realm.ORDINARY) -> PublicPart:
     """The public part of a key file. Only `load_key` shows whether it is that of the secret.
 
     Raises:
         Malformed: not a key file. Unavailable: it cannot be read.
     """
-    _, header, _ = _parts(path)
+    _, header, _ = _parts(path, realm)
     return PublicPart(blob(header[2], "public key of a key file"), None if header[3] is None else _cost(array(header[3], "key derivation", length=4)))
 
 
-def load_key(path: Path, passphrase: Callable[[], str]) -> PrivateKey:
-    """Read a key file, asking for the passphrase only if it has one.
+def load_key(path: Path, passphrase: Callable[[], str], realm: Realm = Realm.ORDINARY) -> PrivateKey:
+    """Read a key file of a realm, asking for the passphrase only if it has one.
 
     Raises:
         NoKey: the passphrase is wrong.
         Malformed: not a key file, bounds of the derivation exceeded, or its public key is not that of its secret.
         Unavailable: it cannot be read.
     """
-    header_bytes, header, secret = _parts(path)
+    header_bytes, header, secret = _parts(path, realm)
     kind = one_of(header[1], "kind of key", _SEED_BYTES)
     if header[3] is not None:
         secret = _unsealed(secret, header_bytes, header[3], passphrase)
     blob(secret, "secret of a key file", size=_SEED_BYTES[kind])
-    key: PrivateKey = SigningKey(secret) if kind == labels.KIND_SIGNATURE else Identity(secret)
+    key: PrivateKey = SigningKey(secret, realm) if kind == labels.KIND_SIGNATURE else Identity(secret)
     if key.public != header[2]:  # both public: how far they agree tells nothing
         message = "the public key of a key file is not that of its secret"
         raise Malformed(message)
     return key
 
 
-def _parts(path: Path) -> tuple[bytes, list[Value], bytes]:
-    """Header as bytes and as items, and secret."""
+def _parts(path: Path, realm: Realm) -> tuple[bytes, list[Value], bytes]:
+    """Header as bytes and as items, whose kind is told without its realm, and secret."""
+    label = realm.label(labels.KEY_FILE)
     items = array(unpack(read_file(path, _MAX_FILE), max_bytes=_MAX_FILE, what="key file"), "key file", length=3)
-    one_of(items[0], "key file", [labels.KEY_FILE])
+    if items[0] != label:
+        message = f"a key file begins with {label!r}, not with {items[0]!r}"
+        raise Malformed(message, realm.hint(items[0]))
     header_bytes = blob(items[1], "header of a key file")
     header = array(unpack(header_bytes, max_bytes=_MAX_FILE, what="header of a key file"), "header of a key file", length=4)
-    one_of(header[0], "header of a key file", [labels.KEY_FILE])
-    one_of(header[1], "kind of key", _SEED_BYTES)
+    one_of(header[0], "header of a key file", [label])
+    kinds = {realm.kind(kind): kind for kind in _SEED_BYTES}
+    header[1] = kinds[one_of(header[1], "kind of key", kinds)]
     return header_bytes, header, blob(items[2], "secret of a key file", most=256)
 
 

@@ -47,6 +47,9 @@ MANIFEST_COPY: Final = "valiza/v1/manifest-copy"
 KEY_FILE: Final = "valiza/v1/key-file"
 
 # Other constants.
+BEGIN: Final = "valiza/v1/"
+REHEARSAL: Final = "valiza/rehearsal/"
+REHEARSAL_KIND: Final = "rehearsal/"
 MAGIC: Final = bytes.fromhex("89564C5A0D0A1A0A")
 PAE_PREFIX: Final = b"VALIZAv1"
 KIND_SIGNATURE: Final = "MLDSA65-Ed25519"

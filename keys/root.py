@@ -11,7 +11,8 @@ from valiza.keys import labels
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
-from valiza.keys.fields import Names, array, ascending, blob, code, digest_field, extensions, integer, names, one_of, optional, party, time
+from valiza.keys.fields import Names, array, ascending, blob, code, digest_field, extensions, integer, names, optional, party, time
+from valiza.keys.realm import Realm
 from valiza.keys.signing import VerifyKey
 from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statement, sign_statement
 
@@ -33,6 +34,7 @@ __all__ = [
     "read_roots",
     "require_follows",
     "require_pinned",
+    "require_succession",
     "root_header",
     "signing_public_key",
     "sole_root",
@@ -71,7 +73,7 @@ class RootDraft:
     @property
     def body(self) -> bytes:
         """The canonical body."""
-        keepers: list[Value] = [[c.id, c.names, [labels.KIND_SIGNATURE, c.key.raw]] for c in sorted(self.custodians, key=lambda c: c.id)]
+        keepers: list[Value] = [[c.id, c.names, c.key.packed] for c in sorted(self.custodians, key=lambda c: c.id)]
         return pack(
             [
                 self.party,
@@ -115,6 +117,11 @@ class Root:
     extensions: Extensions = field(repr=False)
 
     @property
+    def realm(self) -> Realm:
+        """The realm of its keys, and of all that it says."""
+        return self.custodians[0].key.realm
+
+    @property
     def fingerprint(self) -> str:
         """64 lower-case hexadecimal digits."""
         return self.digest.hex()
@@ -128,11 +135,13 @@ def _custodian_with(custodians: Iterable[Custodian], key_digest: bytes) -> Custo
     return next((c for c in custodians if c.key.key_digest == key_digest), None)
 
 
-def signing_public_key(value: Value) -> VerifyKey:
+def signing_public_key(value: Value, realm: Realm = Realm.ORDINARY) -> VerifyKey:
     """Read a public key of kind MLDSA65-Ed25519."""
     kind, raw = array(value, "public key", length=2)
-    one_of(kind, "kind of public key", [labels.KIND_SIGNATURE])
-    return VerifyKey(blob(raw, "public key"))
+    if kind != realm.kind(labels.KIND_SIGNATURE):
+        message = f"kind of public key is {kind!r}, not {realm.kind(labels.KIND_SIGNATURE)!r}"
+        raise Malformed(message, realm.hint(kind))
+    return VerifyKey(blob(raw, "public key"), realm)
 
 
 def root_header(role: str, root_digest: bytes, key: Signer) -> SignerHeader:
@@ -164,29 +173,30 @@ def make_root(draft: RootDraft, keys: Iterable[Signer], *, old: Root | None = No
     signers = [(root_header("root", draft.digest, key), key) for key in keys]
     if old is not None:
         signers += by_quorum("root", old, old_keys)
-    root = read_root(sign_statement(labels.ROOT, draft.body, signers).raw)
+    realm = draft.custodians[0].key.realm
+    root = read_root(sign_statement(labels.ROOT, draft.body, signers, realm=realm).raw, realm)
     if old is not None:
-        _require_succession(root, old)
+        require_succession(root, old)
     return root
 
 
 @lru_cache(maxsize=64)
-def read_root(raw: bytes) -> Root:
-    """Read a root, and check that a quorum of its own custodians signed it.
+def read_root(raw: bytes, realm: Realm = Realm.ORDINARY) -> Root:
+    """Read a root of a realm, and check that a quorum of its own custodians signed it.
 
     Raises:
         Malformed: not a root.
         NotAuthentic: too few signed it, or a signature does not hold.
     """
-    statement = read_statement(raw, labels.ROOT)
-    draft = read_root_body(statement)
+    statement = read_statement(raw, labels.ROOT, realm=realm)
+    draft = read_root_body(statement, realm)
     root = Root(raw=raw, digest=digest(labels.DIGEST_ROOT, statement.body), **{name: getattr(draft, name) for name in RootDraft.__slots__})
     _require_quorum(statement, root)
     return root
 
 
-def read_root_body(statement: Statement) -> RootDraft:
-    """What a root says, whoever signed it so far: one that a quorum did not sign is a draft.
+def read_root_body(statement: Statement, realm: Realm = Realm.ORDINARY) -> RootDraft:
+    """What a root of a realm says, whoever signed it so far: one that a quorum did not sign is a draft.
 
     The keys stand in the body: this and a request are the statements that must be decoded before they are verified.
 
@@ -200,7 +210,7 @@ def read_root_body(statement: Statement) -> RootDraft:
         previous=optional(items[2], "previous", digest_field),
         names=names(items[3], "names"),
         degrees=tuple(code(item, "degree") for item in array(items[4], "degrees", least=1, most=16)),
-        custodians=tuple(_custodian(item) for item in array(items[5], "custodians", most=MAX_CUSTODIANS)),
+        custodians=tuple(_custodian(item, realm) for item in array(items[5], "custodians", most=MAX_CUSTODIANS)),
         threshold=integer(items[6], "threshold", least=1, most=MAX_CUSTODIANS),
         valid_from=time(items[7], "valid from"),
         valid_until=time(items[8], "valid until"),
@@ -229,9 +239,9 @@ def read_root_body(statement: Statement) -> RootDraft:
     return root
 
 
-def _custodian(value: Value) -> Custodian:
+def _custodian(value: Value, realm: Realm) -> Custodian:
     person, called, key = array(value, "custodian", length=3)
-    return Custodian(id=blob(person, "custodian id", size=16), names=names(called, "names"), key=signing_public_key(key))
+    return Custodian(id=blob(person, "custodian id", size=16), names=names(called, "names"), key=signing_public_key(key, realm))
 
 
 def verify_quorum(statement: Statement, root: Root) -> None:
@@ -285,14 +295,18 @@ def read_roots(raws: tuple[bytes, ...]) -> tuple[Root, ...]:
         message = "the versions of a root begin with the first"
         raise Malformed(message)
     for old, new in itertools.pairwise(roots):
-        _require_succession(new, old)
+        require_succession(new, old)
     return roots
 
 
-def _require_succession(new: Root, old: Root) -> None:
-    """credential.md, Root, Versions."""
+def require_succession(new: Root, old: Root) -> None:
+    """Check that a version of a root follows another one (credential.md, Root, Versions).
+
+    Raises:
+        NotAuthentic, Refused: it does not.
+    """
     _require_link(new, old)
-    _require_quorum(read_statement(new.raw, labels.ROOT), old)
+    _require_quorum(read_statement(new.raw, labels.ROOT, realm=old.realm), old)
     require_follows(new, old)
 
 

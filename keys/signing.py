@@ -15,11 +15,14 @@ from valiza.keys import labels
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack
 from valiza.keys.errors import Malformed, NotAuthentic
+from valiza.keys.realm import Realm
 from valiza.keys.secrecy import hold
 from valiza.keys.statement import SIGNATURE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from valiza.keys.encoding import Value
 
 __all__ = ["SIGNING_PUBLIC_BYTES", "SIGNING_SEED_BYTES", "SigningKey", "VerifyKey"]
 
@@ -34,8 +37,8 @@ def _message(message: bytes, context: bytes) -> bytes:
     return labels.COMPOSITE_PREFIX + labels.COMPOSITE_LABEL + bytes([len(context)]) + context + hashlib.sha512(message).digest()
 
 
-def _key_digest(public: bytes) -> bytes:
-    return digest(labels.DIGEST_PUBLIC_KEY, pack([labels.KIND_SIGNATURE, public]))
+def _key_digest(public: bytes, realm: Realm) -> bytes:
+    return digest(labels.DIGEST_PUBLIC_KEY, pack([realm.kind(labels.KIND_SIGNATURE), public]))
 
 
 class VerifyKey:
@@ -45,20 +48,26 @@ class VerifyKey:
         Malformed: another length, or an Ed25519 half that is not the canonical encoding of a point of prime order (P6).
     """
 
-    __slots__ = ("_ed25519", "_mldsa", "key_digest", "raw")
+    __slots__ = ("_ed25519", "_mldsa", "key_digest", "raw", "realm")
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: bytes, realm: Realm = Realm.ORDINARY) -> None:
         if len(raw) != SIGNING_PUBLIC_BYTES:
             message = f"a public signing key has {SIGNING_PUBLIC_BYTES} bytes, not {len(raw)}"
             raise Malformed(message)
         self.raw = raw
+        self.realm = realm
         self._mldsa = MLDSA65PublicKey.from_public_bytes(raw[:_MLDSA_PUBLIC])
         self._ed25519 = raw[_MLDSA_PUBLIC:]
         # A signature under a point of low order verifies for any message: such a half would be no half at all.
         if not nacl.bindings.crypto_core_ed25519_is_valid_point(self._ed25519):
             message = "the Ed25519 half of a public signing key is not a point of prime order in canonical form"
             raise Malformed(message)
-        self.key_digest = _key_digest(raw)
+        self.key_digest = _key_digest(raw, realm)
+
+    @property
+    def packed(self) -> list[Value]:
+        """The wire form: kind and bytes."""
+        return [self.realm.kind(labels.KIND_SIGNATURE), self.raw]
 
     def verify(self, signature: bytes, message: bytes, context: bytes) -> None:
         """Return if both halves hold.
@@ -80,18 +89,19 @@ class VerifyKey:
 class SigningKey:
     """A private signing key, from its 64-byte seed: 32 bytes for ML-DSA-65, then 32 for Ed25519."""
 
-    def __init__(self, seed: bytes) -> None:
+    def __init__(self, seed: bytes, realm: Realm = Realm.ORDINARY) -> None:
         if len(seed) != SIGNING_SEED_BYTES:
             message = f"the seed of a signing key has {SIGNING_SEED_BYTES} bytes"
             raise Malformed(message)
         self.seed = hold(seed)
+        self.realm = realm
         self._mldsa = MLDSA65PrivateKey.from_seed_bytes(seed[:32])
         self._ed25519_public, self._ed25519 = nacl.bindings.crypto_sign_seed_keypair(seed[32:])
 
     @classmethod
-    def generate(cls, random: Callable[[int], bytes]) -> SigningKey:
+    def generate(cls, random: Callable[[int], bytes], realm: Realm = Realm.ORDINARY) -> SigningKey:
         """A new key from `random`, a source of that many secret random bytes."""
-        return cls(random(SIGNING_SEED_BYTES))
+        return cls(random(SIGNING_SEED_BYTES), realm)
 
     @cached_property
     def public(self) -> bytes:
@@ -101,7 +111,7 @@ class SigningKey:
     @cached_property
     def key_digest(self) -> bytes:
         """Digest of the public key."""
-        return _key_digest(self.public)
+        return _key_digest(self.public, self.realm)
 
     def sign(self, message: bytes, context: bytes) -> bytes:
         """A composite signature, 3373 bytes. The ML-DSA half is randomised: two calls give two signatures."""

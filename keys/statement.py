@@ -10,6 +10,7 @@ from valiza.keys.digests import digest
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed
 from valiza.keys.fields import array, ascending, blob, digest_field, word
+from valiza.keys.realm import Realm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,7 +153,9 @@ def pae(type_: str, header: bytes, body: bytes) -> bytes:
     return b" ".join(parts)
 
 
-def sign_statement(type_: str, body: bytes, signers: Sequence[tuple[SignerHeader, Signer]], begun: Statement | None = None) -> Statement:
+def sign_statement(
+    type_: str, body: bytes, signers: Sequence[tuple[SignerHeader, Signer]], begun: Statement | None = None, *, realm: Realm = Realm.ORDINARY
+) -> Statement:
     """Sign `body` as a statement of `type_` (statement.md, Producing).
 
     Args:
@@ -160,17 +163,19 @@ def sign_statement(type_: str, body: bytes, signers: Sequence[tuple[SignerHeader
         body: canonical body, as it will stand in the statement.
         signers: a header and a signer each; the header's key digest is the signer's.
         begun: the same statement as others signed it before, when its type takes more than one signature.
+        realm: whether it is meant.
     """
+    name = realm.label(type_)
     entries = [[entry.header_bytes, entry.signature] for entry in begun.signatures] if begun else []
     for header, signer in signers:
         header_bytes = header.packed()
-        entries.append([header_bytes, signer.sign(pae(type_, header_bytes, body), type_.encode("ascii"))])
+        entries.append([header_bytes, signer.sign(pae(name, header_bytes, body), name.encode("ascii"))])
     entries.sort()
-    return read_statement(pack([type_, body, entries]), type_)
+    return read_statement(pack([name, body, entries]), type_, realm=realm)
 
 
-def read_statement(raw: bytes, *types: str) -> Statement:
-    """Decode a statement of one of `types`; steps 1 to 3 of statement.md, Reading.
+def read_statement(raw: bytes, *types: str, realm: Realm = Realm.ORDINARY) -> Statement:
+    """Decode a statement of one of `types` in a realm; steps 1 to 3 of statement.md, Reading.
 
     Raises:
         Malformed: not a statement, of another type, or signed in another role or by more than its type allows.
@@ -178,11 +183,13 @@ def read_statement(raw: bytes, *types: str) -> Statement:
     what = " or ".join(t.rpartition("/")[2] for t in types) if len(types) <= _FEW else "valiza statement"
     value = unpack(raw, max_bytes=max(LIMITS[t] for t in types), what=what)  # steps 1, 2
     items = array(value, what, length=3)
-    type_ = items[0]
-    if type_ not in types:
-        wanted = " or ".join(map(repr, types)) if len(types) <= _FEW else "one that is known"
-        message = f"statement type {type_!r} is not {wanted}" if isinstance(type_, str) else f"not a {what}"
-        raise Malformed(message)
+    by_name = {realm.label(t): t for t in types}
+    name = items[0]
+    if not isinstance(name, str) or name not in by_name:
+        wanted = " or ".join(map(repr, by_name)) if len(types) <= _FEW else "one that is known"
+        message = f"statement type {name!r} is not {wanted}" if isinstance(name, str) else f"not a {what}"
+        raise Malformed(message, realm.hint(name))
+    type_ = by_name[name]
     if len(raw) > LIMITS[type_]:
         message = f"{what} has {len(raw)} bytes, more than the limit of {LIMITS[type_]}"
         raise Malformed(message)
@@ -196,4 +203,4 @@ def read_statement(raw: bytes, *types: str) -> Statement:
     if any(entry.header.role != role for entry in signatures):
         message = f"a {what} is signed in the role {role}"
         raise Malformed(message)
-    return Statement(raw=raw, type=type_, body=blob(items[1], "body"), signatures=tuple(signatures))
+    return Statement(raw=raw, type=name, body=blob(items[1], "body"), signatures=tuple(signatures))

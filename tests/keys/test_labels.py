@@ -77,6 +77,7 @@ def test_other_constants() -> None:
     rows = dict(tables()["Other constants"])
     assert bytes.fromhex(rows["magic of a container"].strip("`")) == labels.MAGIC
     assert rows["prefix of the pre-authentication encoding"] == f"`{labels.PAE_PREFIX.decode()}`"
+    assert rows["beginnings in a rehearsal"] == f"`{labels.REHEARSAL}`, `{labels.REHEARSAL_KIND}`"
     assert rows["kinds of public key"] == (
         f"`{labels.KIND_SIGNATURE}` ({SIGNING_PUBLIC_BYTES} bytes), `{labels.KIND_ENCRYPTION}` ({ENCRYPTION_PUBLIC_BYTES} bytes)"
     )
@@ -95,7 +96,7 @@ def test_no_other_module_writes_a_label_down() -> None:
         (path.name, match)
         for path in sources
         if path.name != "labels.py"
-        for match in re.findall(r'"(valiza/v\d[^"]*)"', path.read_text(encoding="utf-8"))
+        for match in re.findall(r'"(valiza/(?:v\d|rehearsal)[^"]*)"', path.read_text(encoding="utf-8"))
     ]
     assert len(sources) > 30
     assert strangers == []
