@@ -17,8 +17,8 @@ import click
 
 from valiza.cli.options import clear_up
 from valiza.cli.render import emit, in_brief
-from valiza.cli.terminal import clear_line, complain, counting, keep_quiet, safe, say, warn
-from valiza.keys.errors import Unavailable, Usage, ValizaError
+from valiza.cli.terminal import complain, counting, keep_quiet, print_result, safe, say, warn
+from valiza.keys.errors import Unavailable, Usage, ValizaError, system_error
 from valiza.keys.interruption import begin
 from valiza.keys.secrecy import guard_process
 
@@ -84,7 +84,7 @@ def attempt(work: Callable[[], Result]) -> Result:
     except ValizaError as error:
         return failed(error)
     except OSError as error:
-        return failed(Unavailable(f"{error.filename or 'input or output'!r}: {(error.strerror or str(error)).lower()}"))
+        return failed(Unavailable(system_error(error)))
 
 
 def failed(error: ValizaError) -> Result:
@@ -179,13 +179,12 @@ def _start(start: Start | None) -> None:
 
 def _report_one(path: Path, result: Result, *, json_: bool, told: str) -> None:
     """Print a result. A hint that was told last is not told again: what is wrong with many is often wrong with all in the same way."""
-    clear_line()
     if json_:
         trouble = {"error": result.error, "hint": result.hint} if result.error else {}
-        click.echo(json.dumps({"object": str(path), "exit_code": result.exit_code, **trouble, **result.facts}, ensure_ascii=True))
+        print_result(json.dumps({"object": str(path), "exit_code": result.exit_code, **trouble, **result.facts}, ensure_ascii=True))
         return
     if result.line:
-        click.echo(f"{safe(path)}: {result.line}")
+        print_result(f"{safe(path)}: {result.line}")
     if result.error:
         named = repr(str(path)) in result.error
         complain(result.error if named else f"{path}: {result.error}", "" if result.hint == told else result.hint)

@@ -10,7 +10,7 @@ import click
 
 from valiza.cli.options import FOLDER, OrderedGroup, as_json, command_epilog
 from valiza.cli.render import emit
-from valiza.cli.terminal import safe
+from valiza.cli.terminal import print_result, safe
 from valiza.keys.errors import Usage
 
 _VARIABLES = {"home": "VALIZA_HOME", "as": "VALIZA_AS"}
@@ -33,7 +33,7 @@ def path() -> None:
     if found is None:
         message = "no file is read: VALIZA_CONFIG is empty, or there is no home"
         raise Usage(message, "set VALIZA_CONFIG to a file, or unset it")
-    click.echo(safe(found))
+    print_result(safe(found))
 
 
 # Not the usual --home: it would read the office's file before this command can say what is wrong with it.
@@ -79,10 +79,10 @@ def show(home: Path | None, json_: bool) -> None:
         emit({**files, "defaults": defaults}, json_=True)
         return
     for name in ("user", "office"):
-        click.echo(f"{name}: {safe(files[name] or 'none')}{'' if files[f'{name}_read'] else ' (not there)' if files[name] else ''}")
+        print_result(f"{name}: {safe(files[name] or 'none')}{'' if files[f'{name}_read'] else ' (not there)' if files[name] else ''}")
     for row in defaults:
         value = ", ".join(map(str, row["value"])) if isinstance(row["value"], list) else row["value"]
-        click.echo(f"{safe(row['command']) + ' ' if row['command'] else ''}{row['option']} {safe(value)}  (from {safe(row['from'])})")
+        print_result(f"{safe(row['command']) + ' ' if row['command'] else ''}{row['option']} {safe(value)}  (from {safe(row['from'])})")
 
 
 def _require_office(home: Path, source: str) -> None:

@@ -8,7 +8,7 @@ import click
 
 from valiza.cli.options import FOLDER, as_json, command_epilog, now
 from valiza.cli.render import emit, utc
-from valiza.cli.terminal import safe
+from valiza.cli.terminal import print_result, safe
 from valiza.keys.errors import Refused, Usage, ValizaError
 
 
@@ -58,8 +58,8 @@ def doctor(home: Path | None, json_: bool) -> int:
     else:
         for one in found:
             where = f"  ({safe(one.where)})" if one.where and one.where not in one.what else ""
-            click.echo(f"{one.level:8} {one.check}: {safe(one.what)}{where}")
+            print_result(f"{one.level:8} {one.check}: {safe(one.what)}{where}")
             if one.mend:
-                click.echo(f"{'':8} → {safe(one.mend)}")
-        click.echo(f"{counts[PROBLEM]} problems, {counts[NOTE]} notes")
+                print_result(f"{'':8} → {safe(one.mend)}")
+        print_result(f"{counts[PROBLEM]} problems, {counts[NOTE]} notes")
     return Refused.exit_code if counts[PROBLEM] else 0

@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
 import click
 
-from valiza.cli.terminal import complain, warn
-from valiza.keys.errors import ValizaError
+from valiza.cli.terminal import complain, say, warn
+from valiza.keys.errors import ValizaError, system_error
 from valiza.keys.interruption import request
 from valiza.keys.secrecy import guard_process
 
@@ -124,7 +125,7 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - the table has one r
         complain(error.message, error.hint)
         return error.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
+        say(error.format_message())
         return USAGE
     except click.ClickException as error:
         complain(_plainly(error.format_message()), f"valiza {_path(error)}--help")
@@ -135,7 +136,7 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - the table has one r
     except (BrokenPipeError, SystemExit):  # click ends so, too, when nobody reads what it prints
         return UNAVAILABLE
     except OSError as error:
-        complain(f"{error.filename or 'input or output'!r}: {(error.strerror or str(error)).lower()}")
+        complain(system_error(error))
         return UNAVAILABLE
     except Exception as error:
         complain(f"a fault of ours: {type(error).__name__}", "please report it, with the command that you typed")
@@ -167,6 +168,7 @@ def main() -> NoReturn:
 
             complete(cli, COMPLETE)
             sys.exit(0)
+        _escape_what_cannot_be_shown()
         _guard(sys.argv[1:])
         code = run(sys.argv[1:])
         for number in REQUESTS:  # too late
@@ -179,6 +181,12 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
+def _escape_what_cannot_be_shown() -> None:
+    """Characters that the terminal's encoding has not, Kazakh ones in KOI8-R for example, are shown by their number: that stops no command."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def _guard(arguments: Sequence[str]) -> None:
     """Let no core dump, debugger or swap have what is in memory, as far as that is granted. Nothing secret is in a command's help."""
     if os.environ.get("VALIZA_DEBUG"):
@@ -188,11 +196,17 @@ def _guard(arguments: Sequence[str]) -> None:
 
 
 def _flushed() -> bool:
-    """Whether all that was printed has gone out; if not, nothing more is tried, or the interpreter would complain with an exit code of its own."""
+    """Whether all results have gone out; if not, nothing more is tried, or the interpreter would complain with an exit code of its own."""
+    results = _flush(sys.stdout, 1)
+    _flush(sys.stderr, 2)
+    return results
+
+
+def _flush(stream: TextIO | None, descriptor: int) -> bool:
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        if stream is not None:
+            stream.flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
         return False
     return True

@@ -309,10 +309,17 @@ def _on_the_command_line(name: str) -> bool:
 
 
 def require_output(path: Path) -> None:
-    """Raise Refused if the output exists, before any work is begun; `-` is standard output. What killed commands left beside it is removed first."""
-    from valiza.keys.files import require_new
+    """Raise unless the output can be made, before any work is begun; `-` is standard output. What killed commands left beside it is removed first.
 
-    if str(path) != "-":
+    Raises:
+        Refused: it exists. Unavailable: its folder does not, or standard output is closed. Usage: standard output is a terminal.
+    """
+    from valiza.keys.files import require_new
+    from valiza.office.reader import standard_output
+
+    if str(path) == "-":
+        standard_output()
+    else:
         clear_up(path.parent)
         require_new(path)
 

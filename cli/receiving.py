@@ -246,6 +246,7 @@ def open_(
     wanted = sandbox_wanted(sandbox)
     many = each or len(envelopes) > 1
     require_alone(many, rewrap=rewrap)
+    require_one_input(*envelopes, *([rewrap] if rewrap else []))
     require_files(many, *envelopes)
     at_office = open_office(home, passphrase_source(passphrase_fd))
     if not many:
@@ -260,7 +261,8 @@ def open_(
 
     code = report(envelopes, partial(one_by_one, work), many=many, json_=json_, what="envelopes")
     if not many and not code:
-        say(f"valiza: next: valiza acknowledge {quoted(envelopes[0])} -o FILE, or valiza refuse")
+        again = "ENVELOPE" if str(envelopes[0]) == "-" else quoted(envelopes[0])
+        say(f"valiza: next: valiza acknowledge {again} -o FILE, or valiza refuse")
     return code
 
 

@@ -9,7 +9,7 @@ import click
 from valiza.cli.options import ENVELOPE, NameOrFile, OrderedGroup, as_json, as_officer, command_epilog, home_option, now, open_office, passphrase_fd
 from valiza.cli.render import emit, manifest_facts, utc
 from valiza.cli.sending import named_envelope
-from valiza.cli.terminal import passphrase_source
+from valiza.cli.terminal import passphrase_source, print_result
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +54,7 @@ def list_(direction: str | None, verdict: str | None, home: Path | None, json_: 
         emit({"envelopes": rows}, json_=True)
         return
     for row in rows:
-        click.echo(f"{row['number'] or '-':24} {row['direction']:3} {row['verdict']:12} {row['since']}  {row['envelope_id'][:16]}…")
+        print_result(f"{row['number'] or '-':24} {row['direction']:3} {row['verdict']:12} {row['since']}  {row['envelope_id'][:16]}…")
 
 
 @register.command("show", short_help="Show all entries of one envelope.", epilog=command_epilog("valiza register show report.vlz --home kz"))

@@ -6,9 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from valiza.cli.terminal import clear_line, safe
+from valiza.cli.terminal import print_result, safe, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,16 +60,14 @@ def emit(facts: Mapping[str, Any], *, json_: bool, title: str = "", people: Mapp
         people: what people are shown, where all of `facts` would hide it.
         output: where the object itself went; when that is standard output, the result goes to standard error.
     """
-    clear_line()
-    err = str(output) == "-"
+    put = say if str(output) == "-" else print_result
     if json_:
-        click.echo(json.dumps(facts, ensure_ascii=True, indent=2), err=err)
+        put(json.dumps(facts, ensure_ascii=True, indent=2))
         return
-    if title:
-        click.echo(title, err=err)
-    lines = _lines(facts if people is None else people, 1 if title else 0)
+    lines = [title] if title else []
+    lines += _lines(facts if people is None else people, 1 if title else 0)
     if lines:
-        click.echo("\n".join(lines), err=err)
+        put("\n".join(lines))
 
 
 def in_brief(facts: Mapping[str, Any]) -> Facts:

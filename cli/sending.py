@@ -176,6 +176,9 @@ def seal(
     if not files and inventory is None:
         message = "nothing to seal: no FILE and no --inventory"
         raise Usage(message)
+    if Path("-") in files and not Path("-").exists():
+        message = "standard input has no name, and a carrier has one"
+        raise Usage(message, "save it to a file first")
     require_alone(each, package=package)
     from valiza.office.sending import SealOrder
 

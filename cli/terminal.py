@@ -14,12 +14,12 @@ import os
 import sys
 import time
 import unicodedata
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from valiza.keys.errors import Usage
+from valiza.keys.errors import Unavailable, Usage
 from valiza.keys.secrecy import hold
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ __all__ = [
     "keep_quiet",
     "new_passphrase",
     "passphrase_source",
+    "print_result",
     "progress",
     "quoted",
     "safe",
@@ -64,7 +65,25 @@ def quoted(path: object) -> str:
 def say(text: str) -> None:
     """One line to people. The text is the program's own or has gone through `safe`."""
     clear_line()
-    click.echo(text, err=True)
+    with suppress(OSError):  # a full disk behind standard error changes nothing of what is done
+        click.echo(text, err=True)
+
+
+def print_result(text: str) -> None:
+    """A result on standard output, when the work that it tells of is done. The text is the program's own or has gone through `safe`.
+
+    Raises:
+        BrokenPipeError: nobody reads it any more.
+        Unavailable: it cannot be written.
+    """
+    clear_line()
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        message = f"the result could not be printed: {(error.strerror or str(error)).lower()}"
+        raise Unavailable(message, "only that is lacking: what the command had to do is done") from error
 
 
 def warn(text: str) -> None:

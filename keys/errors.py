@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Conflict", "Incomplete", "Malformed", "NoKey", "NotAuthentic", "Refused", "Unavailable", "Usage", "ValizaError"]
+__all__ = ["Conflict", "Incomplete", "Malformed", "NoKey", "NotAuthentic", "Refused", "Unavailable", "Usage", "ValizaError", "system_error"]
 
 
 class ValizaError(Exception):
@@ -71,3 +71,9 @@ class Incomplete(ValizaError):
 
     exit_code = 8
     outcome = "incomplete"
+
+
+def system_error(error: OSError) -> str:
+    """What the operating system says, in our form, with the file's name where it tells one."""
+    what = "input or output" if error.filename is None else repr(str(error.filename))
+    return f"{what}: {(error.strerror or str(error)).lower()}"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import stat
 import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from valiza.envelope.agreement import Agreements, read_agreements
+from valiza.envelope.payload import write_all
 from valiza.keys import labels
 from valiza.keys.errors import Unavailable, Usage
 from valiza.keys.files import new_file, read_file, storage_errors
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from valiza.office.home import Office
     from valiza.register.journal import RegisterJournal
 
-__all__ = ["Reader", "envelope_file", "office_reader", "read_object", "stranger", "write_object"]
+__all__ = ["Reader", "envelope_file", "office_reader", "read_object", "standard_output", "stranger", "write_object"]
+
+_BLOCK: Final = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,16 +75,43 @@ def read_object(path: Path, *types: str) -> bytes:
     return read_file(path, limit)
 
 
+def standard_output() -> BinaryIO:
+    """Standard output, where it can take a statement: before any work is begun.
+
+    Raises:
+        Unavailable: it is closed. Usage: it is a terminal.
+    """
+    if sys.stdout is None:
+        message = "standard output is closed"
+        raise Unavailable(message)
+    if sys.stdout.isatty():
+        message = "a statement is bytes, and standard output is a terminal"
+        raise Usage(message, "name a file with -o, or send it through a pipe")
+    return sys.stdout.buffer
+
+
 def write_object(path: Path, raw: bytes) -> None:
     """Write a statement to a new file, or to standard output for `-`."""
     if str(path) == "-":
-        if sys.stdout.isatty():
-            message = "a statement is bytes, and standard output is a terminal"
-            raise Usage(message, "name a file with -o, or send it through a pipe")
-        sys.stdout.buffer.write(raw)
-        sys.stdout.buffer.flush()
+        out = standard_output()
+        try:
+            out.write(raw)
+            out.flush()
+        except OSError as error:
+            message = f"standard output: {(error.strerror or str(error)).lower()}"
+            raise Unavailable(message) from error
     else:
         new_file(path, raw, 0o644)
+
+
+def _spool(source: BinaryIO, file: BinaryIO) -> None:
+    """Copy an envelope, or of anything else so much that its reader sees what it is: it may have no end, and the disk has one."""
+    start, copied = b"", 0
+    while data := source.read(_BLOCK):
+        write_all(file, memoryview(data))
+        start, copied = (start + data[: len(labels.MAGIC)])[: len(labels.MAGIC)], copied + len(data)
+        if start != labels.MAGIC and copied > max(LIMITS.values()):
+            return
 
 
 @contextmanager
@@ -101,7 +130,7 @@ def envelope_file(path: Path) -> Iterator[BinaryIO]:
             file: BinaryIO = source
         else:
             file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed below
-            shutil.copyfileobj(source, file, 1 << 20)
+            _spool(source, file)
             file.seek(0)
     try:
         yield file
