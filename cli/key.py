@@ -1,4 +1,4 @@
-"""Commands for key files: key passphrase."""
+"""Commands for key files: key passphrase, and from valiza.cli.backup key backup and key recover."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from valiza.cli.backup import backup, recover
 from valiza.cli.options import OrderedGroup, as_json, command_epilog, home_option, offer, open_office, passphrase_fd, unlock_seconds_option
 from valiza.cli.render import emit
 from valiza.cli.terminal import ask, new_passphrase, passphrase_source, warn
@@ -88,3 +89,7 @@ def passphrase(
     )
     if unprotected:
         warn("the keys are written without a passphrase: whoever reads the files has them")
+
+
+key.add_command(backup)
+key.add_command(recover)

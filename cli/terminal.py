@@ -28,9 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ask",
+    "backup_passphrase",
+    "backup_passphrase_given",
     "clear_line",
     "complain",
     "counting",
+    "hidden_line",
     "keep_quiet",
     "new_passphrase",
     "passphrase_source",
@@ -159,6 +162,36 @@ def new_passphrase(descriptor: int | None) -> str:
     return _usable(given)
 
 
+def backup_passphrase(descriptor: int | None, *, new: bool = False, may_be_none: bool = False) -> str:
+    """The passphrase of a key's backup, from a descriptor, VALIZA_BACKUP_PASSPHRASE or a prompt; a new one is asked for twice."""
+    given = _given_passphrase(descriptor, _BACKUP)
+    if given is None:
+        _require_terminal(_BACKUP)
+        clear_line()
+        text = "Passphrase of the backup" + (" (empty if it has none)" if may_be_none else "")
+        given = str(click.prompt(text, default="" if may_be_none else None, show_default=False, hide_input=True, confirmation_prompt=new, err=True))
+    return hold(given if may_be_none else _usable(given))
+
+
+def backup_passphrase_given(descriptor: int | None) -> bool:
+    """Whether nobody has to be asked for the passphrase of a backup."""
+    return descriptor is not None or _BACKUP[0] in os.environ
+
+
+def hidden_line(question: str) -> str:
+    """A line that is typed and not shown; empty if nothing was.
+
+    Raises:
+        Usage: nobody can be asked.
+    """
+    if not terminal_present():
+        message = "nobody can be asked: standard input is no terminal"
+        raise Usage(message, "name the files of the sheets")
+    clear_line()
+    return str(click.prompt(question, default="", show_default=False, hide_input=True, err=True))
+
+
+_BACKUP: Final = ("VALIZA_BACKUP_PASSPHRASE", "--backup-passphrase-fd")
 _OLD: Final = ("VALIZA_PASSPHRASE", "--passphrase-fd")
 _NEW: Final = ("VALIZA_NEW_PASSPHRASE", "--new-passphrase-fd")
 
@@ -177,7 +210,7 @@ def _given_passphrase(descriptor: int | None, names: tuple[str, str]) -> str | N
 
 def _require_terminal(names: tuple[str, str]) -> None:
     if not terminal_present():
-        message = "a key needs a passphrase, and nobody can be asked"
+        message = f"a {'backup' if names is _BACKUP else 'key'} needs a passphrase, and nobody can be asked"
         raise Usage(message, f"give it with {names[1]} N or {names[0]}")
 
 

@@ -259,6 +259,13 @@ def example_receipt() -> Iterator[str]:
     yield from statement_lines(answer, fields("receipt", "## Acknowledgement, `valiza/v1/acknowledgement`"))
 
 
+def example_backup() -> Iterator[str]:
+    """A sheet, down to its first words."""
+    lines = _vector("backup_two_of_three").decode("utf-8").splitlines()
+    yield from lines[: lines.index("Words") + 4]
+    yield "…"
+
+
 EXAMPLES: Final = {
     "statement": example_statement,
     "credential": example_credential,
@@ -266,6 +273,7 @@ EXAMPLES: Final = {
     "agreement": example_agreement,
     "envelope": example_envelope,
     "receipt": example_receipt,
+    "backup": example_backup,
 }
 
 

@@ -32,6 +32,10 @@ _SUITE: Final = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 _PROBE: Final = X25519PrivateKey.from_private_bytes(bytes(range(32)))  # any scalar: it only tells points of low order
 
 
+def _key_digest(public: bytes) -> bytes:
+    return digest(labels.DIGEST_PUBLIC_KEY, pack([labels.KIND_ENCRYPTION, public]))
+
+
 def _x25519(raw: bytes, what: str) -> X25519PublicKey:
     """An X25519 public key, refused in non-canonical form or of low order, in every place where one is read."""
     message = f"the X25519 half of {what} is of low order or not in canonical form"
@@ -77,7 +81,7 @@ class Recipient:
             raise Malformed(message) from error
         self.raw = raw
         self._key = MLKEM768X25519PublicKey(mlkem, _x25519(raw[_MLKEM_PUBLIC:], "a public encryption key"))
-        self.key_digest = digest(labels.DIGEST_PUBLIC_KEY, pack([labels.KIND_ENCRYPTION, raw]))
+        self.key_digest = _key_digest(raw)
 
     def wrap(self, key: bytes, info: bytes) -> bytes:
         """Wrap a 32-byte key for this recipient, bound to `info`; 1168 bytes."""
@@ -105,6 +109,11 @@ class Identity:
     def public(self) -> bytes:
         """The public key, 1216 bytes."""
         return self._mlkem.public_key().public_bytes_raw() + self._x25519.public_key().public_bytes_raw()
+
+    @cached_property
+    def key_digest(self) -> bytes:
+        """Digest of the public key."""
+        return _key_digest(self.public)
 
     def unwrap(self, wrapped: bytes, info: bytes) -> bytes:
         """The 32-byte key that was wrapped for this identity with the same `info`.

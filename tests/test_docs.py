@@ -343,6 +343,9 @@ def _look_up(at: Desk) -> None:
     at.type("agreement adopt end.vls --home kz")
     at.type("agreement list --home kz")
     at.type("key passphrase --as aigul --home kz --unprotected --yes")
+    at.type("key backup kz/keys/office/root.key --shares 3 --threshold 2 -o sheets")
+    at.type("key recover sheets/share-01.txt sheets/share-03.txt --dry-run")
+    at.type("key recover sheets/share-02.txt sheets/share-03.txt -o recovered.key --unprotected")
     at.type("doctor --home kz")
     at.type("config show --home kz")
     at.type("demo --dir demo")
@@ -462,7 +465,7 @@ def test_man_page_of_a_command_says_what_its_help_says() -> None:
         assert [option for parameter in command.params for option in parameter.opts if option.startswith("--") and option not in shown] == []
 
 
-@pytest.mark.parametrize("name", ["statement", "credential", "request", "agreement", "envelope", "receipt"])
+@pytest.mark.parametrize("name", ["statement", "credential", "request", "agreement", "envelope", "receipt", "backup"])
 def test_example_on_top_of_a_specification_is_a_real_object(name: str) -> None:
     make_examples = _script("make_examples")
     assert name in make_examples.EXAMPLES
@@ -501,7 +504,7 @@ def test_security_names_tests_and_vectors_that_exist() -> None:
     text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     tests = re.findall(r"`(tests/[^`]+\.py)`", text)
     vectors = re.findall(
-        r"`((?:acknowledgement|agreement|credential|encoding|envelope|receipt|refusal|request|rewrap|root|roster|statement)_\w+)`", text
+        r"`((?:acknowledgement|agreement|backup|credential|encoding|envelope|receipt|refusal|request|rewrap|root|roster|statement)_\w+)`", text
     )
     assert tests
     assert vectors

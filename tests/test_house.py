@@ -82,6 +82,7 @@ HIDDEN: Final = {
     "RootDraft": {"extensions"},
     "Roster": {"credentials", "extensions", "outlines", "raw", "roots"},
     "SealedEnvelope": {"manifest_copy"},
+    "Share": {"raw", "words"},
     "SignedDispatch": {"statement"},
     "Stanza": {"wrapped"},
     "Statement": {"body", "raw", "signatures"},

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -30,8 +31,10 @@ from valiza.keys.recipient import Identity
 from valiza.keys.request import check_vouching, read_request
 from valiza.keys.root import read_root, require_pinned
 from valiza.keys.roster import Roster, check_import, peek_roster, read_roster
+from valiza.keys.sheet import read_sheet
 from valiza.keys.statement import read_statement
 from valiza.keys.trust import Trust
+from valiza.office.backup import recover
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -225,6 +228,11 @@ def read_one_receipt(vector: Vector, _tmp: Path) -> None:
     assert ("delivered" if records and verdict == "attested" else verdict) == vector.one("verdict")
 
 
+def read_backup(vector: Vector, _tmp: Path) -> None:
+    sheets = [read_sheet(text) for text in re.split(r"^(?=VALIZA KEY BACKUP)", vector.raw.decode(), flags=re.MULTILINE) if text]
+    recover(sheets, lambda: vector.one("passphrase"))
+
+
 READERS: dict[str, Callable[[Vector, Path], None]] = {
     "encoding": read_encoding,
     "root": read_one_root,
@@ -240,6 +248,7 @@ READERS: dict[str, Callable[[Vector, Path], None]] = {
     "acknowledgement": read_one_answer,
     "refusal": read_one_answer,
     "receipt": read_one_receipt,
+    "backup": read_backup,
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import cases_agreement
 import cases_answers
+import cases_backup
 import cases_credential
 import cases_encoding
 import cases_envelope
@@ -36,6 +37,7 @@ MODULES = (
     cases_splice,
     cases_answers,
     cases_receipt,
+    cases_backup,
 )
 
 

@@ -19,6 +19,7 @@ import decode as d
 import fingerprints
 import opening
 import reading
+import restoring
 import treaty
 import trust
 from outcome import Outcome, step
@@ -112,6 +113,9 @@ def read(vector: Vector) -> Result:
     kind, raw = vector.one("object"), vector.raw
     if kind == "encoding":
         d.decode(raw)
+        return Result("success")
+    if kind == "backup":
+        restoring.read_backup(raw, vector.one("passphrase"))
         return Result("success")
     world = world_of(vector)
     if kind in STATEMENTS:

@@ -1,0 +1,135 @@
+"""The paper that a share stands on: what is written is read, as people retype it too, and nothing else is taken for a sheet."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import replace
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.keys import identity, signing_key
+
+from valiza.keys.backup import Share, share_out
+from valiza.keys.errors import Malformed, Usage, ValizaError
+from valiza.keys.sheet import Sheet, format_sheet, read_sheet
+
+SIGNING: Final = signing_key("custodian")
+OPENING: Final = identity("officer")
+SHARES: Final = share_out(SIGNING, shares=5, threshold=3)
+SHEET: Final = Sheet(
+    share=SHARES[1],
+    total=5,
+    key_digest=SIGNING.key_digest.hex(),
+    protected=False,
+    key="root key of office, KZ/KZ-MFA",
+    holder="Айгүл Серік",
+    made_at=1795564800,
+)
+TEXT: Final = format_sheet(SHEET)
+
+
+@pytest.mark.parametrize("protected", [True, False])
+@pytest.mark.parametrize("share", [*SHARES, *share_out(OPENING, shares=2, threshold=2), *share_out(SIGNING, shares=16, threshold=16)[8:]])
+def test_what_is_written_is_read(share: Share, *, protected: bool) -> None:
+    sheet = replace(SHEET, share=share, protected=protected, total=16)
+    assert replace(read_sheet(format_sheet(sheet)), made_at=sheet.made_at) == sheet
+
+
+def test_it_fits_on_paper() -> None:
+    """80 columns, and one page."""
+    long = replace(SHEET, share=share_out(SIGNING, shares=16, threshold=16)[15], total=16, key="k" * 60, holder="h" * 60, protected=True)
+    for text in (TEXT, format_sheet(long)):
+        lines = text.split("\n")
+        assert max(map(len, lines)) == 80
+        assert len(lines) < 55
+        assert [line for line in lines if line != line.rstrip()] == []
+        assert text.isprintable() or set(text) - set("\n") <= {character for character in text if character.isprintable()}
+
+
+def test_it_says_what_the_holder_and_the_recoverer_need() -> None:
+    digest = SIGNING.key_digest.hex()
+    for said in (
+        "share 2 of 5", "Any 3 of the 5 shares", "root key of office, KZ/KZ-MFA", "MLDSA65-Ed25519", "Айгүл Серік",
+        f"{SHARES[0].backup}, made 2026-11-25",
+        " ".join(digest[start : start + 4] for start in range(0, 16, 4)), "valiza key recover", "Passphrase      none",
+    ):  # fmt: skip
+        assert said in TEXT
+    numbered = re.findall(r"(\d+) ([a-z]+)", TEXT.partition("Words\n")[2].partition("----")[0])
+    assert [word for _, word in numbered] == list(SHARES[1].words)
+    assert [int(number) for number, _ in numbered] == list(range(1, 60))
+
+
+def test_it_holds_one_share_only() -> None:
+    for other in SHARES:
+        assert (" ".join(other.words[3:6]) in " ".join(re.findall("[a-z]+", TEXT))) is (other.number == 2)
+
+
+@pytest.mark.parametrize("name", ["x" * 61, "two\nlines", "\u202eright", "tab\t", "\x1b[2J", "\ud800"])
+def test_name_that_paper_does_not_show(name: str) -> None:
+    for sheet in (replace(SHEET, key=name), replace(SHEET, holder=name)):
+        with pytest.raises(Usage):
+            format_sheet(sheet)
+
+
+def test_name_that_looks_like_something_else() -> None:
+    for name in ("Words", "", "Passphrase      needed, and on no sheet", "Key digest", "VALIZA KEY BACKUP 1", "1 academic 2 acid"):
+        sheet = replace(SHEET, key=name, holder=name)
+        assert replace(read_sheet(format_sheet(sheet)), made_at=SHEET.made_at) == sheet
+
+
+RETYPED: Final = {
+    "without the rest": TEXT.partition("-----")[0],
+    "capitals": TEXT.partition("Words")[0] + "Words" + re.sub(r"\d [a-z]+", lambda m: m[0].upper(), TEXT.partition("Words")[2]),
+    "four letters": TEXT.partition("Words")[0] + "Words\n" + "\n".join(f"{n}. {word[:4]}" for n, word in enumerate(SHARES[1].words, 1)),
+    "one line": TEXT.partition("Words")[0] + " Words  \n\n\n" + " ".join(f"{n}) {word}" for n, word in enumerate(SHARES[1].words, 1)),
+    "down the columns": TEXT.partition("Words")[0] + "Words\n" + "\n".join(
+        " ".join(f"{n + 1} {SHARES[1].words[n]}" for n in range(row, 59, 15)) for row in range(15)
+    ),
+    "Windows": TEXT.replace("\n", "\r\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", RETYPED)
+def test_as_people_retype_it(how: str) -> None:
+    assert read_sheet(RETYPED[how]).share == SHARES[1]
+
+
+DAMAGED: Final = {
+    "nothing": "",
+    "no heading": TEXT.partition("\n")[2],
+    "another heading": TEXT.replace("VALIZA KEY BACKUP 1", "VALIZA KEY BACKUP 2"),
+    "a line before": "\n" + TEXT,
+    "no number of a share": TEXT.replace("share 2 of 5", "share of 5"),
+    "another share's number": TEXT.replace("share 2 of 5", "share 3 of 5"),
+    "no key digest": TEXT.replace("Key digest", "Key       "),
+    "half a key digest": "\n".join(line for line in TEXT.split("\n") if not line.startswith("    ")),
+    "a letter in the key digest": TEXT.replace(SIGNING.key_digest.hex()[:8], "O" + SIGNING.key_digest.hex()[1:8]),
+    "no word on the passphrase": TEXT.replace("none", ""),
+    "another word on the passphrase": TEXT.replace("none", "perhaps"),
+    "no words": TEXT.partition("Words")[0],
+    "no line of words": TEXT.partition("Words")[0] + "Words\n",
+    "a word missing": re.sub(r"\n13 [a-z]+ +", "\n", TEXT),
+    "the last word missing": re.sub(r" +59 [a-z]+", "", TEXT),
+    "a number twice": TEXT.replace("13 ", "12 "),
+    "a word that is none": re.sub(r"\b13 [a-z]+", "13 nonsense", TEXT),
+    "something between the words": re.sub(r"\b13 ", "and 13 ", TEXT),
+}
+
+
+@pytest.mark.parametrize("how", DAMAGED)
+def test_what_is_no_sheet(how: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        read_sheet(DAMAGED[how])
+    said = re.findall("[a-z]+", f"{caught.value.message} {caught.value.hint}")
+    assert "nonsense" not in said
+    assert len([word for word in set(SHARES[1].words) if word in said]) <= 1  # "word" and "share" are no secrets
+
+
+@given(st.text(max_size=400), st.integers(0, 2000), st.integers(0, 200))
+def test_any_text_is_a_sheet_or_is_refused(text: str, at: int, length: int) -> None:
+    for candidate in (text, TEXT[:at] + text + TEXT[at + length :]):
+        with contextlib.suppress(ValizaError):
+            assert read_sheet(candidate).share == SHARES[1]
