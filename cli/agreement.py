@@ -23,8 +23,10 @@ from valiza.cli.options import (
     passphrase_fd,
     require_output,
 )
-from valiza.cli.render import emit, utc
+from valiza.cli.people import custodian_option, roots_at_hand, signing_key
+from valiza.cli.render import emit, unfinished_facts, utc
 from valiza.cli.terminal import passphrase_source, quoted, say
+from valiza.keys.errors import Usage
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -143,20 +145,38 @@ def check_agreement(source: str, json_: bool) -> None:
 @agreement.command(
     "sign",
     short_help="Sign an agreement with this party's root.",
-    epilog=command_epilog("valiza agreement sign kz-by --home kz -o half.vls", "valiza agreement sign half.vls --home by -o kz-by.vls"),
+    epilog=command_epilog(
+        "valiza agreement sign kz-by --home kz -o half.vls",
+        "valiza agreement sign half.vls --home by -o kz-by.vls",
+        "valiza agreement sign kz-by --key aliya/custodian.key --root KZ.root.vls -o kz-by.1.vls",
+    ),
 )
 @click.argument("source", type=NameOrFile(), metavar="ID|FILE", shell_complete=_offer_draft)
+@custodian_option()
+@click.option("--root", "roots", type=STATEMENT, multiple=True, metavar="FILE", help="With --key: a party's root, or a roster with it. Repeatable.")
 @output("The signed agreement")
 @home_option
 @passphrase_fd
 @as_json
-def sign_agreement(source: str, output: Path, home: Path | None, passphrase_fd: int | None, json_: bool) -> None:
-    """Sign a draft, or what the other party has signed already; with both signatures it can be adopted."""
+def sign_agreement(
+    source: str, key: Path | None, roots: tuple[Path, ...], output: Path, home: Path | None, passphrase_fd: int | None, json_: bool
+) -> None:
+    """Sign a draft, or what others have signed already; when quorums of both roots have signed, it can be adopted.
+
+    The root's key of the office signs, or with --key a custodian's; then no office is needed, if --root gives the roots.
+    """
     from valiza.office.reader import write_object
-    from valiza.office.trusting import digest_of, sign
+    from valiza.office.trusting import digest_of, sign, sign_as_custodian
 
     require_output(output)
-    signed = sign(open_office(home, passphrase_source(passphrase_fd)), _source(source))
+    if key is None:
+        if roots:
+            message = "--root goes with --key"
+            raise Usage(message, "give the custodian's key, or leave --root out: the office knows the roots")
+        signed = sign(open_office(home, passphrase_source(passphrase_fd)), _source(source))
+    else:
+        known = roots_at_hand(roots, home)
+        signed = sign_as_custodian(_source(source), signing_key(key, passphrase_source(passphrase_fd)), known)
     write_object(output, signed.statement.raw)
     emit(
         {"agreement": str(output), "id": signed.profile.id, "digest": digest_of(signed.profile).hex(), "complete": signed.complete},
@@ -193,17 +213,29 @@ def adopt_agreement(file: Path, home: Path | None, json_: bool) -> None:
 @click.option(
     "--takes-effect", required=True, metavar="TIME", help="When it takes effect, like 2027-06-01T00:00:00Z (A14: six months after the notice)."
 )
+@custodian_option()
 @output("The termination")
 @home_option
 @passphrase_fd
 @as_json
-def terminate(name: str, takes_effect: str, output: Path, home: Path | None, passphrase_fd: int | None, json_: bool) -> None:
-    """Sign a termination with this party's root. It takes effect in each office that adopts it."""
+def terminate(name: str, takes_effect: str, key: Path | None, output: Path, home: Path | None, passphrase_fd: int | None, json_: bool) -> None:
+    """Sign a termination with this party's root. It takes effect in each office that adopts it.
+
+    The root's key of the office signs, or with --key a custodian's, whose signature may be the first of several.
+    """
     from valiza.office.reader import write_object
     from valiza.office.trusting import terminate_agreement
 
     require_output(output)
-    ended = terminate_agreement(open_office(home, passphrase_source(passphrase_fd)), name, at=now(), takes_effect_at=parse_time(takes_effect))
-    write_object(output, ended.raw)
-    emit({"termination": str(output), "agreement": ended.agreement.hex(), "takes_effect_at": utc(ended.takes_effect_at)}, json_=json_, output=output)
-    say(f"valiza: adopt it here and send it to the other party: valiza agreement adopt {quoted(output)}")
+    source = passphrase_source(passphrase_fd)
+    at_office = open_office(home, source)
+    own = None if key is None else signing_key(key, source)
+    ended = terminate_agreement(at_office, name, own, at=now(), takes_effect_at=parse_time(takes_effect))
+    write_object(output, ended.statement.raw)
+    said = unfinished_facts(ended)["says"]
+    facts = {"termination": str(output), "agreement": said["agreement"], "takes_effect_at": said["takes_effect_at"], "complete": ended.complete}
+    emit(facts, json_=json_, output=output)
+    if ended.complete:
+        say(f"valiza: adopt it here and send it to the other party: valiza agreement adopt {quoted(output)}")
+    else:
+        say(f"valiza: another custodian signs it next: valiza custodian sign {quoted(output)}")

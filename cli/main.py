@@ -34,6 +34,7 @@ COMPLETE: Final = "_VALIZA_COMPLETE"  # set by the script that `valiza completio
 # Commands in the order of the work, each with the module and name where it is, and its line in the help: so the help loads none of them.
 COMMANDS: Final = {
     "demo": ("demo", "demo", "Both offices in one folder, a whole exchange, every step shown."),
+    "custodian": ("custodian", "custodian", "Make a custodian's key; sign what others began."),
     "root": ("root", "root", "Show and compare roots and their fingerprints."),
     "office": ("office", "office", "Make and show an office."),
     "credential": ("credential", "credential", "Certify officers; show and verify credentials."),

@@ -53,6 +53,7 @@ __all__ = [
     "trust_options",
     "typed",
     "unlock_seconds_option",
+    "yes_option",
 ]
 
 
@@ -222,6 +223,11 @@ def sandbox_wanted(given: str | None) -> str | None:
         message = f"VALIZA_SANDBOX is {written!r}"
         raise Usage(message, "set it to 1, to require, or not at all")
     return _SANDBOX[written]
+
+
+def yes_option(what: str) -> Callable[[Any], Any]:
+    """`--yes`: a script answers beforehand."""
+    return click.option("--yes", is_flag=True, help=what)
 
 
 def output(what: str) -> Callable[[Any], Any]:

@@ -1,19 +1,22 @@
-"""What commands that make keys ask for: officers, names, a new passphrase."""
+"""What commands that make keys or sign ask for: officers, names, a new passphrase, a custodian's key, roots."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from valiza.cli.options import typed
-from valiza.cli.terminal import terminal_present, warn
-from valiza.keys.errors import Usage
+from valiza.cli.options import FILE, open_office, typed
+from valiza.cli.terminal import ask, terminal_present, warn
+from valiza.keys.errors import NoKey, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
 
+    from valiza.keys.root import Root
+    from valiza.keys.signing import SigningKey
     from valiza.office.founding import NewOfficer
 
 
@@ -52,6 +55,75 @@ def parse_names(values: tuple[str, ...], otherwise: str) -> dict[str, str]:
         found[tag] = text
     with typed("--name"):
         return fields.names(found or {"en": otherwise}, "name")
+
+
+def parse_subject(text: str, option: str) -> bytes:
+    """The id of a person or body: 32 hexadecimal digits."""
+    try:
+        found = bytes.fromhex(text) if text.isascii() and not any(c.isspace() for c in text) else b""
+    except ValueError:
+        found = b""
+    if len(found) != 16:  # noqa: PLR2004 - the length of the field
+        message = f"{option}: {text!r} is no id"
+        raise Usage(message, "an id has 32 hexadecimal digits, all of them")
+    return found
+
+
+def custodian_option(*, required: bool = False) -> Callable[[Any], Any]:
+    """`--key FILE`: the key of the custodian who signs."""
+    return click.option("--key", type=FILE, required=required, metavar="FILE", help="The key file of the custodian who signs.")
+
+
+def public_digest(path: Path) -> bytes:
+    """The digest of the public key in a key file that signs, without its passphrase.
+
+    Raises:
+        Malformed: not a key file. NoKey: its key signs nothing. Unavailable: it cannot be read.
+    """
+    from valiza.keys.keyfile import public_part
+    from valiza.keys.signing import SIGNING_PUBLIC_BYTES, VerifyKey
+    from valiza.office.home import about
+
+    with about(path):
+        public = public_part(path).public
+        if len(public) != SIGNING_PUBLIC_BYTES:
+            message = "an encryption key signs nothing"
+            raise NoKey(message)
+        return VerifyKey(public).key_digest
+
+
+def signing_key(path: Path, source: Callable[[], str]) -> SigningKey:
+    """The key in a key file that signs, unlocked; errors as `public_digest`, and NoKey for a wrong passphrase."""
+    from valiza.keys.keyfile import load_key
+    from valiza.keys.signing import SigningKey
+    from valiza.office.home import about
+
+    with about(path):
+        key = load_key(path, source)
+        if not isinstance(key, SigningKey):
+            message = "an encryption key signs nothing"
+            raise NoKey(message)
+        return key
+
+
+def roots_at_hand(files: Iterable[Path], home: Path | None) -> dict[bytes, Root]:
+    """The roots in files and in an office's rosters, by their digests. A root from a file is believed for nothing but who its custodians are."""
+    from valiza.keys import labels
+    from valiza.office.certifying import roots_in
+    from valiza.office.reader import read_object
+
+    found = [root for path in files for root in roots_in(read_object(path, labels.ROOT, labels.ROSTER))]
+    if home is not None:
+        found += [root for roster in open_office(home).trust.rosters.values() for root in roster.roots]
+    return {root.digest: root for root in found}
+
+
+def agreed(question: str, yes: bool, show: Callable[[], None]) -> bool:
+    """Whether to go on: somebody at a terminal is shown what it is about, and asked unless he answered beforehand."""
+    if not terminal_present():
+        return True
+    show()
+    return yes or ask(question, otherwise="--yes")
 
 
 def new_passphrase(unprotected: bool, descriptor: int | None, source: Callable[[], str]) -> str | None:

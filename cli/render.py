@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from valiza.envelope.profile import Profile
     from valiza.envelope.receipt import AuthenticReceipt
     from valiza.envelope.route import Marks, Route
-    from valiza.keys.credential import Credential
+    from valiza.keys.credential import Credential, CredentialDraft
     from valiza.keys.fields import Mark
+    from valiza.keys.request import Request
     from valiza.keys.trust import Trust
-    from valiza.office.certifying import ClaimedRoot
+    from valiza.office.certifying import ClaimedRoot, Unfinished
 
 __all__ = [
     "agreement_facts",
@@ -35,10 +36,16 @@ __all__ = [
     "manifest_facts",
     "mark_text",
     "receipt_facts",
+    "request_facts",
     "root_facts",
+    "root_people",
     "route_facts",
     "stamp_facts",
+    "still_needed",
+    "tell",
     "title",
+    "unfinished_facts",
+    "unfinished_people",
     "utc",
 ]
 
@@ -68,6 +75,12 @@ def emit(facts: Mapping[str, Any], *, json_: bool, title: str = "", people: Mapp
     lines += _lines(facts if people is None else people, 1 if title else 0)
     if lines:
         put("\n".join(lines))
+
+
+def tell(facts: Mapping[str, Any], title: str) -> None:
+    """Show facts to people before something is done with them: on standard error."""
+    for line in [title, *_lines(facts, 1)]:
+        say(line)
 
 
 def in_brief(facts: Mapping[str, Any]) -> Facts:
@@ -216,6 +229,116 @@ def root_facts(claimed: ClaimedRoot) -> Facts:
         "valid_from": utc(said.valid_from),
         "valid_until": utc(said.valid_until),
         "complete": claimed.complete,
+    }
+
+
+def request_facts(request: Request) -> Facts:
+    """A request that its holder signed with every key in it. Who he is, it does not say."""
+    from valiza.keys.fingerprint import in_groups, in_words
+
+    return {
+        "party": request.party,
+        "body": None if request.body_id is None else f"{request.party}/{request.body_id}",
+        "subject": None if request.subject is None else request.subject.hex(),
+        "name": request.title,
+        "names": request.names,
+        "keys": {purpose: key.key_digest.hex() for purpose, key in request.keys.items()},
+        "made_at": utc(request.made_at),
+        "digest": request.digest.hex(),
+        "digits": in_groups(request.digest),
+        "words": in_words(request.digest),
+    }
+
+
+def unfinished_facts(unfinished: Unfinished) -> Facts:
+    """A statement that custodians sign one after the other: what it says, and who signed it."""
+    return {
+        "type": unfinished.statement.type,
+        "says": _said(unfinished),
+        "shares": [
+            {
+                "party": share.root.party,
+                "root": share.root.digest.hex(),
+                "version": share.root.version,
+                "threshold": share.root.threshold,
+                "custodians": len(share.root.custodians),
+                "signed": [title(custodian.names) for custodian in share.signed],
+                "missing": share.missing,
+            }
+            for share in unfinished.shares
+        ],
+        "unknown": list(unfinished.unknown),
+        "complete": unfinished.complete,
+    }
+
+
+def root_people(facts: Facts) -> Facts:
+    """A root as people are shown it: its custodians a line each."""
+    shown = {key: item for key, item in facts.items() if key not in {"party", "version", "fingerprint", "custodians"}}
+    return {
+        "party": facts["party"],
+        "version": facts["version"],
+        **shown,
+        "custodians": {one["id"]: f"{one['name']}{', signed' if one['signed'] else ''}" for one in facts["custodians"]},
+    }
+
+
+def unfinished_people(unfinished: Unfinished) -> Facts:
+    """The same for people."""
+    facts = unfinished_facts(unfinished)
+    said = facts["says"]
+    shown = root_people(said) if "custodians" in said else in_brief(said)
+    signed = {f"{share['party']}, version {share['version']}": f"{', '.join(share['signed']) or 'nobody'}" for share in facts["shares"]}
+    return {"type": facts["type"], **shown, "signed by": signed, "complete": unfinished.complete, "still needed": still_needed(unfinished)}
+
+
+def still_needed(unfinished: Unfinished) -> list[str]:
+    """Whose signatures are still missing, for people."""
+    parts = [f"{share.missing} of {share.root.party}, version {share.root.version}" for share in unfinished.shares if share.missing]
+    return [*parts, *(f"a quorum of {party}" for party in unfinished.unknown)]
+
+
+def _said(unfinished: Unfinished) -> Facts:
+    from valiza.envelope.agreement import TerminationDraft, agreement_digest
+    from valiza.keys.credential import CredentialDraft
+    from valiza.keys.root import RootDraft
+    from valiza.office.certifying import ClaimedRoot
+
+    said = unfinished.says
+    if isinstance(said, RootDraft):
+        return root_facts(ClaimedRoot(says=said, signed=unfinished.shares[0].signed, complete=unfinished.complete))
+    if isinstance(said, CredentialDraft):
+        return draft_facts(said)
+    if isinstance(said, TerminationDraft):
+        return {
+            "agreement": said.agreement.hex(),
+            "by": said.party,
+            "given_at": utc(said.given_at),
+            "takes_effect_at": utc(said.takes_effect_at),
+        }
+    return {
+        "agreement": agreement_digest(said.body).hex(),
+        "agreement_id": said.id,
+        "agreement_version": said.version,
+        "title": said.title,
+        "parties": [party.id for party in said.parties],
+        "valid_from": utc(said.valid_from),
+        "valid_until": None if said.valid_until is None else utc(said.valid_until),
+    }
+
+
+def draft_facts(draft: CredentialDraft) -> Facts:
+    """What a credential says that is not issued yet."""
+    return {
+        "name": title(draft.names),
+        "names": draft.names,
+        "body": str(draft.body),
+        "purpose": draft.purpose,
+        "clearance": draft.clearance,
+        "certifies_bodies": draft.certifies_bodies,
+        "valid_from": utc(draft.valid_from),
+        "valid_until": utc(draft.valid_until),
+        "subject": draft.subject.hex(),
     }
 
 

@@ -1,4 +1,4 @@
-"""Commands for roots: root show, root compare."""
+"""Commands for roots: root draft, root show, root compare."""
 
 from __future__ import annotations
 
@@ -7,22 +7,178 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from valiza.cli.options import STATEMENT, OrderedGroup, as_json, command_epilog, home_option, open_office
-from valiza.cli.render import emit, root_facts
-from valiza.cli.terminal import clear_line, terminal_present
+from valiza.cli.options import (
+    STATEMENT,
+    OrderedGroup,
+    Text,
+    as_json,
+    command_epilog,
+    home_option,
+    now,
+    open_office,
+    output,
+    passphrase_fd,
+    require_output,
+    typed,
+)
+from valiza.cli.people import custodian_option, parse_names, parse_subject, roots_at_hand, signing_key
+from valiza.cli.render import emit, root_facts, root_people, title, unfinished_facts, unfinished_people
+from valiza.cli.terminal import clear_line, passphrase_source, terminal_present
 from valiza.keys.errors import NotAuthentic, Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from valiza.keys.request import Request
+    from valiza.keys.root import Custodian, Root, RootDraft
     from valiza.office.certifying import ClaimedRoot
 
+DAY = 86400
 _MAX_TYPED = 4096  # bytes; a fingerprint in words has 234 at most
 
 
 @click.group(cls=OrderedGroup)
 def root() -> None:
     """Roots: what a party says of itself, who its custodians are, and the fingerprint by which others know it."""
+
+
+@root.command(
+    "draft",
+    short_help="Draft a root from its custodians' requests, and sign it first.",
+    epilog=command_epilog(
+        "valiza root draft --party KZ --name en=Kazakhstan --degrees 1,2,3 --threshold 3 \\",
+        "    --custodian aliya.vls --custodian bolat.vls --custodian dana.vls --custodian erlan.vls --custodian gulnar.vls \\",
+        "    --key aliya/custodian.key -o root.1.vls",
+        "valiza root draft --previous KZ.root.vls --remove 60a33013… --custodian saule.vls --key aliya/custodian.key -o root2.1.vls",
+    ),
+)
+@click.option("--previous", type=STATEMENT, metavar="FILE", help="The version that this one follows; what is not said anew stays.")
+@click.option("--party", metavar="ID", help="The party, for example KZ. Not with --previous.")
+@click.option("--degrees", metavar="CODE,…", help="The party's degrees of secrecy, the most secret first. Not with --previous.")
+@click.option("--name", "name", type=Text(), multiple=True, metavar="LANG=TEXT", help="The party's name in a language. Repeatable.")
+@click.option("--threshold", type=click.IntRange(1, 16), metavar="N", help="How many custodians are a quorum.")
+@click.option(
+    "--custodian",
+    "requests",
+    type=STATEMENT,
+    multiple=True,
+    metavar="FILE",
+    help="The request of a custodian; with the id of one of --previous it replaces his key. Repeatable.",
+)
+@click.option("--remove", multiple=True, metavar="ID", help="The id of a custodian of --previous who leaves. Repeatable.")
+@click.option("--validity", type=click.IntRange(1, 7300), default=3650, show_default=True, metavar="DAYS", help="Validity of the root.")
+@custodian_option(required=True)
+@output("The root, to be signed by the next custodian")
+@passphrase_fd
+@as_json
+def draft(
+    previous: Path | None,
+    party: str | None,
+    degrees: str | None,
+    name: tuple[str, ...],
+    threshold: int | None,
+    requests: tuple[Path, ...],
+    remove: tuple[str, ...],
+    validity: int,
+    key: Path,
+    output: Path,
+    passphrase_fd: int | None,
+    json_: bool,
+) -> None:
+    """Draft a root, or its next version, from the requests of its custodians, and sign it with the key of one of them.
+
+    The others sign it one after the other (valiza custodian sign); each compares the fingerprint first. A new version is signed by a quorum of
+    its own custodians and by one of the version before it.
+    """
+    from valiza.office.certifying import begin_root, draft_next_root, draft_root
+    from valiza.office.reader import write_object
+
+    require_output(output)
+    at = now()
+    asked = _read_requests(requests)
+    if previous is None:
+        if not party or not degrees or threshold is None:
+            lacking = "--party" if not party else "--degrees" if not degrees else "--threshold"
+            message = f"missing option {lacking!r}: the first version of a root needs it"
+            raise Usage(message, "give --party, --degrees, --threshold and --custodian; or --previous FILE for the next version")
+        if remove:
+            message = "nobody can be removed from the first version of a root"
+            raise Usage(message, "give the version before it with --previous FILE")
+        old, codes = None, _parse_degrees(party, degrees)
+        said = draft_root(
+            party=party,
+            names=parse_names(name, party),
+            degrees=codes,
+            requests=asked,
+            threshold=threshold,
+            valid_from=at,
+            valid_until=at + validity * DAY,
+        )
+    else:
+        if party or degrees:
+            message = "party and degrees of a root stay the same in every version"
+            raise Usage(message, "leave --party and --degrees out: they are in --previous")
+        old = _latest(previous)
+        said = draft_next_root(
+            old,
+            requests=asked,
+            remove=[parse_subject(text, "--remove") for text in remove],
+            threshold=threshold,
+            names=parse_names(name, "") if name else None,
+            valid_from=max(at, old.valid_from),
+            valid_until=at + validity * DAY,
+        )
+    begun = begin_root(said, signing_key(key, passphrase_source(passphrase_fd)), old)
+    write_object(output, begun.statement.raw)
+    facts = {"root": str(output), "changes": _changes(said, old), **unfinished_facts(begun)}
+    people = {"root": str(output), **unfinished_people(begun), "changes": facts["changes"]}
+    emit(facts, json_=json_, people=people, output=output)
+
+
+def _parse_degrees(party: str, degrees: str) -> tuple[str, ...]:
+    from valiza.keys import fields
+
+    codes = tuple(degrees.split(","))
+    with typed("--party"):
+        fields.party(party, "party")
+    with typed("--degrees"):
+        for code in codes:
+            fields.code(code, f"degree {code!r}")
+    if len(set(codes)) != len(codes):
+        message = "a degree stands twice in --degrees"
+        raise Usage(message)
+    return codes
+
+
+def _read_requests(paths: Sequence[Path]) -> list[Request]:
+    from valiza.keys import labels
+    from valiza.keys.request import read_request
+    from valiza.office.home import about
+    from valiza.office.reader import read_object
+
+    found = []
+    for path in paths:
+        with about(path):
+            found.append(read_request(read_object(path, labels.REQUEST)))
+    return found
+
+
+def _latest(path: Path) -> Root:
+    return max(roots_at_hand([path], None).values(), key=lambda one: one.version)
+
+
+def _changes(said: RootDraft, old: Root | None) -> dict[str, Any]:
+    """Who came, went and got another key."""
+    before: dict[bytes, Custodian] = {} if old is None else {one.id: one for one in old.custodians}
+    after = {one.id: one for one in said.custodians}
+    both = [(before[one], after[one]) for one in before if one in after]
+    return {
+        "added": [title(one.names) for one in said.custodians if one.id not in before],
+        "replaced": [title(new.names) for one, new in both if one.key.raw != new.key.raw],
+        "removed": [title(one.names) for one in before.values() if one.id not in after],
+        "threshold": [old.threshold, said.threshold] if old is not None else [said.threshold],
+    }
 
 
 before_option = click.option(
@@ -59,12 +215,8 @@ def show_root(file: Path | None, before: tuple[Path, ...], home: Path | None, js
     The fingerprint is shown as digits and as words. Whose root it is, only comparing the fingerprint tells.
     """
     found = [root_facts(one) for one in _claims(file, before, home)]
-    shown = {**found[-1], "custodians": [_in_short(one) for one in found[-1]["custodians"]]}
+    shown = root_people(found[-1])
     emit({"roots": found}, json_=json_, title=f"root of {shown.pop('party')}, version {shown.pop('version')}", people=shown)
-
-
-def _in_short(custodian: dict[str, Any]) -> str:
-    return f"{custodian['name']}, id {custodian['id']}{', signed' if custodian['signed'] else ''}"
 
 
 @root.command(

@@ -40,9 +40,11 @@ __all__ = [
     "claims",
     "draft_next_root",
     "draft_root",
+    "latest_root",
     "new_custodian",
     "read_unfinished",
     "roots_in",
+    "to_sign",
 ]
 
 BY_QUORUM: Final = (labels.ROOT, labels.CREDENTIAL, labels.AGREEMENT, labels.TERMINATION)  # types that a quorum of custodians signs
@@ -202,17 +204,21 @@ def add_signature(unfinished: Unfinished, key: Signer, roots: Mapping[bytes, Roo
     return _sign(statement.type, statement.body, unfinished.shares, key, roots=roots, begun=statement)
 
 
+def to_sign(unfinished: Unfinished, key_digest: bytes, roots: Mapping[bytes, Root]) -> list[Root | RootDraft]:
+    """The roots in whose name the custodian with a key would sign, before the key is unlocked; errors as `add_signature`."""
+    return _to_sign(unfinished.statement.type, unfinished.shares, key_digest, roots)
+
+
 def _sign(
     type_: str, body: bytes, shares: Sequence[Share], key: Signer, *, roots: Mapping[bytes, Root], begun: Statement | None = None
 ) -> Unfinished:
-    signers = [(root_header(ROLES[type_][0], root.digest, key), key) for root in _to_sign(type_, shares, key, roots)]
+    signers = [(root_header(ROLES[type_][0], root.digest, key), key) for root in _to_sign(type_, shares, key.key_digest, roots)]
     return read_unfinished(sign_statement(type_, body, signers, begun=begun).raw, roots)
 
 
-def _to_sign(type_: str, shares: Sequence[Share], key: Signer, roots: Mapping[bytes, Root]) -> list[Root | RootDraft]:
-    """The roots in whose name a custodian's key signs."""
+def _to_sign(type_: str, shares: Sequence[Share], key_digest: bytes, roots: Mapping[bytes, Root]) -> list[Root | RootDraft]:
     what = _kind(type_)
-    found = [(share, custodian) for share in shares if (custodian := share.root.custodian(key.key_digest)) is not None]
+    found = [(share, custodian) for share in shares if (custodian := share.root.custodian(key_digest)) is not None]
     if not found:
         roots_ = " and ".join(f"the root of {share.root.party}, version {share.root.version}" for share in shares)
         message = f"this key is that of no custodian of {roots_}"

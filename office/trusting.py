@@ -14,7 +14,6 @@ from valiza.envelope.agreement import (
     require_adoptable,
     sign_agreement,
     split_by_root,
-    terminate,
 )
 from valiza.envelope.draft import packaged_draft, read_draft
 from valiza.envelope.profile import Profile, read_profile
@@ -24,16 +23,21 @@ from valiza.keys.files import new_file
 from valiza.keys.root import verify_signatures
 from valiza.keys.roster import Roster, check_import, peek_roster, read_roster
 from valiza.keys.statement import Statement, read_statement
+from valiza.office.certifying import add_signature, begin_agreement, begin_termination, latest_root, read_unfinished
 from valiza.office.founding import roster_name
 from valiza.office.home import BODY_OFFICER, about
 from valiza.office.reader import read_object
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from valiza.keys.root import Root
+    from valiza.keys.statement import Signer
+    from valiza.office.certifying import Unfinished
     from valiza.office.home import Office
 
-__all__ = ["SignedDraft", "adopt", "import_roster", "read_profile_file", "sign", "terminate_agreement"]
+__all__ = ["SignedDraft", "adopt", "import_roster", "read_profile_file", "sign", "sign_as_custodian", "terminate_agreement"]
 
 
 def import_roster(office: Office, path: Path, fingerprint: bytes | None, *, at: int) -> tuple[Roster, bool]:
@@ -115,6 +119,30 @@ def sign(office: Office, source: str | Path) -> SignedDraft:
     return SignedDraft(profile=profile, statement=statement, complete=_complete(statement, office))
 
 
+def sign_as_custodian(source: str | Path, key: Signer, roots: Mapping[bytes, Root]) -> SignedDraft:
+    """Sign an agreement with one custodian's key, offline; the first to sign, or one after others.
+
+    Args:
+        source: as for `read_profile_file`.
+        key: the custodian's.
+        roots: the roots at hand, by their digest: his own, and those in whose name others signed.
+
+    Raises:
+        NotAuthentic: a signature of others does not hold. Refused: the key is no custodian's, he has signed, or his party is none of the two.
+    """
+    profile, begun = read_profile_file(source)
+    if begun is not None:
+        signed = add_signature(read_unfinished(begun.raw, roots), key, roots)
+    else:
+        own = [root for name in (party.id for party in profile.parties) if (root := latest_root(roots.values(), name)) is not None]
+        mine = [root for root in own if root.custodian(key.key_digest) is not None]
+        if not mine:
+            message = f"this key is that of no custodian of a root at hand of {' or '.join(party.id for party in profile.parties)}"
+            raise Refused(message, "give the latest root of your party with --root FILE")
+        signed = begin_agreement(profile, mine[0], key, roots)
+    return SignedDraft(profile=profile, statement=signed.statement, complete=signed.complete)
+
+
 def _complete(statement: Statement, office: Office) -> bool:
     try:
         read_agreement(statement.raw, office.trust)
@@ -156,15 +184,16 @@ def _keep(path: Path, raw: bytes) -> None:
         new_file(path, raw)
 
 
-def terminate_agreement(office: Office, name: str, *, at: int, takes_effect_at: int) -> Termination:
-    """Sign the end of an agreement with the root of the own party (A14). It takes effect where it is adopted."""
+def terminate_agreement(office: Office, name: str, key: Signer | None = None, *, at: int, takes_effect_at: int) -> Unfinished:
+    """Sign the end of an agreement (A14) with the office's root key, or with a custodian's. It takes effect where it is adopted."""
     known = [a for a in office.agreements.all() if a.profile.id == name]
     if not known:
         message = f"no agreement {name!r} is adopted here"
         raise Refused(message)
     root = office.own_roster.root
     agreement = max(known, key=lambda a: a.profile.version)
-    return terminate(agreement, root=root, keys=[office.signing_key(BODY_OFFICER, "root")], given_at=at, takes_effect_at=takes_effect_at)
+    own = office.signing_key(BODY_OFFICER, "root") if key is None else key
+    return begin_termination(agreement, root, own, given_at=at, takes_effect_at=takes_effect_at)
 
 
 def digest_of(profile: Profile) -> bytes:

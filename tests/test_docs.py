@@ -22,6 +22,14 @@ import pytest
 
 from valiza.cli.main import cli, run
 from valiza.cli.register import STANDINGS
+from valiza.envelope.agreement import Agreement, agreement_digest
+from valiza.envelope.draft import packaged_draft, read_draft
+from valiza.keys.credential import CredentialDraft
+from valiza.keys.fields import Body
+from valiza.keys.keyfile import load_key
+from valiza.keys.root import read_root
+from valiza.keys.signing import SigningKey
+from valiza.office.certifying import begin_credential, begin_termination
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -239,6 +247,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
         for name in [name for name in os.environ if name.startswith("VALIZA_")]:
             patch.delenv(name)
         at = Desk(folder)
+        _sign_by_quorum(at)
         trust = _found(at)
         _send(at)
         _answer(at, trust)
@@ -281,6 +290,44 @@ def _found(at: Desk) -> str:
     at.type("credential list --home kz")
     at.type("credential verify kz/credentials/aigul/seal.vls --home by")
     return f"--root {kz['root']} --root {by['root']} --roster KZ.vls --roster BY.vls --agreement whole.vls"
+
+
+def _sign_by_quorum(at: Desk) -> None:
+    """Custodians, a root, and everything that they sign one after the other."""
+    for name in ("aliya", "bolat", "dana"):
+        at.type(f"custodian new --party KZ --name en={name} --unprotected -o {name}")
+    asking = "--custodian aliya/request.vls --custodian bolat/request.vls"
+    at.type(f"root draft --party KZ --name en=KZ --degrees 1,2,3 --threshold 2 {asking} --key aliya/custodian.key -o q1.vls")
+    at.type("custodian sign q1.vls --key bolat/custodian.key -o quorum.vls")
+    at.type("root draft --previous quorum.vls --custodian dana/request.vls --key aliya/custodian.key -o q2.vls")
+    at.type("root show q2.vls")
+    _begin(at)
+    for name in ("certify", "ending"):
+        at.type(f"custodian sign {name}.1.vls --key bolat/custodian.key --root quorum.vls -o {name}.vls")
+    at.type("agreement sign kz-by --key aliya/custodian.key --root quorum.vls -o a1.vls")
+    at.type("custodian sign a1.vls --key bolat/custodian.key --root quorum.vls -o a2.vls")
+
+
+def _begin(at: Desk) -> None:
+    """What the first custodian signed: a credential, and the end of an agreement."""
+    root = read_root((at.folder / "quorum.vls").read_bytes())
+    key = load_key(at.folder / "aliya" / "custodian.key", lambda: "")
+    assert isinstance(key, SigningKey)
+    draft = CredentialDraft(
+        subject=bytes(16),
+        body=Body("KZ", "KZ-MFA"),
+        names={"en": "Ministry"},
+        purpose="certify",
+        public_key=SigningKey(bytes(64)).public,
+        clearance="1",
+        valid_from=root.valid_from,
+        valid_until=root.valid_until,
+    )
+    (at.folder / "certify.1.vls").write_bytes(begin_credential(draft, root, key).statement.raw)
+    profile = read_draft(packaged_draft("kz-by"))
+    ended = Agreement(raw=b"", digest=agreement_digest(profile.body), signers=(), profile=profile)
+    begun = begin_termination(ended, root, key, given_at=root.valid_from, takes_effect_at=root.valid_until)
+    (at.folder / "ending.1.vls").write_bytes(begun.statement.raw)
 
 
 def _send(at: Desk) -> None:
@@ -339,6 +386,7 @@ def _look_up(at: Desk) -> None:
     at.type("register list --home by")
     at.type("register show first.vlz --manifest --home kz")
     at.type("register show first.vlz --home by")
+    at.type("agreement terminate kz-by --home kz --takes-effect 2099-01-01T00:00:00Z --key kz/keys/office/root.key -o end0.vls")
     at.type("agreement terminate kz-by --home kz --takes-effect 2099-06-01T00:00:00Z -o end.vls")
     at.type("agreement adopt end.vls --home kz")
     at.type("agreement list --home kz")

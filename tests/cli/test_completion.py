@@ -118,7 +118,7 @@ def test_command(shell: Shell) -> None:
 
 def test_every_command_in_the_order_of_the_work(shell: Shell) -> None:
     shown = shell.words("valiza ")[1:]
-    assert shown[:4] == ["demo", "root", "office", "credential"]
+    assert shown[:4] == ["demo", "custodian", "root", "office"]
     assert {"seal", "open", "doctor", "completion"} <= set(shown)
 
 

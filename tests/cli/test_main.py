@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ORDER_OF_THE_WORK: Final = [
-    *("demo", "root", "office", "credential", "roster", "agreement", "seal", "withdraw", "inspect"),
+    *("demo", "custodian", "root", "office", "credential", "roster", "agreement", "seal", "withdraw", "inspect"),
     *("verify", "open", "rewrap", "acknowledge", "refuse", "countersign", "receipt", "register"),
     *("doctor", "key", "config", "completion"),
 ]

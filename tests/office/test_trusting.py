@@ -387,7 +387,7 @@ def test_what_is_no_agreement_is_not_adopted(kz: Office, purpose: str) -> None:
 
 def ended(office: Office, folder: Path, *, at: int = AT, takes_effect_at: int = AT + 180 * DAY) -> Path:
     path = folder / "termination.vls"
-    path.write_bytes(terminate_agreement(office, DRAFT, at=at, takes_effect_at=takes_effect_at).raw)
+    path.write_bytes(terminate_agreement(office, DRAFT, at=at, takes_effect_at=takes_effect_at).statement.raw)
     return path
 
 
