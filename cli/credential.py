@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,7 @@ from valiza.cli.options import (
     command_epilog,
     home_option,
     now,
+    offer,
     open_office,
     open_reader,
     passphrase_fd,
@@ -23,7 +24,7 @@ from valiza.cli.options import (
 )
 from valiza.cli.people import new_passphrase, parse_officer, warn_unprotected
 from valiza.cli.render import as_of, credential_facts, emit
-from valiza.cli.terminal import passphrase_source, say
+from valiza.cli.terminal import counting, passphrase_source, say
 from valiza.keys.errors import Usage
 
 if TYPE_CHECKING:
@@ -105,11 +106,31 @@ def verify_credential(
     )
 
 
-@credential.command("list", short_help="List the credentials that are trusted here.", epilog=command_epilog("valiza credential list --home kz"))
+@credential.command(
+    "list",
+    short_help="List the credentials that are trusted here.",
+    epilog=command_epilog("valiza credential list --home kz", "valiza credential list --body BY-MFA --purpose open --home kz"),
+)
+@click.option("--body", metavar="BODY", shell_complete=offer("bodies"), help="Only those of this body, for example BY-MFA.")
+@click.option("--purpose", metavar="PURPOSE", help="Only those for this purpose, for example open.")
 @home_option
 @as_json
-def list_credentials(home: Path | None, json_: bool) -> None:
+def list_credentials(home: Path | None, body: str | None, purpose: str | None, json_: bool) -> None:
     """List the credentials of all rosters imported here."""
-    trust = open_office(home).trust
-    facts = {name: [credential_facts(c) for c in roster.credentials.values()] for name, roster in trust.rosters.items()}
+    from valiza.keys.credential import PURPOSES
+
+    if purpose not in {None, *PURPOSES}:
+        message = f"{purpose!r} is no purpose of a credential"
+        raise Usage(message, f"one of: {', '.join(PURPOSES)}")
+    rosters = open_office(home).trust.rosters
+    wanted = {
+        name: [o.digest for o in roster.outlines if body in {None, o.body.id, str(o.body)} and purpose in {None, o.purpose}]
+        for name, roster in rosters.items()
+    }
+    facts: dict[str, list[dict[str, Any]]] = {name: [] for name in rosters}
+    with counting("checking credentials", sum(map(len, wanted.values()))) as advance:
+        for name, digests in wanted.items():
+            for digest in digests:
+                facts[name].append(credential_facts(rosters[name].credentials[digest]))
+                advance(1)
     emit(facts, json_=json_)

@@ -8,7 +8,7 @@ import click
 
 from valiza.cli.options import FOLDER, as_json, command_epilog, now
 from valiza.cli.render import emit, utc
-from valiza.cli.terminal import print_result, safe
+from valiza.cli.terminal import counting, print_result, safe
 from valiza.keys.errors import Refused, Usage, ValizaError
 
 
@@ -42,7 +42,7 @@ def doctor(home: Path | None, json_: bool) -> int:
     if home is None:
         message = "no office was named"
         raise Usage(message, "give --home DIR, or set VALIZA_HOME")
-    found = examine(home, at=now())
+    found = examine(home, at=now(), counting=lambda total: counting("checking credentials", total))
     defaults(office_settings, home)
     found += told or [Finding(OK, "defaults", "every file of defaults can be read")]
     counts = {level: sum(one.level == level for one in found) for level in (PROBLEM, NOTE)}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from valiza.envelope.profile import Profile
-    from valiza.keys.credential import Credential
+    from valiza.keys.credential import Outline
     from valiza.office.home import Office
 
 __all__ = ["values"]
@@ -58,12 +58,12 @@ def _addressees(context: click.Context, office: Office | None) -> Iterator[tuple
     yield from sorted({(c.title, str(c.body)) for c in _openers_abroad(office) if wanted in (None, c.body.id, str(c.body))})
 
 
-def _openers_abroad(office: Office | None) -> list[Credential]:
+def _openers_abroad(office: Office | None) -> list[Outline]:
     """The `open` credentials of other parties."""
     if office is None:
         return []
     others = [roster for party, roster in office.trust.rosters.items() if party != office.body.party]
-    return [c for roster in others for c in roster.credentials.values() if c.purpose == "open"]
+    return [c for roster in others for c in roster.outlines if c.purpose == "open"]
 
 
 def _openers(_context: click.Context, office: Office | None) -> Iterator[tuple[str, str]]:

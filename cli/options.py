@@ -260,13 +260,19 @@ def open_office(home: Path | None, passphrase: Callable[[], str] | None = None) 
     Raises:
         Usage: none was named, or there is none.
     """
-    from valiza.cli.terminal import safe, say
+    from valiza.cli.terminal import counting, safe, say
     from valiza.office.home import Office
 
     if home is None:
         message = "no office was named"
         raise Usage(message, "give --home DIR, or set VALIZA_HOME; make one with: valiza office init")
-    office = Office(home, passphrase or passphrase_source(None), clock=now, tell=lambda what: say(f"valiza: {safe(what)}"))
+    office = Office(
+        home,
+        passphrase or passphrase_source(None),
+        clock=now,
+        tell=lambda what: say(f"valiza: {safe(what)}"),
+        counting=lambda total: counting("checking credentials", total),
+    )
     context = click.get_current_context(silent=True)
     if context is not None:
         context.call_on_close(office.close)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from valiza.keys.credential import Credential
+    from valiza.keys.chain import Chains
+    from valiza.keys.credential import Credential, Outline
     from valiza.keys.fields import Body
     from valiza.keys.root import Root
 
@@ -50,8 +49,12 @@ class Book(Protocol):
         """The roster as it was signed: up to 64 MiB."""
 
     @property
-    def credentials(self) -> Mapping[bytes, Credential]:
+    def credentials(self) -> Chains:
         """All credentials by their digests, in ascending order; each is checked when it is first taken out."""
+
+    @property
+    def outlines(self) -> tuple[Outline, ...]:
+        """What an index says of every credential, in ascending order of their digests: for finding, not for believing."""
 
     def of_body(self, body: Body, purpose: str) -> list[Credential]:
         """Credentials of a body for a purpose, in the order of their digests."""

@@ -68,6 +68,10 @@ class Chains(Mapping[bytes, Credential]):
     def __len__(self) -> int:
         return len(self._statements)
 
+    def raw(self, name: bytes) -> bytes:
+        """The bytes of a credential that is there, checked or not."""
+        return self._statements[name].raw
+
     def check_all(self, *, jobs: int = 1, advance: Callable[[int], None] = lambda _: None) -> tuple[Outline, ...]:
         """Check every credential, the first one first; returns what an index says of them, in the same order.
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from blake3 import blake3
 
+from valiza.keys import labels
 from valiza.keys.encoding import pack
 
 if TYPE_CHECKING:
     from valiza.keys.encoding import Value
 
-__all__ = ["DIGEST_BYTES", "derive", "digest", "hasher", "keyed", "keyed_hasher"]
+__all__ = ["DIGEST_BYTES", "derive", "digest", "hasher", "key_digest", "keyed", "keyed_hasher"]
 
 DIGEST_BYTES: Final = 32
 
@@ -19,6 +20,11 @@ DIGEST_BYTES: Final = 32
 def digest(label: str, data: bytes) -> bytes:
     """The 32-byte digest of `data` under a digest label."""
     return blake3(data, derive_key_context=label).digest()
+
+
+def key_digest(kind: str, public_key: bytes) -> bytes:
+    """The 32-byte digest by which a public key is named."""
+    return digest(labels.DIGEST_PUBLIC_KEY, pack([kind, public_key]))
 
 
 def hasher(label: str) -> blake3:

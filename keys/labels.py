@@ -31,6 +31,7 @@ DIGEST_HEADER: Final = "valiza/v1/digest/header"
 DIGEST_PAYLOAD: Final = "valiza/v1/digest/payload"
 DIGEST_MANIFEST: Final = "valiza/v1/digest/manifest"
 DIGEST_COMMITMENT: Final = "valiza/v1/digest/commitment"
+DIGEST_INDEX: Final = "valiza/v1/digest/index"
 
 # Key labels, for `derive`.
 KEY_CARRIER: Final = "valiza/v1/key/carrier"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from valiza.keys import labels
@@ -19,7 +22,7 @@ from valiza.keys.root import MAX_VERSIONS, Root, read_roots, require_pinned
 from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statement, sign_statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from valiza.keys.book import Book
     from valiza.keys.credential import Credential, Outline
@@ -27,11 +30,20 @@ if TYPE_CHECKING:
     from valiza.keys.fields import Body, Extensions
     from valiza.keys.statement import Signer
 
-__all__ = ["Roster", "check_import", "check_roster", "claimed_roots", "make_roster", "peek_roster", "read_roster"]
+__all__ = ["Counting", "Roster", "check_import", "check_roster", "claimed_roots", "make_roster", "peek_roster", "read_roster", "untold"]
 
 MAX_CREDENTIALS: Final = 16384
 _DAY: Final = 86400
 _MANY: Final = 1000  # credentials from which on it pays to start other processes
+_NONE: Final[Mapping[bytes, bytes]] = MappingProxyType({})
+
+# Told how many credentials there are, gives what is told how many were checked since it was last told.
+Counting = Callable[[int], AbstractContextManager[Callable[[int], None]]]
+
+
+def untold(_total: int) -> AbstractContextManager[Callable[[int], None]]:
+    """Tells nobody."""
+    return nullcontext(lambda _count: None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +56,7 @@ class Roster:
     issued_at: int
     expires_at: int
     roots: tuple[Root, ...] = field(repr=False)
-    credentials: Mapping[bytes, Credential] = field(repr=False)
+    credentials: Chains = field(repr=False)
     outlines: tuple[Outline, ...] = field(repr=False)
     extensions: Extensions = field(repr=False)
 
@@ -74,15 +86,32 @@ def make_roster(
     expires_at: int,
     roots: Sequence[Root],
     credentials: Iterable[Credential],
+    others: Mapping[bytes, bytes] = _NONE,
     signer: Credential,
     key: Signer,
+    read: Callable[[bytes, bytes], Roster] | None = None,
 ) -> Roster:
-    """Make and sign a roster; `signer` is the roster credential that `key` belongs to, and is included."""
-    whole = sorted({c.digest: c.raw for c in (*credentials, signer)}.items())
+    """Make and sign a roster.
+
+    Args:
+        version: one more than the last.
+        issued_at: in seconds since 1970, as the next.
+        expires_at: until when it is in force.
+        roots: every version of the root.
+        credentials: what it is to hold.
+        others: the bytes of further credentials, by their digests: those of an older roster.
+        signer: the roster credential that `key` belongs to; it is included.
+        key: its private half.
+        read: reads it back; as `read_roster`, which it is unless given.
+
+    Raises:
+        Malformed, NotAuthentic, Refused: as a reader would.
+    """
+    whole = sorted({**others, **{c.digest: c.raw for c in (*credentials, signer)}}.items())
     root = roots[-1]
     body = pack([root.party, version, issued_at, expires_at, [one.raw for one in roots], [raw for _, raw in whole], [], {}])
     header = SignerHeader(role="roster", signer_digest=signer.digest, key_digest=key.key_digest)
-    return read_roster(sign_statement(labels.ROSTER, body, [(header, key)]).raw, root.digest)
+    return (read or read_roster)(sign_statement(labels.ROSTER, body, [(header, key)]).raw, root.digest)
 
 
 def peek_roster(raw: bytes) -> tuple[str, list[bytes]]:
@@ -110,14 +139,14 @@ def read_roster(raw: bytes, fingerprint: bytes) -> Roster:
     return check_roster(raw, fingerprint)
 
 
-def check_roster(raw: bytes, fingerprint: bytes, *, jobs: int = 1, advance: Callable[[int], None] = lambda _: None) -> Roster:
+def check_roster(raw: bytes, fingerprint: bytes, *, jobs: int = 1, counting: Counting = untold) -> Roster:
     """Read and check a roster of whose root a version has the pinned `fingerprint` (credential.md, Roster, Reading 1 to 3).
 
     Args:
         raw: the roster.
         fingerprint: of a version of the root, as a person compared it.
         jobs: processes that share the work, if there is much of it.
-        advance: told how many credentials were checked since its last call.
+        counting: is told how it goes on.
 
     Raises:
         Malformed, NotAuthentic, Refused: as the steps say.
@@ -145,6 +174,8 @@ def check_roster(raw: bytes, fingerprint: bytes, *, jobs: int = 1, advance: Call
     if array(items[6], "revocations"):
         message = "revocations are not specified yet: a roster with some cannot be used"
         raise Refused(message)
+    with counting(len(credentials)) as advance:
+        outlines = credentials.check_all(jobs=jobs if len(credentials) >= _MANY else 1, advance=advance)  # step 3
     roster = Roster(
         raw=raw,
         party=name,
@@ -153,7 +184,7 @@ def check_roster(raw: bytes, fingerprint: bytes, *, jobs: int = 1, advance: Call
         expires_at=time(items[3], "expires at"),
         roots=roots,
         credentials=credentials,
-        outlines=credentials.check_all(jobs=jobs if len(credentials) >= _MANY else 1, advance=advance),  # step 3
+        outlines=outlines,
         extensions=extensions(items[7]),
     )
     if roster.issued_at >= roster.expires_at:

@@ -7,20 +7,24 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from valiza.keys import labels
 from valiza.keys.credential import PURPOSES, Credential, CredentialDraft, issue_credential
+from valiza.keys.digests import key_digest
 from valiza.keys.errors import NotAuthentic, Refused, Usage
-from valiza.keys.files import NewFile, new_file, new_folder, storage_errors, sync_folder
+from valiza.keys.files import new_file, new_folder, storage_errors, sync_folder
 from valiza.keys.keyfile import public_part, save_key
 from valiza.keys.recipient import Identity
 from valiza.keys.root import Root, make_root, sole_root
-from valiza.keys.roster import Roster, make_roster, read_roster
+from valiza.keys.roster import Roster, make_roster
 from valiza.keys.signing import SigningKey, VerifyKey
+from valiza.office.book import NewBook, keep_roster
 from valiza.office.home import BODY_OFFICER, OFFICER_NAME, Office, about, toml_string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from valiza.keys.book import Book
     from valiza.keys.fields import Body, Names
     from valiza.keys.keyfile import Argon2Cost
 
@@ -77,9 +81,8 @@ def found_office(home: Path, founding: Founding, *, at: int, random: Callable[[i
         with new_folder(home) as work:
             roster = _fill(work, founding, at=at, random=random, root_office=root_office)
             if root_office is not None:  # written before the office has its name, so that hardly anything can go wrong after
-                published = stack.enter_context(closing(NewFile(root_office.home / "rosters" / roster_name(roster))))
-                published.write(roster.raw)
-                published.sync()
+                rosters, before = root_office.home / "rosters", root_office.roster_of(roster.party)
+                published = stack.enter_context(closing(NewBook(rosters, roster, at=at, before=before)))
         if root_office is not None and published is not None:
             try:
                 published.finish()
@@ -127,12 +130,14 @@ def _fill(work: Path, founding: Founding, *, at: int, random: Callable[[int], by
         issued_at=at,
         expires_at=at + founding.roster_validity,
         roots=roots,
-        credentials=[*known, *issued],
+        credentials=issued,
+        others=known,
         signer=roster_credential,
         key=roster_key,
+        read=None if root_office is None else root_office.read_roster,
     )
     new_file(work / "roots" / root.party, root.fingerprint.encode("ascii") + b"\n")
-    new_file(work / "rosters" / roster_name(roster), roster.raw)
+    keep_roster(work / "rosters", roster, at=at)
     return roster
 
 
@@ -148,11 +153,6 @@ def require_officer(officer: NewOfficer) -> None:
     if len(set(officer.purposes)) != len(officer.purposes):
         message = f"a purpose of {officer.name!r} stands twice"
         raise Usage(message)
-
-
-def roster_name(roster: Roster) -> str:
-    """File name of a roster in an office."""
-    return f"{roster.party}-{roster.version:06}.vls"
 
 
 def _config(founding: Founding) -> str:
@@ -215,7 +215,7 @@ class _Desk:
 
 def _root(
     founding: Founding, desk: _Desk, root_office: Office | None, at: int
-) -> tuple[tuple[Root, ...], SigningKey, Credential, SigningKey, list[Credential], int]:
+) -> tuple[tuple[Root, ...], SigningKey, Credential, SigningKey, dict[bytes, bytes], int]:
     """Versions of the root, a custodian's key, the roster credential and its key, credentials known already, and the next version of the roster."""
     if root_office is not None:
         if root_office.body.party != founding.body.party:
@@ -228,12 +228,12 @@ def _root(
         if old is None:
             message = f"the office of {root_office.body} has no roster"
             raise Refused(message)
-        if any(c.body == founding.body for c in old.credentials.values()):
+        if any(o.body == founding.body for o in old.outlines):
             message = f"{founding.body} has an office already"
             raise Refused(message, "certify further officers there: valiza credential issue")
         signer = root_office.credential(BODY_OFFICER, "roster")
         root_key, roster_key = root_office.signing_key(BODY_OFFICER, "root"), root_office.signing_key(BODY_OFFICER, "roster")
-        return old.roots, root_key, signer, roster_key, list(old.credentials.values()), old.version + 1
+        return old.roots, root_key, signer, roster_key, _raws(old), old.version + 1
     until = at + 2 * founding.validity
     root_key = desk.signing(BODY_OFFICER, "root")
     draft_root = sole_root(
@@ -258,7 +258,7 @@ def _root(
         valid_until=until,
     )
     signer = desk.issue(BODY_OFFICER, draft, root, root_key)
-    return (root,), root_key, signer, roster_key, [], 1
+    return (root,), root_key, signer, roster_key, {}, 1
 
 
 def _certify(desk: _Desk, officer: NewOfficer, *, issuer: Credential, key: SigningKey, at: int, until: int, subject: bytes) -> list[Credential]:
@@ -323,7 +323,8 @@ def certify_officer(
 def _remove_uncertified(office: Office, officer: str, purpose: str) -> None:
     """A key that was left when certifying was interrupted: it has no credential, here or in the roster, so nobody ever used it."""
     path = office.key_path(officer, purpose)
-    if path.is_file() and public_part(path).public not in {c.key.raw for c in office.own_roster.credentials.values()}:
+    kind = labels.KIND_ENCRYPTION if purpose == "open" else labels.KIND_SIGNATURE
+    if path.is_file() and not office.own_roster.with_key(key_digest(kind, public_part(path).public)):
         with storage_errors(path):
             path.unlink()
 
@@ -344,17 +345,22 @@ def publish_roster(office: Office, *, at: int, validity: int) -> Roster:
         issued_at=at,
         expires_at=at + validity,
         roots=old.roots,
-        credentials=[*old.credentials.values(), *_new_credentials(office, old)],
+        credentials=_new_credentials(office, old),
+        others=_raws(old),
         signer=signer,
         key=key,
+        read=office.read_roster,
     )
-    new_file(office.home / "rosters" / roster_name(roster), roster.raw)
+    keep_roster(office.home / "rosters", roster, at=at, before=old)
     office.reread()
-    return read_roster(roster.raw, old.root.digest)
+    return roster
 
 
-def _new_credentials(office: Office, old: Roster) -> Iterable[Credential]:
-    from valiza.keys import labels  # noqa: PLC0415
+def _raws(old: Book) -> dict[bytes, bytes]:
+    return {name: old.credentials.raw(name) for name in old.credentials}
+
+
+def _new_credentials(office: Office, old: Book) -> Iterable[Credential]:
     from valiza.keys.credential import check_credential  # noqa: PLC0415
     from valiza.keys.files import read_file  # noqa: PLC0415
     from valiza.keys.statement import LIMITS, read_statement  # noqa: PLC0415

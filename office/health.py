@@ -15,7 +15,7 @@ import sqlite3
 import stat
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,9 +26,11 @@ from valiza.keys.digests import digest
 from valiza.keys.errors import NoKey, ValizaError
 from valiza.keys.files import PREFIX, read_file
 from valiza.keys.keyfile import PublicPart, public_part
+from valiza.keys.roster import Counting, untold
 from valiza.keys.secrecy import guarded
 from valiza.keys.statement import LIMITS
 from valiza.keys.trust import Trust
+from valiza.office.book import about, index_faults
 from valiza.office.home import BODY_OFFICER, Office
 from valiza.office.keyring import office_keys
 from valiza.register.store import VERSION
@@ -74,25 +76,43 @@ class _Patient:
     home: Path
     office: Office
     at: int
+    _read: dict[str, tuple[Path, Roster] | ValizaError | None] = field(default_factory=dict)
 
     def command(self, *words: str | Path) -> str:
         """A command at this office, to be typed as it is."""
         return shlex.join(["valiza", *map(str, words), "--home", str(self.home)])
 
+    def roster(self, party: str) -> tuple[Path, Roster] | ValizaError | None:
+        """The latest roster of a party, read whole, where it lies; or why it cannot be read; or None: there is none."""
+        if party not in self._read:
+            try:
+                self._read[party] = self._read_roster(party)
+            except ValizaError as error:
+                self._read[party] = error
+        return self._read[party]
+
+    def _read_roster(self, party: str) -> tuple[Path, Roster] | None:
+        path = self.office.roster_path(party)
+        if path is None:
+            return None
+        with about(path):
+            return path, self.office.read_roster(read_file(path, LIMITS[labels.ROSTER]), self.office.pinned()[party])
+
+    @property
+    def rosters(self) -> list[Roster]:
+        """The rosters that can be read; those that cannot are told by `_rosters`."""
+        with contextlib.suppress(ValizaError):
+            return [found[1] for name in self.office.pinned() if isinstance(found := self.roster(name), tuple)]
+        return []
+
     @property
     def trust(self) -> Trust:
-        """The rosters that can be read; those that cannot are told by `_rosters`."""
-        found: list[Roster] = []
-        with contextlib.suppress(ValizaError):
-            for name in self.office.pinned():
-                with contextlib.suppress(ValizaError):
-                    roster = self.office.roster_of(name)
-                    found += [roster] if roster is not None else []
-        return Trust(found)
+        """The same."""
+        return Trust(self.rosters)
 
 
-def examine(home: Path, *, at: int) -> list[Finding]:
-    """Look at everything, in the order of `CHECKS`.
+def examine(home: Path, *, at: int, counting: Counting = untold) -> list[Finding]:
+    """Look at everything, in the order of `CHECKS`; `counting` is told how reading large rosters goes on.
 
     Raises:
         Usage: there is no office. Malformed: its office.toml. Unavailable, OSError: the folder cannot be read.
@@ -103,7 +123,7 @@ def examine(home: Path, *, at: int) -> list[Finding]:
         raise NoKey(message)
 
     os.listdir(home)  # noqa: PTH208 - told as it is if that fails
-    patient = _Patient(home, Office(home, nobody), at)
+    patient = _Patient(home, Office(home, nobody, counting=counting, mends=False), at)
     found: list[Finding] = []
     for name, check in CHECKS.items():
         try:
@@ -301,14 +321,18 @@ def _rosters(patient: _Patient) -> Iterator[_Row]:
         yield NOTE, "no other party is known here", str(patient.home / "roots"), mend
     for name in pinned:
         newer = patient.command("roster", "publish", "-o", "FILE") if name == own else patient.command("roster", "import", "FILE")
-        try:
-            roster = patient.office.roster_of(name)
-        except ValizaError as error:
-            yield PROBLEM, error.message, str(patient.home / "rosters"), "restore it from a backup"
+        read = patient.roster(name)
+        if isinstance(read, ValizaError):
+            yield PROBLEM, read.message, str(patient.home / "rosters"), "restore it from a backup"
             continue
-        if roster is None:
+        if read is None:
             yield PROBLEM, f"no roster of {name} is here", str(patient.home / "rosters"), newer
             continue
+        path, roster = read
+        fault, used = index_faults(path, roster)
+        if fault:
+            mend = f"rm {shlex.quote(str(path.with_suffix('.index')))}" if used else patient.command("roster", "show")
+            yield PROBLEM if used else NOTE, f"the index of {str(path)!r} has to be made anew: {fault}", str(path.with_suffix(".index")), mend
         left = roster.expires_at - patient.at
         level = PROBLEM if left <= 0 else NOTE if left < _SOON else OK
         what = f"the roster of {name}, version {roster.version}, issued {_date(roster.issued_at)}, {_until(patient, roster.expires_at)}"
@@ -322,8 +346,8 @@ def _rosters(patient: _Patient) -> Iterator[_Row]:
 
 def _addressees(patient: _Patient) -> Iterator[_Row]:
     openers: dict[str, set[bytes]] = {str(patient.office.body): set()}
-    for roster in patient.trust.rosters.values():
-        for credential in roster.credentials.values():
+    for roster in patient.rosters:
+        for credential in roster.outlines:
             if credential.purpose == "open" and credential.valid_from <= patient.at < credential.valid_until:
                 openers.setdefault(str(credential.body), set()).add(credential.subject)
     for body, officers in openers.items():

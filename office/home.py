@@ -2,7 +2,7 @@
 
 office.toml                    body and names
 roots/PARTY                    pinned fingerprints
-rosters/PARTY-VERSION.vls      imported rosters; the highest version counts
+rosters/PARTY-VERSION.vls      imported rosters, each with its index; the highest version counts
 agreements/*.vls               adopted agreements and terminations
 keys/OFFICER/PURPOSE.key       private keys, 0600
 credentials/OFFICER/PURPOSE.vls
@@ -24,17 +24,19 @@ from valiza.envelope.agreement import Agreements, read_agreement, read_terminati
 from valiza.envelope.container import read_container
 from valiza.keys import labels
 from valiza.keys.digests import digest
-from valiza.keys.errors import Malformed, NoKey, NotAuthentic, Refused, Usage, ValizaError
+from valiza.keys.errors import NoKey, NotAuthentic, Refused, Usage, ValizaError
 from valiza.keys.fields import Body, body_id, names, party
 from valiza.keys.files import read_file, read_text_file, storage_errors, sweep
 from valiza.keys.fingerprint import parse_fingerprint
 from valiza.keys.keyfile import load_key
+from valiza.keys.processes import processors
 from valiza.keys.recipient import Identity
-from valiza.keys.roster import Roster, peek_roster, read_roster
+from valiza.keys.roster import Counting, Roster, check_roster, peek_roster, read_roster, untold
 from valiza.keys.signing import SigningKey
 from valiza.keys.statement import LIMITS, read_statement
 from valiza.keys.toml import parse_toml
 from valiza.keys.trust import Trust
+from valiza.office.book import KeptBook, Opening, about, open_book
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
     from valiza.keys.fields import Names
     from valiza.register.journal import RegisterJournal
 
-__all__ = ["BODY_OFFICER", "OFFICER_NAME", "Office", "read_given_roster", "require_office", "toml_string"]
+__all__ = ["BODY_OFFICER", "OFFICER_NAME", "Office", "about", "read_given_roster", "require_office", "toml_string"]
 
 OFFICER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 BODY_OFFICER: Final = "office"  # whose folder of keys holds the root, certify and roster keys
@@ -65,21 +67,33 @@ class Office:
         home: the folder.
         passphrase: asks for the passphrase of its keys.
         clock: tells the present, in seconds since 1970.
-        tell: is told what was put right after an interrupted command.
+        tell: is told what was put right after an interrupted command, or is made anew.
+        counting: is told how reading a large roster goes on.
+        mends: whether what is made anew is written down.
 
     Raises:
         Usage: the folder is no office. Malformed: its `office.toml`.
     """
 
     def __init__(
-        self, home: Path, passphrase: Callable[[], str], *, clock: Callable[[], int] = present, tell: Callable[[str], None] = lambda _: None
+        self,
+        home: Path,
+        passphrase: Callable[[], str],
+        *,
+        clock: Callable[[], int] = present,
+        tell: Callable[[str], None] = lambda _: None,
+        counting: Counting = untold,
+        mends: bool = True,
     ) -> None:
         self.home = home
         self._passphrase = passphrase
         self._clock = clock
         self._tell = tell
+        self._counting = counting
+        self._mends = mends
         self._keys: dict[tuple[str, str], SigningKey | Identity | NoKey] = {}  # by officer and purpose
         self._credentials: dict[tuple[str, str], Credential] = {}
+        self._books: dict[tuple[Path, bytes], KeptBook] = {}
         path = require_office(home)
         with about(path):
             config = _config(path)
@@ -114,22 +128,37 @@ class Office:
                 found[path.name] = parse_fingerprint(read_file(path, 256).decode("ascii", "replace"))
         return found
 
-    def roster_of(self, party_id: str) -> Roster | None:
-        """The latest roster of a party that was imported here."""
+    def roster_path(self, party_id: str) -> Path | None:
+        """Where the latest roster of a party lies that was imported here."""
         found = [(int(m.group(1)), path) for path in self._files("rosters") if (m := re.fullmatch(rf"{party_id}-(\d+)\.vls", path.name))]
-        if not found:
+        return max(found)[1] if found else None
+
+    def roster_of(self, party_id: str) -> KeptBook | None:
+        """The latest roster of a party that was imported here."""
+        path = self.roster_path(party_id)
+        if path is None:
             return None
         fingerprint = self.pinned().get(party_id)
         if fingerprint is None:
             message = f"the root of {party_id} is not pinned here"
             raise Refused(message)
-        _, path = max(found)
-        with about(path):
-            return read_roster(read_file(path, LIMITS[labels.ROSTER]), fingerprint)
+        book = self._books.get((path, fingerprint))
+        if book is None:
+            how = Opening(at=self._clock(), tell=self._tell, read=self.read_roster, keep=self._mends)
+            book = self._books[path, fingerprint] = open_book(path, fingerprint, how)
+        return book
+
+    def read_roster(self, raw: bytes, fingerprint: bytes) -> Roster:
+        """Read a roster and check every credential in it, with all processors if there are many.
+
+        Raises:
+            NotAuthentic, Malformed, Refused: as `check_roster` says.
+        """
+        return check_roster(raw, fingerprint, jobs=processors(), counting=self._counting)
 
     @cached_property
     def trust(self) -> Trust:
-        """The rosters in force here, each checked up to its pinned root."""
+        """The rosters in force here, each as it was checked when it was imported, up to the root that is pinned now."""
         return Trust([roster for name in self.pinned() if (roster := self.roster_of(name)) is not None])
 
     @cached_property
@@ -194,6 +223,7 @@ class Office:
         """Forget what was read of trust and agreements, after they changed."""
         for name in ("_pinned", "trust", "agreements"):
             self.__dict__.pop(name, None)
+        self._books.clear()
         self._credentials.clear()
 
     def sweep(self) -> list[Path]:
@@ -360,16 +390,6 @@ def _dispatch_of(path: Path) -> bytes | None:
 
 def _config(path: Path) -> dict[str, object]:
     return parse_toml(read_text_file(path, _MAX_CONFIG, "office file"), "it")
-
-
-@contextmanager
-def about(path: Path) -> Iterator[None]:
-    """Name the file of this office that an error is about: after a backup was restored nobody would find it."""
-    try:
-        yield
-    except (Malformed, NotAuthentic, Refused) as error:
-        message = f"{str(path)!r}: {error.message}"
-        raise type(error)(message, error.hint) from error
 
 
 def toml_string(text: str) -> str:

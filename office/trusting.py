@@ -21,10 +21,10 @@ from valiza.keys import labels
 from valiza.keys.errors import Malformed, NotAuthentic, Refused, Usage
 from valiza.keys.files import new_file
 from valiza.keys.root import verify_signatures
-from valiza.keys.roster import Roster, check_import, peek_roster, read_roster
+from valiza.keys.roster import Roster, check_import, peek_roster
 from valiza.keys.statement import Statement, read_statement
+from valiza.office.book import is_kept, keep_roster, mend_roster
 from valiza.office.certifying import add_signature, begin_agreement, begin_termination, latest_root, read_unfinished
-from valiza.office.founding import roster_name
 from valiza.office.home import BODY_OFFICER, about
 from valiza.office.reader import read_object
 
@@ -65,14 +65,16 @@ def import_roster(office: Office, path: Path, fingerprint: bytes | None, *, at: 
     root = pinned or fingerprint
     if root is None:  # the first check excludes it
         raise AssertionError
-    roster = read_roster(raw, root)
+    roster = office.read_roster(raw, root)
+    known = office.roster_path(name) if pinned is not None else None
+    if known is not None and is_kept(known, roster):
+        mend_roster(known, roster)
+        return roster, False
     old = office.roster_of(name) if pinned is not None else None
     check_import(roster, old, at)
-    if old is not None and old.raw == roster.raw:
+    if old is not None and old.digest == roster.digest:
         return roster, False
-    kept = office.home / "rosters" / roster_name(roster)
-    if not (kept.exists() and kept.read_bytes() == raw):  # it is there already if an import was interrupted before it pinned the root
-        new_file(kept, raw)
+    keep_roster(office.home / "rosters", roster, at=at, before=old)
     if pinned is None:
         new_file(office.home / "roots" / name, root.hex().encode("ascii") + b"\n")
     office.reread()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
@@ -17,7 +18,7 @@ from valiza.keys.signing import VerifyKey
 from valiza.keys.statement import Statement, read_statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from valiza.keys.credential import Credential
 
@@ -128,11 +129,16 @@ def test_processes_that_share_the_work_find_the_same(monkeypatch: pytest.MonkeyP
     raw = KZ.roster(authorised.credential, deep, *OFFICERS).raw
     chain.forget()
     told: list[int] = []
-    alone = check_roster(raw, KZ.root.digest, advance=told.append)
+
+    def counting(total: int) -> AbstractContextManager[Callable[[int], None]]:
+        assert total == 7
+        return nullcontext(told.append)
+
+    alone = check_roster(raw, KZ.root.digest, counting=counting)
     assert told == [1] * 7
     chain.forget()
     verified.clear()
-    together = check_roster(raw, KZ.root.digest, jobs=2, advance=told.append)
+    together = check_roster(raw, KZ.root.digest, jobs=2, counting=counting)
     assert sum(told) == 14
     assert together.outlines == alone.outlines
     assert len(verified) == 2, "that of who signs the roster, and the roster's"

@@ -99,6 +99,30 @@ def test_publishing_a_roster_can_be_done_again(founded: World, tmp_path: Path) -
     _kill_everywhere(world, ["roster", "publish", "-o", world.path("next.vls"), "--home", world.kz.home], tmp_path, "office.toml")
 
 
+def test_importing_a_roster_can_be_done_again(founded: World, tmp_path: Path) -> None:
+    """Wherever it is killed, the old roster is in force or the new one, and with its index."""
+    world = founded.copy(tmp_path / "world")
+    world.by.works("credential", "issue", "timur:seal,open:2:Timur Aliev", "--unprotected")
+    world.by.works("roster", "publish", "-o", world.path("next.vls"))
+    words: list[str | Path] = ["roster", "import", world.path("next.vls"), "--home", world.kz.home]
+    _kill_everywhere(world, words, tmp_path, "office.toml")
+    counted = world.copy(tmp_path / "count")
+    again = _in(words, world, counted)
+    done, calls = traced([VALIZA, *again])
+    assert done.code == 0, done.err
+    shutil.rmtree(counted.folder)
+    for point in [point for point in points(calls, "office.toml") if point.call in NAMING]:
+        copy = world.copy(tmp_path / "killed")
+        struck([VALIZA, *_in(words, world, copy)], point, signal.SIGKILL)
+        shown = copy.kz.works("roster", "show", "--json")
+        assert (shown.facts["BY"]["version"], shown.err) == (1, "")
+        assert [path.name for path in sorted((copy.kz.home / "rosters").glob("BY-*.vls"))] == ["BY-000001.vls"]
+        copy.kz.works(*words[:3])
+        shown = copy.kz.works("roster", "show", "--json")
+        assert (shown.facts["BY"]["version"], shown.err) == (2, "")
+        shutil.rmtree(copy.folder)
+
+
 def test_the_first_use_of_a_register_can_be_interrupted(founded: World, tmp_path: Path) -> None:
     world = founded.copy(tmp_path / "world")
     for path in world.kz.home.glob("register.db*"):
