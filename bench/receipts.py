@@ -40,9 +40,12 @@ class Signed:
 
     @classmethod
     def of(cls, statement: Statement, signer: Credential) -> Signed:
-        only, key, type_ = statement.signatures[0], signer.verify_key.raw, statement.type
-        message = pae(type_, only.header_bytes, statement.body)
-        return cls(MLDSA65PublicKey.from_public_bytes(key[:PUBLIC_HALF]), key[PUBLIC_HALF:], only.signature, type_.encode(), message)
+        only = statement.signatures[0]
+        return cls.with_key(signer.verify_key.raw, only.signature, statement.type, pae(statement.type, only.header_bytes, statement.body))
+
+    @classmethod
+    def with_key(cls, key: bytes, signature: bytes, type_: str, message: bytes) -> Signed:
+        return cls(MLDSA65PublicKey.from_public_bytes(key[:PUBLIC_HALF]), key[PUBLIC_HALF:], signature, type_.encode(), message)
 
     def verify(self) -> None:
         composed = PREFIX + LABEL + bytes([len(self.context)]) + self.context + hashlib.sha512(self.message).digest()

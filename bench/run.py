@@ -16,10 +16,11 @@ from exchange import found_offices, measure_exchange
 from measuring import MIB, Row
 from peers import versions
 from receipts import measure_receipts
+from roster import measure_roster
 from startup import measure_startup
 
 UNITS = {"K": 1 << 10, "M": MIB, "G": 1 << 30}
-PARTS = ("startup", "receipts", "batch", "exchange")
+PARTS = ("startup", "receipts", "roster", "batch", "exchange")
 SIZES, QUICK_SIZES = "1K,64K,1M,16M,64M,256M,1G", "1K,1M"
 LIBRARIES = ("blake3", "click", "cryptography", "msgpack", "pynacl", "shamir-mnemonic")
 
@@ -62,6 +63,9 @@ def measure(chosen: argparse.Namespace) -> list[Row]:
         if "receipts" in chosen.only:
             say("receipts")
             rows += measure_receipts(offices, rounds, 0.2 if chosen.quick else 1.0)
+        if "roster" in chosen.only:
+            say("roster")
+            rows += measure_roster(offices, rounds, quick=chosen.quick, say=say)
         if "batch" in chosen.only:
             rows += measure_batch(offices, 20 if chosen.quick else 1000, rounds, say)
         if "exchange" in chosen.only:

@@ -47,12 +47,15 @@ class Chains(Mapping[bytes, Credential]):
         roots: every version of the party's root, each checked.
         statements: the credentials as statements, by their digests, which are right; of what they say nothing is believed.
 
+        keys_checked: their keys were checked before; each is again when it is used, and not before.
+
     Taking one out raises what `check_credential` does, for it or an issuer above it; KeyError only if there is no such statement.
     """
 
-    def __init__(self, roots: Iterable[Root], statements: Mapping[bytes, Statement]) -> None:
+    def __init__(self, roots: Iterable[Root], statements: Mapping[bytes, Statement], *, keys_checked: bool = False) -> None:
         self._roots = {root.digest: root for root in roots}
         self._statements = statements
+        self._keys_checked = keys_checked
         self._checked: dict[bytes, Credential] = {}
 
     def __getitem__(self, wanted: bytes) -> Credential:
@@ -104,9 +107,9 @@ class Chains(Mapping[bytes, Credential]):
     def _check(self, wanted: bytes, statement: Statement, links: int) -> Credential:
         issuer = self._issuer(statement.signer.signer_digest, links)
         if (wanted, issuer.digest) in _issued:  # that a signature holds depends on these bytes and that key, and on nothing else
-            found = decode_credential(statement, issuer)
+            found = decode_credential(statement, issuer, key_checked=self._keys_checked)
         else:
-            found = check_credential(statement, issuer)
+            found = check_credential(statement, issuer, key_checked=self._keys_checked)
             issued(wanted, issuer.digest)
         self._checked[wanted] = found
         return found

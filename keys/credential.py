@@ -190,8 +190,13 @@ def issuer_signs(issuer: Root | Credential, keys: Iterable[Signer]) -> list[tupl
     return [(SignerHeader(role="issuer", signer_digest=issuer.digest, key_digest=key.key_digest), key) for key in keys]
 
 
-def check_credential(statement: Statement, issuer: Root | Credential) -> Credential:
+def check_credential(statement: Statement, issuer: Root | Credential, *, key_checked: bool = False) -> Credential:
     """Check a credential against its issuer, itself checked (credential.md, Checking a credential).
+
+    Args:
+        statement: the credential.
+        issuer: who issued it.
+        key_checked: its key was checked before; it is again when it is used, and not before.
 
     Raises:
         NotAuthentic: the issuer did not sign it.
@@ -202,7 +207,7 @@ def check_credential(statement: Statement, issuer: Root | Credential) -> Credent
         verify_quorum(statement, issuer)
     else:
         verify_by_credential(statement, issuer)
-    return decode_credential(statement, issuer)
+    return decode_credential(statement, issuer, key_checked=key_checked)
 
 
 def read_credential_body(statement: Statement, root: Root) -> CredentialDraft:
@@ -215,7 +220,7 @@ def read_credential_body(statement: Statement, root: Root) -> CredentialDraft:
     return CredentialDraft(**{name: getattr(said, name) for name in CredentialDraft.__slots__ if name != "public_key"}, public_key=said.key.raw)
 
 
-def decode_credential(statement: Statement, issuer: Root | Credential) -> Credential:
+def decode_credential(statement: Statement, issuer: Root | Credential, *, key_checked: bool = False) -> Credential:
     """The credential in a statement that its issuer signed, which was verified: the rest of `check_credential`.
 
     Raises:
@@ -231,7 +236,7 @@ def decode_credential(statement: Statement, issuer: Root | Credential) -> Creden
         body=Body(party(items[1], "party"), body_id(items[2], "body id")),
         names=names(items[3], "names"),
         purpose=purpose,
-        key=public_key(items[5], purpose, issuer.realm),
+        key=public_key(items[5], purpose, issuer.realm, checked=key_checked),
         clearance=optional(items[6], "clearance", code),
         certifies_bodies=boolean(items[7], "certifies bodies"),
         valid_from=time(items[8], "valid from"),
@@ -268,41 +273,42 @@ def verify_by_credential(statement: Statement, signer: Credential) -> None:
     statement.verify(0, signer.verify_key)
 
 
-def public_key(value: Value, purpose: str, realm: Realm = Realm.ORDINARY) -> VerifyKey | Recipient:
-    """Read a public key of the kind that a purpose has."""
+def public_key(value: Value, purpose: str, realm: Realm = Realm.ORDINARY, *, checked: bool = False) -> VerifyKey | Recipient:
+    """Read a public key of the kind that a purpose has, `checked` as it may be."""
     if purpose != "open":
-        return signing_public_key(value, realm)
+        return signing_public_key(value, realm, checked=checked)
     kind, raw = array(value, "public key", length=2)
     one_of(kind, "kind of public key", [realm.kind(labels.KIND_ENCRYPTION)])
-    return Recipient(blob(raw, "public key"))
+    return Recipient(blob(raw, "public key"), checked=checked)
 
 
 def _require_within(credential: Credential, issuer: Root | Credential) -> None:
     """Steps 1 and 3 to 6: nothing is wider than the issuer's."""
-    said = f"a credential of {credential.title!r} ({credential.body}, {credential.purpose})"
-    if credential.depth > MAX_CHAIN:
-        message = f"{said} is more than {MAX_CHAIN} links from the root"
+    fault = _beyond(credential, issuer)
+    if fault:
+        message = f"a credential of {credential.title!r} ({credential.body}, {credential.purpose}){fault}"
         raise Refused(message)
+
+
+def _beyond(credential: Credential, issuer: Root | Credential) -> str:  # noqa: PLR0911 - one return for each rule
+    """What in it is wider than the issuer's, in words to follow its name; nothing if nothing is."""
+    if credential.depth > MAX_CHAIN:
+        return f" is more than {MAX_CHAIN} links from the root"
     issuer_party = issuer.party if isinstance(issuer, Root) else issuer.body.party
     if credential.body.party != issuer_party:  # step 3
-        message = f"{said} was issued by another party, {issuer_party}"
-        raise Refused(message)
+        return f" was issued by another party, {issuer_party}"
     if credential.purpose == "register":
-        message = f"{said}: keys of the register are not specified yet"
-        raise Refused(message)
+        return ": keys of the register are not specified yet"
     if not _may_issue(credential, issuer):  # step 4
-        message = f"{said} was issued by one who may not issue it"
-        raise Refused(message)
-    degrees = credential.root.degrees
-    if credential.clearance is not None and credential.clearance not in degrees:  # step 5
-        message = f"{said} has the clearance {credential.clearance!r}, which is no degree of {issuer_party}"
-        raise Refused(message)
-    if isinstance(issuer, Credential) and credential.clearance is not None and not issuer.cleared_to(credential.clearance):
-        message = f"{said} has the clearance {credential.clearance!r}, above its issuer's (A1.8)"
-        raise Refused(message)
+        return " was issued by one who may not issue it"
+    if credential.clearance is not None:  # step 5
+        if credential.clearance not in credential.root.degrees:
+            return f" has the clearance {credential.clearance!r}, which is no degree of {issuer_party}"
+        if isinstance(issuer, Credential) and not issuer.cleared_to(credential.clearance):
+            return f" has the clearance {credential.clearance!r}, above its issuer's (A1.8)"
     if credential.valid_from < issuer.valid_from or credential.valid_until > issuer.valid_until:  # step 6
-        message = f"{said} is valid outside its issuer's validity"
-        raise Refused(message)
+        return " is valid outside its issuer's validity"
+    return ""
 
 
 def _may_issue(credential: Credential, issuer: Root | Credential) -> bool:

@@ -14,7 +14,7 @@ from valiza.keys.encoding import MAX_INTEGER, pack
 from valiza.keys.errors import Malformed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from valiza.keys.encoding import Value
 
@@ -190,11 +190,10 @@ def mark(value: Value, what: str) -> Mark:
     return Mark(party(items[0], f"party of {what}"), code(items[1], f"code of {what}"))
 
 
-def one_of(value: Value, what: str, allowed: Iterable[str]) -> str:
+def one_of(value: Value, what: str, allowed: Collection[str]) -> str:
     """A word of a closed list."""
-    words = sorted(allowed)
-    if not isinstance(value, str) or value not in words:
-        raise _no(what, f"one of {', '.join(words)}")
+    if not isinstance(value, str) or value not in allowed:
+        raise _no(what, f"one of {', '.join(sorted(allowed))}")
     return value
 
 
@@ -230,6 +229,8 @@ def extensions(value: Value) -> Extensions:
     """The map that ends a structure: only remarks, whose keys begin with `~`."""
     if not isinstance(value, dict) or len(value) > 16:  # noqa: PLR2004 - the limit of the spec
         raise _no("extensions", "a map of at most 16 entries")
+    if not value:
+        return value
     _only_remarks(value)
     if len(pack(value)) > 4096:  # noqa: PLR2004 - the limit of the spec
         raise _no("extensions", "at most 4096 bytes")

@@ -64,27 +64,40 @@ def check_wrapped(wrapped: bytes) -> None:
 class Recipient:
     """A public key that something is sealed to, 1216 bytes: ML-KEM-768 and X25519.
 
+    With `checked` its halves were checked before, when the roster that has it was imported: they are again when it first wraps, and not before.
+
     Raises:
         Malformed: another length, or a half that is not a valid key.
     """
 
-    __slots__ = ("_key", "key_digest", "raw")
+    __slots__ = ("_digest", "_key", "raw")
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: bytes, *, checked: bool = False) -> None:
         if len(raw) != ENCRYPTION_PUBLIC_BYTES:
             message = f"a public encryption key has {ENCRYPTION_PUBLIC_BYTES} bytes, not {len(raw)}"
             raise Malformed(message)
+        self.raw = raw
+        self._key = None if checked else self._check()
+        self._digest = b""
+
+    @property
+    def key_digest(self) -> bytes:
+        """Digest of this public key."""
+        self._digest = self._digest or _key_digest(self.raw)
+        return self._digest
+
+    def _check(self) -> MLKEM768X25519PublicKey:
         try:
-            mlkem = MLKEM768PublicKey.from_public_bytes(raw[:_MLKEM_PUBLIC])
+            mlkem = MLKEM768PublicKey.from_public_bytes(self.raw[:_MLKEM_PUBLIC])
         except ValueError as error:
             message = "the ML-KEM half of a public encryption key is not one"
             raise Malformed(message) from error
-        self.raw = raw
-        self._key = MLKEM768X25519PublicKey(mlkem, _x25519(raw[_MLKEM_PUBLIC:], "a public encryption key"))
-        self.key_digest = _key_digest(raw)
+        return MLKEM768X25519PublicKey(mlkem, _x25519(self.raw[_MLKEM_PUBLIC:], "a public encryption key"))
 
     def wrap(self, key: bytes, info: bytes) -> bytes:
         """Wrap a 32-byte key for this recipient, bound to `info`; 1168 bytes."""
+        if self._key is None:
+            self._key = self._check()
         return _SUITE.encrypt(key, self._key, info)
 
 

@@ -135,13 +135,13 @@ def _custodian_with(custodians: Iterable[Custodian], key_digest: bytes) -> Custo
     return next((c for c in custodians if c.key.key_digest == key_digest), None)
 
 
-def signing_public_key(value: Value, realm: Realm = Realm.ORDINARY) -> VerifyKey:
-    """Read a public key of kind MLDSA65-Ed25519."""
+def signing_public_key(value: Value, realm: Realm = Realm.ORDINARY, *, checked: bool = False) -> VerifyKey:
+    """Read a public key of kind MLDSA65-Ed25519, `checked` as a `VerifyKey` may be."""
     kind, raw = array(value, "public key", length=2)
     if kind != realm.kind(labels.KIND_SIGNATURE):
         message = f"kind of public key is {kind!r}, not {realm.kind(labels.KIND_SIGNATURE)!r}"
         raise Malformed(message, realm.hint(kind))
-    return VerifyKey(blob(raw, "public key"), realm)
+    return VerifyKey(blob(raw, "public key"), realm, checked=checked)
 
 
 def root_header(role: str, root_digest: bytes, key: Signer) -> SignerHeader:

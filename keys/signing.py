@@ -30,6 +30,7 @@ SIGNING_PUBLIC_BYTES: Final = 1984
 SIGNING_SEED_BYTES: Final = 64
 _MLDSA_PUBLIC: Final = 1952
 _MLDSA_SIGNATURE: Final = 3309
+_FAILURE: Final = "a signature does not verify"
 
 
 def _message(message: bytes, context: bytes) -> bytes:
@@ -44,25 +45,36 @@ def _key_digest(public: bytes, realm: Realm) -> bytes:
 class VerifyKey:
     """A public signing key, 1984 bytes: ML-DSA-65 and Ed25519.
 
+    With `checked` its halves were checked before, when the roster that has it was imported: they are again when it first verifies, and not before.
+
     Raises:
         Malformed: another length, or an Ed25519 half that is not the canonical encoding of a point of prime order (P6).
     """
 
-    __slots__ = ("_ed25519", "_mldsa", "key_digest", "raw", "realm")
+    __slots__ = ("_digest", "_ed25519", "_mldsa", "raw", "realm")
 
-    def __init__(self, raw: bytes, realm: Realm = Realm.ORDINARY) -> None:
+    def __init__(self, raw: bytes, realm: Realm = Realm.ORDINARY, *, checked: bool = False) -> None:
         if len(raw) != SIGNING_PUBLIC_BYTES:
             message = f"a public signing key has {SIGNING_PUBLIC_BYTES} bytes, not {len(raw)}"
             raise Malformed(message)
         self.raw = raw
         self.realm = realm
-        self._mldsa = MLDSA65PublicKey.from_public_bytes(raw[:_MLDSA_PUBLIC])
         self._ed25519 = raw[_MLDSA_PUBLIC:]
+        self._mldsa = None if checked else self._check()
+        self._digest = b""
+
+    def _check(self) -> MLDSA65PublicKey:
         # A signature under a point of low order verifies for any message: such a half would be no half at all.
         if not nacl.bindings.crypto_core_ed25519_is_valid_point(self._ed25519):
             message = "the Ed25519 half of a public signing key is not a point of prime order in canonical form"
             raise Malformed(message)
-        self.key_digest = _key_digest(raw, realm)
+        return MLDSA65PublicKey.from_public_bytes(self.raw[:_MLDSA_PUBLIC])
+
+    @property
+    def key_digest(self) -> bytes:
+        """Digest of this public key."""
+        self._digest = self._digest or _key_digest(self.raw, self.realm)
+        return self._digest
 
     @property
     def packed(self) -> list[Value]:
@@ -75,15 +87,16 @@ class VerifyKey:
         Raises:
             NotAuthentic: one of them does not, or the signature has another length than 3373 bytes.
         """
-        failure = NotAuthentic("a signature does not verify")
         if len(signature) != SIGNATURE_BYTES:
-            raise failure
+            raise NotAuthentic(_FAILURE)
+        if self._mldsa is None:
+            self._mldsa = self._check()
         composed = _message(message, context)
         try:
             nacl.bindings.crypto_sign_open(signature[_MLDSA_SIGNATURE:] + composed, self._ed25519)
             self._mldsa.verify(signature[:_MLDSA_SIGNATURE], composed, labels.COMPOSITE_LABEL)
         except (InvalidSignature, nacl.exceptions.BadSignatureError) as error:
-            raise failure from error
+            raise NotAuthentic(_FAILURE) from error
 
 
 class SigningKey:

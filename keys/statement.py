@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Protocol
 
 from valiza.keys import labels
@@ -101,6 +102,7 @@ class SignerHeader:
         return pack([self.role, self.signer_digest, self.key_digest])
 
     @classmethod
+    @lru_cache(maxsize=256)  # whoever issues one credential issues many
     def read(cls, data: bytes) -> SignerHeader:
         """Decode a signer header."""
         role, signer, key = array(unpack(data, max_bytes=256, what="signer header"), "signer header", length=3)
@@ -174,16 +176,22 @@ def sign_statement(
     return read_statement(pack([name, body, entries]), type_, realm=realm)
 
 
+@lru_cache(maxsize=256)
+def _wanted(types: tuple[str, ...], realm: Realm) -> tuple[str, dict[str, str], int]:
+    """What statements of these types are called in an error, the types by their labels in this realm, and the greatest length of any."""
+    what = " or ".join(t.rpartition("/")[2] for t in types) if len(types) <= _FEW else "valiza statement"
+    return what, {realm.label(t): t for t in types}, max(LIMITS[t] for t in types)
+
+
 def read_statement(raw: bytes, *types: str, realm: Realm = Realm.ORDINARY) -> Statement:
     """Decode a statement of one of `types` in a realm; steps 1 to 3 of statement.md, Reading.
 
     Raises:
         Malformed: not a statement, of another type, or signed in another role or by more than its type allows.
     """
-    what = " or ".join(t.rpartition("/")[2] for t in types) if len(types) <= _FEW else "valiza statement"
-    value = unpack(raw, max_bytes=max(LIMITS[t] for t in types), what=what)  # steps 1, 2
+    what, by_name, limit = _wanted(types, realm)
+    value = unpack(raw, max_bytes=limit, what=what)  # steps 1, 2
     items = array(value, what, length=3)
-    by_name = {realm.label(t): t for t in types}
     name = items[0]
     if not isinstance(name, str) or name not in by_name:
         wanted = " or ".join(map(repr, by_name)) if len(types) <= _FEW else "one that is known"

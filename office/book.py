@@ -120,7 +120,7 @@ class _Kept(Chains):
     """Chains that tell in which file something is wrong."""
 
     def __init__(self, path: Path, roots: tuple[Root, ...], statements: _Statements) -> None:
-        super().__init__(roots, statements)
+        super().__init__(roots, statements, keys_checked=True)
         self._path = path
 
     def __getitem__(self, wanted: bytes) -> Credential:

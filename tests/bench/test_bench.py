@@ -50,6 +50,15 @@ def test_everything_else(tmp_path: Path) -> None:
     assert all(row["value"]["median"] > 0 for row in rows)
 
 
+def test_roster(tmp_path: Path) -> None:
+    rows = measured(tmp_path, "--only", "roster", path=tmp_path)
+    ours = {row["what"]: row for row in rows if row["who"] == "Valiza"}
+    assert {"chain of two, first use", "import 300 credentials", "300: open it, the roots checked", "300: look up, again"} <= set(ours)
+    assert all(row["value"]["median"] > 0 for row in rows)
+    assert ours["chain of two, first use"]["to_limit"] > 1
+    assert [path.name for path in tmp_path.iterdir()] == ["results"]
+
+
 def test_large(tmp_path: Path) -> None:
     command = [sys.executable, str(BENCH / "large.py"), "--sizes", "1M", "--dir", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
