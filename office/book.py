@@ -3,7 +3,7 @@
 rosters/PARTY-VERSION.vls      the roster
 rosters/PARTY-VERSION.index    made from it when it was imported, with everything checked; made anew if it is not there or does not fit
 
-What is believed of an index, and what is checked again, stands in docs/decisions/011-stored-rosters.md.
+What is believed of an index, and what is checked again, stands in docs/decisions/012-kept-rosters.md.
 """
 
 from __future__ import annotations
