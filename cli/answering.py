@@ -42,7 +42,7 @@ from valiza.cli.options import (
 )
 from valiza.cli.render import answer_facts, as_of, dispatch_facts, emit, in_brief, receipt_facts, utc
 from valiza.cli.terminal import passphrase_source, safe
-from valiza.keys.errors import Usage, ValizaError
+from valiza.keys.errors import Malformed, Usage, ValizaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -262,10 +262,12 @@ def show(file: Path, json_: bool) -> None:
     from valiza.envelope.acknowledgement import peek_answer
     from valiza.envelope.receipt import peek_receipt
     from valiza.keys import labels
+    from valiza.keys.files import about
     from valiza.office.reader import read_object
 
-    body = peek_receipt(read_object(file, labels.RECEIPT))
-    given, core = peek_answer(body.answer)
+    with about(file, Malformed):
+        body = peek_receipt(read_object(file, labels.RECEIPT))
+        given, core = peek_answer(body.answer)
     said: dict[str, Any] = {
         "confirming": str(body.confirming),
         "countersigned_at": utc(body.countersigned_at),

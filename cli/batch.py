@@ -265,7 +265,7 @@ def find_envelopes(given: Sequence[Path]) -> dict[bytes, Path]:
             try:
                 found[_dispatch_of(envelope)] = envelope
             except ValizaError as error:
-                warn(f"{envelope}: {error.message}; passed over")
+                warn(f"{error.message}; passed over")
     return found
 
 

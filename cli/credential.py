@@ -25,7 +25,7 @@ from valiza.cli.options import (
 from valiza.cli.people import new_passphrase, parse_officer, warn_unprotected
 from valiza.cli.render import as_of, credential_facts, emit
 from valiza.cli.terminal import counting, passphrase_source, say
-from valiza.keys.errors import Usage
+from valiza.keys.errors import Malformed, Usage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,10 +91,12 @@ def verify_credential(
 ) -> None:
     """Verify a credential up to a pinned root: who issued it, for what, to whom, until when; and whether it is in a roster known here."""
     from valiza.keys import labels
+    from valiza.keys.files import about
     from valiza.office.reader import read_object
 
     reader = open_reader(home, roots, rosters, agreements, needs_agreement=False)
-    checked = reader.trust.check(read_object(file, labels.CREDENTIAL))
+    with about(file, Malformed):
+        checked = reader.trust.check(read_object(file, labels.CREDENTIAL))
     emit(
         {
             "verified": credential_facts(checked),

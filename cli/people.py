@@ -80,9 +80,9 @@ def public_digest(path: Path) -> bytes:
     Raises:
         Malformed: not a key file. NoKey: its key signs nothing. Unavailable: it cannot be read.
     """
+    from valiza.keys.files import about
     from valiza.keys.keyfile import public_part
     from valiza.keys.signing import SIGNING_PUBLIC_BYTES, VerifyKey
-    from valiza.office.home import about
 
     with about(path):
         public = public_part(path).public
@@ -94,9 +94,9 @@ def public_digest(path: Path) -> bytes:
 
 def signing_key(path: Path, source: Callable[[], str]) -> SigningKey:
     """The key in a key file that signs, unlocked; errors as `public_digest`, and NoKey for a wrong passphrase."""
+    from valiza.keys.files import about
     from valiza.keys.keyfile import load_key
     from valiza.keys.signing import SigningKey
-    from valiza.office.home import about
 
     with about(path):
         key = load_key(path, source)

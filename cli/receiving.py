@@ -112,7 +112,7 @@ def _inspect_statement(path: Path, source: Any) -> dict[str, Any]:  # noqa: ANN4
     try:
         statement = read_statement(raw, *LIMITS)
     except Malformed as error:
-        message = f"{str(path)!r} is no Valiza object: {error.message}"
+        message = f"no Valiza object: {error.message}"
         raise Malformed(message) from error
     body = unpack(statement.body, max_bytes=max(LIMITS.values()), what=path.name)
     return {

@@ -153,8 +153,8 @@ def _parse_degrees(party: str, degrees: str) -> tuple[str, ...]:
 
 def _read_requests(paths: Sequence[Path]) -> list[Request]:
     from valiza.keys import labels
+    from valiza.keys.files import about
     from valiza.keys.request import read_request
-    from valiza.office.home import about
     from valiza.office.reader import read_object
 
     found = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 __all__ = ["Conflict", "Incomplete", "Malformed", "NoKey", "NotAuthentic", "Refused", "Unavailable", "Usage", "ValizaError", "system_error"]
 
 
@@ -18,6 +20,14 @@ class ValizaError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.named = False  # whether the message begins with the name of what it is about
+
+    def about(self, path: object) -> Self:
+        """The same error, its message with the name of the file that it is about."""
+        name = "standard input" if str(path) == "-" else repr(str(path))
+        error = type(self)(f"{name}: {self.message}", self.hint)
+        error.named = True
+        return error
 
 
 class Usage(ValizaError):

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from valiza.keys.errors import Malformed, Refused, Unavailable
+from valiza.keys.errors import Malformed, NotAuthentic, Refused, Unavailable, ValizaError
 from valiza.keys.interruption import begin, held, naming
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NewFile",
+    "about",
     "advise",
     "new_file",
     "new_folder",
@@ -60,6 +61,17 @@ def storage_errors(path: Path | str) -> Iterator[None]:
     except ValueError as error:  # a path with a null byte
         message = f"{str(path)!r} is no path"
         raise Unavailable(message) from error
+
+
+@contextmanager
+def about(path: Path, *families: type[ValizaError]) -> Iterator[None]:
+    """Name the file that an error inside is about, if it is of one of the families; without any: if it says that the file does not hold."""
+    try:
+        yield
+    except ValizaError as error:
+        if error.named or not isinstance(error, families or (Malformed, NotAuthentic, Refused)):
+            raise
+        raise error.about(path) from error
 
 
 def read_file(path: Path, max_bytes: int) -> bytes:

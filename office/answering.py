@@ -10,7 +10,8 @@ from valiza.envelope.acknowledgement import Acknowledgement, Answer, Refusal, Ve
 from valiza.envelope.receipt import AuthenticReceipt, Verdict, VerifiedReceipt, countersign, read_receipt, verify_receipt
 from valiza.envelope.verifying import AuthenticDispatch, VerifiedEnvelope, authenticate, verify_envelope
 from valiza.keys import labels
-from valiza.keys.errors import Conflict, Refused, Usage, ValizaError
+from valiza.keys.errors import Conflict, Malformed, Refused, Usage, ValizaError
+from valiza.keys.files import about
 from valiza.keys.interruption import naming
 from valiza.keys.statement import read_statement
 from valiza.office.reader import Reader, envelope_file, office_reader, read_object, write_object
@@ -155,7 +156,8 @@ def read_answer_file(path: Path, trust: Trust) -> VerifiedAnswer:
     Raises:
         Malformed, NotAuthentic, Refused, Unavailable: it is none, or does not hold.
     """
-    return read_answer(read_object(path, labels.ACKNOWLEDGEMENT, labels.REFUSAL), trust)
+    with about(path, Malformed):
+        return read_answer(read_object(path, labels.ACKNOWLEDGEMENT, labels.REFUSAL), trust)
 
 
 def countersign_answer(office: Office, answer: VerifiedAnswer, envelope_path: Path, out: Path, *, officer: str | None, at: int) -> Countersigned:
@@ -236,13 +238,14 @@ def _read_receipt(
     reader: Reader, path: Path, envelope_of: Callable[[bytes], Path | None], at: int
 ) -> ReceiptOutcome | tuple[AuthenticReceipt, VerifiedEnvelope | AuthenticDispatch | None]:
     """All that takes time and changes nothing: signatures, and the envelope if it is at hand."""
-    raw = read_object(path, labels.RECEIPT)
-    statement = read_statement(raw, labels.RECEIPT, labels.ACKNOWLEDGEMENT, labels.REFUSAL)
-    if statement.type != labels.RECEIPT:  # step 1: verified as far as it goes, and never taken for a receipt
-        answer = read_answer(raw, reader.trust)
-        verify_answer(answer, reader.agreements)
-        return ReceiptOutcome(verified=None, answer=answer, verdict=Verdict.ACKNOWLEDGED, exit_code=Verdict.ACKNOWLEDGED.exit_code, profile=None)
-    authentic = read_receipt(raw, trust=reader.trust, agreements=reader.agreements)
+    with about(path, Malformed):
+        raw = read_object(path, labels.RECEIPT)
+        statement = read_statement(raw, labels.RECEIPT, labels.ACKNOWLEDGEMENT, labels.REFUSAL)
+        if statement.type != labels.RECEIPT:  # step 1: verified as far as it goes, and never taken for a receipt
+            answer = read_answer(raw, reader.trust)
+            verify_answer(answer, reader.agreements)
+            return ReceiptOutcome(verified=None, answer=answer, verdict=Verdict.ACKNOWLEDGED, exit_code=Verdict.ACKNOWLEDGED.exit_code, profile=None)
+        authentic = read_receipt(raw, trust=reader.trust, agreements=reader.agreements)
     place = envelope_of(authentic.answer.signed.digest)
     if place is None:
         return authentic, None

@@ -11,14 +11,14 @@ from valiza.keys import labels
 from valiza.keys.credential import PURPOSES, Credential, CredentialDraft, issue_credential
 from valiza.keys.digests import key_digest
 from valiza.keys.errors import NotAuthentic, Refused, Usage
-from valiza.keys.files import new_file, new_folder, storage_errors, sync_folder
+from valiza.keys.files import about, new_file, new_folder, storage_errors, sync_folder
 from valiza.keys.keyfile import public_part, save_key
 from valiza.keys.recipient import Identity
 from valiza.keys.root import Root, make_root, sole_root
 from valiza.keys.roster import Roster, make_roster
 from valiza.keys.signing import SigningKey, VerifyKey
 from valiza.office.book import NewBook, keep_roster
-from valiza.office.home import BODY_OFFICER, OFFICER_NAME, Office, about, toml_string
+from valiza.office.home import BODY_OFFICER, OFFICER_NAME, Office, toml_string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -26,7 +26,7 @@ from valiza.keys import labels
 from valiza.keys.digests import digest
 from valiza.keys.errors import NoKey, NotAuthentic, Refused, Usage, ValizaError
 from valiza.keys.fields import Body, body_id, names, party
-from valiza.keys.files import read_file, read_text_file, storage_errors, sweep
+from valiza.keys.files import about, read_file, read_text_file, storage_errors, sweep
 from valiza.keys.fingerprint import parse_fingerprint
 from valiza.keys.keyfile import load_key
 from valiza.keys.processes import processors
@@ -422,9 +422,11 @@ def read_given_roster(path: Path, fingerprints: list[bytes]) -> Roster:
         message = "no fingerprint of a root was given"
         raise Usage(message, "give the fingerprint of each party's root with --root")
     raw = read_file(path, LIMITS[labels.ROSTER])
-    name, claimed = peek_roster(raw)
+    with about(path, Malformed):
+        name, claimed = peek_roster(raw)
     found = [root for root in claimed if root in fingerprints]
     if not found:
         message = f"the roster {str(path)!r} of {name} has a root whose fingerprint was not given"
         raise NotAuthentic(message, "give the fingerprint of each party's root, as you compared it, with --root")
-    return read_roster(raw, found[-1])
+    with about(path, Malformed):
+        return read_roster(raw, found[-1])

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from valiza.keys.errors import NoKey, Refused
-from valiza.keys.files import replace_files, storage_errors
+from valiza.keys.files import about, replace_files, storage_errors
 from valiza.keys.keyfile import key_file, load_key
-from valiza.office.home import BODY_OFFICER, about
+from valiza.office.home import BODY_OFFICER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

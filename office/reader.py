@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from valiza.envelope.agreement import Agreements, read_agreements
 from valiza.envelope.payload import write_all
 from valiza.keys import labels
-from valiza.keys.errors import Unavailable, Usage
-from valiza.keys.files import new_file, read_file, storage_errors
-from valiza.keys.statement import LIMITS
+from valiza.keys.errors import Malformed, Unavailable, Usage
+from valiza.keys.files import about, new_file, read_file, storage_errors
+from valiza.keys.statement import LIMITS, read_statement
 from valiza.keys.trust import Trust
 from valiza.office.home import read_given_roster
 
@@ -56,7 +56,13 @@ def stranger(fingerprints: Sequence[bytes], rosters: Sequence[Path], agreements:
         message = "without an office, verifying needs the roots' fingerprints, the rosters and the agreement"
         raise Usage(message, "give --root FINGERPRINT, --roster FILE and --agreement FILE, each as often as needed; or --home DIR")
     trust = Trust([read_given_roster(path, list(fingerprints)) for path in rosters])
-    return Reader(trust=trust, agreements=read_agreements([read_file(path, LIMITS[labels.AGREEMENT]) for path in agreements], trust))
+    return Reader(trust=trust, agreements=read_agreements([_agreement(path) for path in agreements], trust))
+
+
+def _agreement(path: Path) -> bytes:
+    """An agreement or termination, of which no more is known than that it is one."""
+    with about(path, Malformed):
+        return read_statement(read_object(path, labels.AGREEMENT, labels.TERMINATION), labels.AGREEMENT, labels.TERMINATION).raw
 
 
 def _standard_input() -> BinaryIO:
@@ -70,9 +76,12 @@ def _standard_input() -> BinaryIO:
 def read_object(path: Path, *types: str) -> bytes:
     """The bytes of a file with a statement of one of `types`, or of standard input for `-`; of a longer one no more than shows that it is."""
     limit = max(LIMITS[type_] for type_ in types)
-    if str(path) == "-":
-        return _standard_input().read(limit + 1)
-    return read_file(path, limit)
+    raw = _standard_input().read(limit + 1) if str(path) == "-" else read_file(path, limit)
+    if raw.startswith(labels.MAGIC):
+        with about(path):
+            message = f"it is an envelope, no {' or '.join(type_.rpartition('/')[2] for type_ in types)}"
+            raise Malformed(message)
+    return raw
 
 
 def standard_output() -> BinaryIO:
@@ -133,6 +142,7 @@ def envelope_file(path: Path) -> Iterator[BinaryIO]:
             _spool(source, file)
             file.seek(0)
     try:
-        yield file
+        with about(path, Malformed):
+            yield file
     finally:
         file.close()

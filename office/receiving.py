@@ -9,8 +9,8 @@ from valiza.envelope.opening import OpenedEnvelope, open_envelope, unseal_manife
 from valiza.envelope.rewrap import Rewrap, make_rewrap, read_rewrap
 from valiza.envelope.verifying import VerifiedDispatch, VerifiedEnvelope, authenticate, verify_dispatch, verify_envelope
 from valiza.keys import labels
-from valiza.keys.errors import Conflict, NoKey, Refused, Usage
-from valiza.keys.files import new_folder
+from valiza.keys.errors import Conflict, Malformed, NoKey, Refused, Usage
+from valiza.keys.files import about, new_folder
 from valiza.office.reader import Reader, envelope_file, office_reader, read_object, write_object
 
 if TYPE_CHECKING:
@@ -100,13 +100,14 @@ def open_into(
 
 def _read_rewrap(verified: VerifiedDispatch, path: Path, reader: Reader) -> Rewrap:
     route = verified.core.stamp.route
-    return read_rewrap(
-        read_object(path, labels.REWRAP),
-        signed=verified.signed,
-        trust=reader.trust,
-        degree=None if route is None else route.marks.destination.code,
-        skew=verified.agreement.profile.skew,
-    )
+    with about(path, Malformed):
+        return read_rewrap(
+            read_object(path, labels.REWRAP),
+            signed=verified.signed,
+            trust=reader.trust,
+            degree=None if route is None else route.marks.destination.code,
+            skew=verified.agreement.profile.skew,
+        )
 
 
 def _opener(office: Office, verified: VerifiedDispatch, rewrap: Rewrap | None, wanted: str | None) -> str:

@@ -19,13 +19,13 @@ from valiza.envelope.draft import packaged_draft, read_draft
 from valiza.envelope.profile import Profile, read_profile
 from valiza.keys import labels
 from valiza.keys.errors import Malformed, NotAuthentic, Refused, Usage
-from valiza.keys.files import new_file
+from valiza.keys.files import about, new_file
 from valiza.keys.root import verify_signatures
 from valiza.keys.roster import Roster, check_import, peek_roster
 from valiza.keys.statement import Statement, read_statement
 from valiza.office.book import is_kept, keep_roster, mend_roster
 from valiza.office.certifying import add_signature, begin_agreement, begin_termination, latest_root, read_unfinished
-from valiza.office.home import BODY_OFFICER, about
+from valiza.office.home import BODY_OFFICER
 from valiza.office.reader import read_object
 
 if TYPE_CHECKING:
@@ -95,13 +95,14 @@ def read_profile_file(source: str | Path) -> tuple[Profile, Statement | None]:
     if isinstance(source, str):
         return read_draft(packaged_draft(source)), None
     raw = read_object(source, labels.AGREEMENT)
-    if not raw.strip():
-        message = "the agreement is empty"
-        raise Malformed(message)
-    if not raw.startswith(b"\x93"):  # a statement is an array of three; TOML is text
-        return read_draft(raw), None
-    statement = read_statement(raw, labels.AGREEMENT)
-    return read_profile(statement.body), statement
+    with about(source, Malformed):
+        if not raw.strip():
+            message = "the agreement is empty"
+            raise Malformed(message)
+        if not raw.startswith(b"\x93"):  # a statement is an array of three; TOML is text
+            return read_draft(raw), None
+        statement = read_statement(raw, labels.AGREEMENT)
+        return read_profile(statement.body), statement
 
 
 def sign(office: Office, source: str | Path) -> SignedDraft:

@@ -312,7 +312,7 @@ def test_what_is_no_envelope_in_a_folder_is_passed_over_and_told(world: World, r
     (world.path("sealed") / "notes.vlz").write_text("not an envelope", encoding="utf-8")
     done = world.kz.run("receipt", "verify", *receipts, "--envelope", world.path("sealed"), "--json")
     assert ended(done) == [(path.name, 0) for path in receipts]
-    assert re.search(r"valiza: warning: .*notes\.vlz: .* are not a Valiza envelope; passed over", done.err)
+    assert re.search(r"valiza: warning: .*notes\.vlz': .* are not a Valiza envelope; passed over", done.err)
     world.kz.fails(3, "receipt", "verify", *receipts, "--envelope", world.path("sealed") / "notes.vlz")
     world.path("empty").mkdir()
     world.kz.fails(7, "receipt", "verify", *receipts, "--envelope", world.path("empty"))

@@ -105,6 +105,7 @@ def _refused(place: str, world: World, file: Path, codes: set[int]) -> None:
     done = run(*_words(place, world, file))
     assert done.code in codes, f"exit {done.code}: {done.err}{done.out}"
     assert_failed(done, done.code)
+    assert done.code != 3 or repr(str(file)) in done.error, "of several files, people see which one is wrong"
     assert listing(world.folder) == before
 
 
