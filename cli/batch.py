@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, contextmanager
@@ -20,7 +19,6 @@ from valiza.cli.render import emit, in_brief
 from valiza.cli.terminal import complain, counting, keep_quiet, print_result, safe, say, warn
 from valiza.keys.errors import Unavailable, Usage, ValizaError, system_error
 from valiza.keys.interruption import begin
-from valiza.keys.secrecy import guard_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -170,8 +168,6 @@ def _of_group(work: Work, some: Sequence[Path]) -> list[Result]:
 def _start(start: Start | None) -> None:
     """In a new process: the one that started it shows the progress for all."""
     keep_quiet()
-    if not os.environ.get("VALIZA_DEBUG"):
-        guard_process()
     if start is not None:
         call, arguments = start
         call(*arguments)

@@ -10,6 +10,7 @@ from threading import Thread
 from typing import Any
 
 from valiza.keys.errors import Unavailable
+from valiza.keys.secrecy import guard_process, guarded
 
 __all__ = ["Share", "Start", "processors", "shared"]
 
@@ -39,7 +40,7 @@ def shared(jobs: int, start: Start | None = None, *, hint: str = "") -> Iterator
     from concurrent.futures.process import BrokenProcessPool  # noqa: PLC0415
     from multiprocessing import get_context  # noqa: PLC0415
 
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _begin, (start,))
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _begin, (start, guarded() is not None))
 
     def share(work: Callable[[Any], Any], parts: Iterable[Any]) -> Iterator[Any]:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: a process that is just starting would die of it, and say so
@@ -57,8 +58,10 @@ def shared(jobs: int, start: Start | None = None, *, hint: str = "") -> Iterator
         pool.shutdown(cancel_futures=True)
 
 
-def _begin(start: Start | None) -> None:
-    """In a new process."""
+def _begin(start: Start | None, guard: bool) -> None:  # noqa: FBT001 - called by the pool
+    """In a new process, whose memory is guarded if that of the one that began it is: the environment has passphrases for both."""
+    if guard:
+        guard_process()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
     if start is not None:

@@ -33,6 +33,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from valiza.keys.files import new_file
+from valiza.keys.processes import shared
 from valiza.keys.secrecy import guard_process, guarded, hold
 from valiza.keys.signing import SigningKey
 
@@ -60,6 +61,10 @@ def is_locked(address):
             here = low <= address < high
         elif here and words[0] == "Locked:":
             return int(words[1]) > 0
+
+def in_another_process(expression):
+    with shared(1) as share:
+        return next(share(eval, [expression]))
 
 for line in sys.stdin:
     print(json.dumps(eval(line)), flush=True)
@@ -137,6 +142,14 @@ def test_its_own_files_stay_within_its_reach(ordinary: Child) -> None:
     ordinary.does("new_file(folder / 'it', b'content')")
     assert ordinary.does("[path.name for path in folder.iterdir()], (folder / 'it').read_text()") == [["it"], "content"]
     ordinary.does("shutil.rmtree(folder)")
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_processes_that_share_its_work_are_guarded_like_it(like_us: Child, *, guarded: bool) -> None:
+    if guarded:
+        like_us.does("asdict(guard_process())")
+    asked = "__import__('sys').modules['valiza.keys.secrecy'].guarded() is not None"
+    assert like_us.does(f"in_another_process({asked!r})") is guarded
 
 
 def _may_lock_all(lockable: int) -> bool:
