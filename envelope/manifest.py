@@ -160,7 +160,7 @@ def unpack_manifest(plain: bytes) -> Manifest:
         Malformed: length, zeros or a field are wrong.
     """
     length = int.from_bytes(plain[:4], "big")
-    if len(plain) < 4 or length > MAX_MANIFEST or len(plain) != 4 + length + (-(4 + length) % _BLOCK):  # noqa: PLR2004 - the length field
+    if length > MAX_MANIFEST or len(plain) != 4 + length + (-(4 + length) % _BLOCK):
         message = "the manifest stream has not the length that it says"
         raise Malformed(message)
     if any(plain[4 + length :]):
@@ -210,7 +210,7 @@ def _read_entry(value: Value) -> Entry:
 
 def _read_basis(value: Value) -> Basis:
     items = array(value, "basis", length=4)
-    date = text(items[3], "date of a basis", empty=True, most=10)
+    date = text(items[3], "date of a basis", empty=True)
     if date and not _is_date(date):
         message = f"the date of a basis, {date!r}, is no day written YYYY-MM-DD"
         raise Malformed(message)

@@ -14,7 +14,6 @@ from tests.envelope.strategies import digests, manifests, openings
 from tests.support.tamper import more, put
 
 from valiza.envelope.manifest import (
-    MAX_MANIFEST,
     Basis,
     Entry,
     Manifest,
@@ -96,6 +95,7 @@ MALFORMED: dict[str, tuple[Hook, str]] = {
     "file without commitment": (put(None, CARRIERS, 0, 3), "commitment"),
     "commitment short": (put(bytes(16), CARRIERS, 0, 3), "commitment"),
     "physical one with media type": (put("a/b", CARRIERS, 1, 1), "physical"),
+    "physical one with no word of a media type": (put(None, CARRIERS, 1, 1), "physical"),
     "physical one with commitment": (put(bytes(32), CARRIERS, 1, 3), "physical"),
     "physical one without designation": (put("", CARRIERS, 1, 0), "designation"),
     "physical one with a long designation": (put("x" * 256, CARRIERS, 1, 0), "designation"),
@@ -112,6 +112,7 @@ MALFORMED: dict[str, tuple[Hook, str]] = {
     "33 bases": (put([["decision", "1", "", ""]] * 33, BASIS), "basis"),
     "basis of another kind": (put("order", BASIS, 0, 0), "kind of basis"),
     "basis without reference": (put("", BASIS, 0, 1), "reference of a basis"),
+    "date and more": (put("2026-02-011", BASIS, 0, 3), "no day written YYYY-MM-DD"),
     "date in words": (put("1 May 2026", BASIS, 0, 3), "date of a basis"),
     "date without a day": (put("2026-02", BASIS, 0, 3), "date of a basis"),
     "date that is no day": (put("2026-02-30", BASIS, 0, 3), "date of a basis"),
@@ -161,8 +162,42 @@ def test_a_carrier_may_be_as_long_as_a_container(size: int) -> None:
 def test_carriers_up_to_the_limit() -> None:
     parcels = replace(MANIFEST, carriers=(replace(PARCEL, registration="", classified_by="", ground=""),) * 16384)
     assert unpack_manifest(pack_manifest(parcels)) == parcels
-    with pytest.raises(Malformed, match="16384"):
-        unpack_manifest(pack_manifest(replace(parcels, carriers=(*parcels.carriers, PARCEL))))
+
+
+@pytest.mark.parametrize(("count", "message"), [(16384, "^carrier is not an array$"), (16385, "^carriers is not an array of 1 to 16384 items$")])
+def test_carriers_are_counted_before_one_is_read(count: int, message: str) -> None:
+    with pytest.raises(Malformed, match=message):
+        unpack_manifest(stream(put([None] * count, CARRIERS)(MANIFEST.packed())))
+
+
+def counted(value: Any) -> int:
+    """Items of all arrays and maps, and these themselves."""
+    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if below is None else len(below) + 1 + sum(map(counted, below))
+
+
+@pytest.mark.parametrize(("beyond", "message"), [(0, "caveats is not an array"), (1, "not canonical MessagePack")])
+def test_items_are_counted_before_one_is_read(beyond: int, message: str) -> None:
+    """Of all kinds together 524288: each of 16384 carriers has 18."""
+    items = put([], CAVEATS)(MANIFEST.packed())
+    nothing = [None] * (524288 - counted(items) + beyond)
+    with pytest.raises(Malformed, match=message):
+        unpack_manifest(stream(put(nothing, CAVEATS)(items)))
+
+
+def test_lists_up_to_their_limits() -> None:
+    manifest = replace(MANIFEST, basis=MANIFEST.basis * 32, caveats=("x",) * 32, references=MANIFEST.references * 32)
+    assert unpack_manifest(pack_manifest(manifest)) == manifest
+
+
+def test_designation_up_to_its_limit() -> None:
+    manifest = replace(MANIFEST, carriers=(replace(PARCEL, name="я" * 255),))
+    assert unpack_manifest(pack_manifest(manifest)) == manifest
+
+
+def test_basis_may_go_without_an_issuer_and_a_date() -> None:
+    manifest = replace(MANIFEST, basis=(Basis("contract", "No. 1"),))
+    assert unpack_manifest(pack_manifest(manifest)) == manifest
 
 
 @pytest.mark.parametrize("entry", ["empty", "nil", pytest.param("whole", marks=pytest.mark.slow)])
@@ -224,16 +259,28 @@ def test_no_zeros_where_none_are_needed(size: int, blocks: int) -> None:
     assert unpack_manifest(plain) == manifest
 
 
+def of_size(size: int) -> Manifest:
+    """A manifest of so many bytes, most of them of a purpose that is too long."""
+    long = replace(MANIFEST, purpose="x" * 70000)
+    return replace(long, purpose="x" * (70000 + size - len(pack(long.packed()))))
+
+
+def test_manifest_of_8_mib() -> None:
+    """Its length passes, and then it is read."""
+    plain = pack_manifest(of_size(8388608))
+    assert len(plain) == 8388608 + 4096
+    with pytest.raises(Malformed, match="purpose is not text of 1 to 1000 characters"):
+        unpack_manifest(plain)
+
+
 def test_manifest_of_more_than_8_mib() -> None:
-    parcels = replace(MANIFEST, carriers=(replace(PARCEL, ground="x" * 1000),) * (MAX_MANIFEST // 1000))
-    with pytest.raises(Malformed, match="more than the limit of 8388608"):
-        pack_manifest(parcels)
+    with pytest.raises(Malformed, match="the manifest has 8388609 bytes, more than the limit of 8388608"):
+        pack_manifest(of_size(8388609))
 
 
 def test_length_beyond_the_limit_is_refused_before_anything_is_decoded() -> None:
-    length = MAX_MANIFEST + 1
-    with pytest.raises(Malformed, match="length"):
-        unpack_manifest(length.to_bytes(4, "big") + bytes(4096 * 2049 - 4))
+    with pytest.raises(Malformed, match="the length that it says"):
+        unpack_manifest(stream(of_size(8388609).packed()))
 
 
 # -- what only opening shows ---------------------------------------------------------------------------------------------
@@ -264,9 +311,11 @@ def test_marks_put_on_under_a_closed_stamp(salt: bytes, codes: list[str]) -> Non
 
 
 def test_manifest_of_another_envelope() -> None:
-    require_core(MANIFEST, bytes(32))
-    with pytest.raises(NotAuthentic, match="another envelope"):
-        require_core(MANIFEST, bytes([1]) * 32)
+    manifest = replace(MANIFEST, core_digest=bytes([2]) * 32)
+    require_core(manifest, bytes([2]) * 32)
+    for other in (1, 3):
+        with pytest.raises(NotAuthentic, match="another envelope"):
+            require_core(manifest, bytes([other]) * 32)
 
 
 def test_salt_is_not_for_display() -> None:
