@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
 from cryptography.exceptions import InvalidTag
 
 from valiza.envelope.header import read_stanza
-from valiza.envelope.manifest import MAX_MANIFEST, unpack_manifest
+from valiza.envelope.manifest import unpack_manifest
 from valiza.keys import labels
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import NoKey, NotAuthentic
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from valiza.keys.recipient import Identity
 
 __all__ = ["make_manifest_copy", "open_manifest_copy"]
+
+_MAX_COPY: Final = 9 << 20  # the longest manifest, encrypted, and as many stanzas as there may be
 
 
 def make_manifest_copy(plain: bytes, dispatch_digest: bytes, officers: Sequence[Credential], random: Callable[[int], bytes]) -> bytes | None:
@@ -41,7 +43,7 @@ def open_manifest_copy(copy: bytes, dispatch_digest: bytes, credential_digest: b
         NoKey: it was not wrapped for this credential.
         NotAuthentic: it is altered.
     """
-    items = array(unpack(copy, max_bytes=MAX_MANIFEST + (1 << 20), what="manifest copy"), "manifest copy", length=2)
+    items = array(unpack(copy, max_bytes=_MAX_COPY, what="manifest copy"), "manifest copy", length=2)
     stanzas = {s.credential: s for s in map(read_stanza, array(items[0], "stanzas", least=1, most=64))}
     if credential_digest not in stanzas:
         message = "the manifest copy is not kept for this officer"

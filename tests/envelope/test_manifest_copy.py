@@ -84,6 +84,26 @@ def test_malformed_copy(letter: Exchange, case: str) -> None:
         opened_by(letter.world, edited(copy_for(letter, "chief"), MALFORMED[case]), "chief")
 
 
+def stanzas(count: int) -> Hook:
+    """A hook that puts so many stanzas in, none of them for anybody."""
+    return lambda items: [[[n.to_bytes(32, "big"), items[0][0][1]] for n in range(count)], items[1]]
+
+
+def filled(size: int) -> Hook:
+    """A hook that makes the copy that long."""
+    return lambda items: [items[0], bytes(size - len(pack([items[0], bytes(1 << 20)])) + (1 << 20))]
+
+
+def test_copy_up_to_its_limits(letter: Exchange) -> None:
+    copy = copy_for(letter, "chief")
+    for hook in (stanzas(64), filled(9437184)):
+        with pytest.raises(NoKey, match="not kept for this officer"):
+            opened_by(letter.world, edited(copy, hook), "deputy")
+    for hook, message in ((stanzas(65), "stanzas is not an array of 1 to 64 items"), (filled(9437185), "more than the limit of 9437184")):
+        with pytest.raises(Malformed, match=message):
+            opened_by(letter.world, edited(copy, hook), "deputy")
+
+
 def test_no_copy_at_all(letter: Exchange) -> None:
     for raw in (b"", pack([]), pack(None)):
         with pytest.raises(Malformed):
