@@ -191,7 +191,7 @@ def open_envelope(unsealed: UnsealedManifest, *, into: Path, at: int, progress: 
 
 def _new_carrier(path: str) -> BinaryIO:
     with storage_errors(path):
-        return io.FileIO(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
+        return io.FileIO(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 def _opening(unsealed: UnsealedManifest, openings: tuple[bytes | None, ...], at: int) -> Opening:

@@ -64,7 +64,7 @@ MOST_FILES = 2  # of others
 LEFT_OUT = {f"core/ReplaceComparisonOperator_{pair}" for pair in ("Eq_Is", "Is_Eq", "NotEq_IsNot", "IsNot_NotEq")}
 SEED = 1
 PATIENCE = 20  # seconds of processor time that every mutant has, beside six times the usual time of its tests
-HANGING_S = 240  # one that uses no processor time; long, for a machine may be busy
+HANGING_S = 60  # one that uses no processor time; a busy machine has the twentyfold time of its tests besides
 
 
 def sources() -> list[Path]:

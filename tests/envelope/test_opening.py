@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.support.tamper import flipped, more, put, split
-from tests.support.world import DAY, EXPIRES, HOUR, OPENED, SEALED, Exchange, Piece, World
+from tests.support.world import DAY, EXPIRES, HOUR, OPENED, SEALED, VALID_FROM, VALID_UNTIL, Exchange, Piece, World, rewrap_body, say
 
 from valiza.envelope import opening
 from valiza.envelope.opening import open_envelope, unseal_manifest
+from valiza.envelope.rewrap import read_rewrap
+from valiza.keys import labels
 from valiza.keys.errors import Malformed, NoKey, NotAuthentic, Refused
 from valiza.keys.files import new_folder, require_space
 
@@ -35,6 +38,7 @@ def test_every_addressee_opens_it(world: World, tmp_path: Path) -> None:
         assert opened.opening.credential == world.destination[name].open.digest
         assert opened.opening.opened_at == OPENED
         assert opened.opening.rewrap is None
+        assert opened.unsealed.marks == world.marks(world.code)
 
 
 def test_files_are_private_and_hold_nothing_but_their_bytes(world: World, tmp_path: Path) -> None:
@@ -54,6 +58,24 @@ def test_opening_goes_on_with_expired_rosters(world: World, tmp_path: Path) -> N
     late = world.trusting(world.origin.roster_of(expires_at=SEALED + 1), world.destination.roster_of(expires_at=SEALED + 1))
     late.open(late.plan().seal().container, tmp_path / "out")
     world.open(world.plan().seal().container, tmp_path / "out 2", at=EXPIRES + DAY)
+
+
+def test_files_after_a_parcel(world: World, tmp_path: Path) -> None:
+    """What travels beside the envelope has a place in the list, and nothing in the payload."""
+    marks = world.marks(world.code)
+    pieces = (Piece("a", b"one", marks), Piece("parcel", None, marks), Piece("b", b"two", marks))
+    forged = world.plan(pieces=pieces).seal()
+    assert world.open(forged.container, tmp_path / "out").opening.expectation == forged.expectation
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == {"a": b"one", "b": b"two"}
+
+
+def test_only_who_opens_by_a_rewrap_names_it(kz_by: World, tmp_path: Path) -> None:
+    forged = kz_by.plan().seal()
+    chief, clerk = kz_by.destination["chief"], kz_by.destination["clerk"]
+    raw = say(labels.REWRAP, rewrap_body(kz_by, forged, forged.payload_key, addressee=chief, recipient=clerk), chief)
+    rewrap = read_rewrap(raw, signed=kz_by.verify(forged.container).signed, trust=kz_by.trust, degree=None, skew=0)
+    assert kz_by.open(forged.container, tmp_path / "clerk", by=clerk, rewrap=rewrap).opening.rewrap == raw
+    assert kz_by.open(forged.container, tmp_path / "chief", by=chief, rewrap=rewrap).opening.rewrap is None
 
 
 def test_one_key_of_several_is_enough(world: World) -> None:
@@ -98,6 +120,40 @@ def test_addressee_who_left_while_it_travelled(world: World) -> None:
     assert unsealed.opener.title == "deputy"
 
 
+def test_the_first_of_several_keys_is_used(world: World) -> None:
+    """In the header's order, whichever comes first here."""
+    officers = [world.destination[name] for name in ("deputy", "chief")]
+    first = min(officers, key=lambda officer: officer.open.digest)
+    verified = world.verify(world.plan().seal().container)
+    for some in (officers, officers[::-1]):
+        identities = {officer.open.digest: officer.identity for officer in some}
+        unsealed = unseal_manifest(verified, own=first.body, identities=identities, trust_rewrap=None, at=OPENED)
+        assert unsealed.opener == first.open
+
+
+@pytest.mark.parametrize(
+    ("valid", "at", "usable"),
+    [
+        ((SEALED, VALID_UNTIL), SEALED, True),
+        ((SEALED, VALID_UNTIL), SEALED - 1, False),
+        ((VALID_FROM, OPENED), OPENED - 1, True),
+        ((VALID_FROM, OPENED), OPENED, False),
+        ((VALID_FROM, OPENED), OPENED + 1, False),
+    ],
+    ids=["from now on", "from the next second on", "until the next second", "until now", "until a second ago"],
+)
+def test_a_key_out_of_its_time_gives_way_to_another(kz_by: World, valid: tuple[int, int], at: int, usable: bool) -> None:  # noqa: FBT001 - a case
+    """The other one comes after it in the header, so that it is not taken for coming first."""
+    other = max((kz_by.destination[name] for name in ("chief", "deputy", "clerk")), key=lambda officer: officer.open.digest)
+    drawn = (kz_by.destination.appoint(f"limited {n}", clearance="1", valid=valid) for n in itertools.count())
+    limited = next(officer for officer in drawn if officer.open.digest < other.open.digest)
+    world = kz_by.trusting(kz_by.destination.roster_of([limited]))
+    verified = world.verify(replace(world.plan(), world=world, addressees=(limited.open, other.open)).seal().container)
+    identities = {officer.open.digest: officer.identity for officer in (limited, other)}
+    unsealed = unseal_manifest(verified, own=other.body, identities=identities, trust_rewrap=None, at=at)
+    assert unsealed.opener == (limited.open if usable else other.open)
+
+
 def test_stanza_that_does_not_open(world: World) -> None:
     """A hostile origin can lock one addressee out; the others do not notice, and he says so."""
     chief, deputy = world.destination["chief"], world.destination["deputy"]
@@ -136,9 +192,10 @@ def test_altered_manifest_stream(world: World) -> None:
             world.unseal(replace(sections, manifest=flipped(sections.manifest, at)).join())
 
 
-def test_manifest_of_another_digest(world: World) -> None:
+@pytest.mark.parametrize("other", [bytes(32), b"\xff" * 32], ids=["least", "greatest"])
+def test_manifest_of_another_digest(world: World, other: bytes) -> None:
     with pytest.raises(NotAuthentic, match="manifest is not the one signed"):
-        world.unseal(world.plan().seal(dispatch=put(bytes(32), 3)).container)
+        world.unseal(world.plan().seal(dispatch=put(other, 3)).container)
 
 
 def test_manifest_of_another_core(world: World) -> None:
@@ -190,6 +247,16 @@ def test_route_inside_that_the_closed_stamp_does_not_cover(three_four: World) ->
             three_four.unseal(three_four.plan().seal(manifest=put(other.packed(), DETAIL)).container)
 
 
+def test_what_a_closed_stamp_hid_is_permitted_too(three_four: World) -> None:
+    """Who reads it first checks it: the route, and that every addressee, not only himself, is cleared to the mark."""
+    route = three_four.route()
+    with pytest.raises(Refused, match=r"transport method 'pigeon' is not allowed .*\(R13\)"):
+        three_four.unseal(three_four.plan(route=replace(route, transport="pigeon")).seal().container)
+    chief, junior = three_four.destination["chief"], three_four.destination["junior"]
+    with pytest.raises(Refused, match=r"the addressee 'junior' is not cleared to .*\(A4.2, A5.1\)"):
+        three_four.unseal(three_four.plan(addressees=(chief.open, junior.open)).seal().container, by=chief)
+
+
 # -- step 14: the carriers -----------------------------------------------------------------------------------------------
 
 
@@ -201,9 +268,10 @@ def failing(world: World, forged: Forged, into: Path, message: str) -> None:
     assert list(into.parent.iterdir()) == []
 
 
-def test_commitment_of_other_bytes(world: World, tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", [bytes(32), b"\xff" * 32], ids=["least", "greatest"])
+def test_commitment_of_other_bytes(world: World, tmp_path: Path, other: bytes) -> None:
     """The signed digest is compared with what was decrypted (P14)."""
-    failing(world, world.plan().seal(manifest=put(bytes(32), CARRIERS, 0, 3)), tmp_path / "out", "carrier with the index 0 is not the one")
+    failing(world, world.plan().seal(manifest=put(other, CARRIERS, 0, 3)), tmp_path / "out", "carrier with the index 0 is not the one")
 
 
 def test_last_of_many_carriers_releases_none(world: World, tmp_path: Path) -> None:
