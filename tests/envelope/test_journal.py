@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -55,6 +56,30 @@ def test_malformed_openings(value: Any) -> None:
 def test_malformed_marks_put_on(value: Any) -> None:
     with pytest.raises(Malformed):
         read_marks_put_on(value)
+
+
+@pytest.mark.parametrize("count", [1, 16384])
+def test_as_many_openings_and_marks_as_carriers(count: int) -> None:
+    assert read_openings([None] * count) == (None,) * count
+    assert read_marks_put_on(["A"] * count) == ("A",) * count
+
+
+LONG = Expectation(dispatch=bytes(70000), core=b"", addressees=(), openings=(None,), proof=bytes(32), marks=bytes(32))
+FOUND = Opening(expectation=LONG, credential=bytes(32), opened_at=OPENED, rewrap=None)
+
+
+def test_expectation_of_8_mib() -> None:
+    longest = replace(LONG, dispatch=bytes(70000 + 8388608 - len(LONG.packed())))
+    assert Expectation.read(longest.packed()) == longest
+    with pytest.raises(Malformed, match="has 8388609 bytes, more than the limit of 8388608"):
+        Expectation.read(replace(longest, core=b"x").packed())
+
+
+def test_opening_of_8_mib() -> None:
+    longest = replace(FOUND, expectation=replace(LONG, dispatch=bytes(70000 + 8388608 - len(FOUND.packed()))))
+    assert Opening.read(longest.packed()) == longest
+    with pytest.raises(Malformed, match="has 8388609 bytes, more than the limit of 8388608"):
+        Opening.read(replace(longest, expectation=replace(longest.expectation, core=b"x")).packed())
 
 
 RECORDS: dict[str, Hook] = {"an item more": more(0), "proof short": put(bytes(31), 4), "no openings": put([], 3), "marks nil": put(None, 5)}
