@@ -71,7 +71,7 @@ def check_prefix(prefix: bytes) -> None:
         message = "not a Valiza envelope"
         raise Malformed(message)
     if prefix != PREFIX:
-        version, suite = int.from_bytes(prefix[8:10], "big"), int.from_bytes(prefix[10:12], "big")
+        version, suite = int.from_bytes(prefix[8:10], "big"), int.from_bytes(prefix[10:], "big")
         message = f"an envelope of version {version}, suite {suite} cannot be read: only version {VERSION}, suite {labels.SUITE} is known"
         raise Malformed(message)
 

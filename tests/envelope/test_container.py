@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from tests.support.world import Exchange
 
 # A container that is well-formed as far as this module reads: core, stanzas, streams, manifest stream, dispatch.
-SECTIONS = (PREFIX + b"core", b"stanzas", b"streams", b"manifest", b"dispatch")
-CORE, HEADER, MANIFEST, DISPATCH = 16, 23, 30, 38
+SECTIONS = (PREFIX + b"core", b"stanzas", b"streams of the carriers", b"manifest", b"dispatch")
+CORE, HEADER, MANIFEST, DISPATCH = 16, 23, 46, 54
 BODY = b"".join(SECTIONS)
 SIZE = len(BODY) + FOOTER_BYTES
 
@@ -37,9 +37,9 @@ def test_sections() -> None:
     assert container.header_raw == SECTIONS[0] + SECTIONS[1]
     assert container.dispatch_raw == SECTIONS[4]
     assert container.read_manifest_stream() == SECTIONS[3]
-    assert (container.core_length, container.header_length, container.payload_length, container.manifest_length) == (16, 23, 15, 8)
+    assert (container.core_length, container.header_length, container.payload_length, container.manifest_length) == (16, 23, 31, 8)
     container.seek_payload()
-    assert container.source.read(15) == SECTIONS[2] + SECTIONS[3]
+    assert container.source.read(31) == SECTIONS[2] + SECTIONS[3]
 
 
 @given(*[st.integers(0, 1 << 60)] * 4)
@@ -128,13 +128,14 @@ def laid_out(*, core: int = 16, stanzas: int = 7, streams: int = 7, manifest: in
 LIMITS = {"core": ("core", 32768), "header": ("stanzas", 131072), "manifest stream": ("manifest", 8400968), "dispatch": ("dispatch", 1 << 20)}
 
 
+@pytest.mark.parametrize("streams", [7, 3 << 19], ids=["short streams", "long streams"])
 @pytest.mark.parametrize("what", LIMITS)
-def test_limits_of_sections(what: str) -> None:
+def test_limits_of_sections(what: str, streams: int) -> None:
     part, limit = LIMITS[what]
     greatest = limit - (16 if part == "stanzas" else 0)
-    read_container(laid_out(**{part: greatest}))
+    read_container(laid_out(streams=streams, **{part: greatest}))
     with pytest.raises(Malformed, match=f"{what} has {limit + 1} bytes, more than the limit of {limit}"):
-        read_container(laid_out(**{part: greatest + 1}))
+        read_container(laid_out(streams=streams, **{part: greatest + 1}))
 
 
 @pytest.mark.parametrize(("size", "message"), [((1 << 50) + 1, "1125899906842625 bytes are not"), (1 << 50, "became shorter")])
@@ -161,8 +162,25 @@ def test_file_that_cannot_be_read() -> None:
         def readinto(self, _buffer: WriteableBuffer) -> int:
             raise OSError(5, "Input/output error")
 
-    with pytest.raises(Unavailable, match="input/output error"):
+    with pytest.raises(Unavailable, match=r"^the envelope cannot be read: input/output error$"):
         read_container(Broken())  # type: ignore[arg-type] # all of a file that is used
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(OSError(29, "Illegal seek"), "illegal seek"), (io.UnsupportedOperation("Underlying stream"), "underlying stream")], ids=repr
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_what_is_no_file_to_go_to_and_fro_in(error: OSError, said: str, known: bool) -> None:  # noqa: FBT001 - both cases
+    """Python's own streams say so without a number; the length may be known, as of a tape."""
+
+    class Pipe(io.RawIOBase):
+        def seek(self, _offset: int, whence: int = 0, /) -> int:
+            if known and whence == 2:
+                return SIZE
+            raise error
+
+    with pytest.raises(Unavailable, match=f"^the envelope cannot be read: {said}$"):
+        read_container(Pipe())  # type: ignore[arg-type] # all of a file that is used
 
 
 def test_file_that_became_shorter() -> None:

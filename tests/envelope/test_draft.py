@@ -222,6 +222,12 @@ def test_padding(written: object, padding: Padding) -> None:
     assert read_draft(changed(lambda t: t.update(padding=written))).padding == padding
 
 
+def test_what_a_draft_may_leave_out() -> None:
+    profile = read_draft(changed(lambda t: [t.pop(key, None) for key in ("suites", "stamp", "padding", "previous", "valid_until")]))
+    found = (profile.suites, profile.stamp, profile.padding, profile.previous, profile.valid_until)
+    assert found == ((1,), "open", Padding("none"), None, None)
+
+
 def test_order_in_the_file_does_not_matter_but_that_of_marks_does() -> None:
     def turned(table: Table) -> None:
         for key in ("row", "channel", "transport", "escort", "handling"):

@@ -103,6 +103,7 @@ MALFORMED: dict[str, tuple[Hook, str]] = {
     "within one party": (put(["BY", "BY-BANK"], 2), r"\(R2, R12\)"),
     "confirmed by the origin's party": (put(["KZ", "KZ-MFA"], 4), r"\(R2, R12\)"),
     "confirmed by a third party": (put(["TS", "TS-MFA"], 4), r"\(R2, R12\)"),
+    "confirmed by one that sorts before": (put(["AA", "AA-MFA"], 4), r"\(R2, R12\)"),
 }
 
 
@@ -126,9 +127,14 @@ def test_core_begins_with_the_prefix(at: int) -> None:
         read_core(CORE.raw[:at] + bytes([CORE.raw[at] ^ 1]) + CORE.raw[at + 1 :])
 
 
-def test_core_of_more_than_32768_bytes() -> None:
-    with pytest.raises(Malformed, match="more than the limit"):
-        read_core(PREFIX + bytes(32768 - 11))
+def test_core_of_32768_bytes_and_of_more() -> None:
+    """Its prefix counts: it is a part of the section."""
+    head = len(pack([bytes(1000)])) - 1000
+    for size, message in ((32768, "core is not an array of 8 items"), (32769, "more than the limit")):
+        raw = PREFIX + pack([bytes(size - len(PREFIX) - head)])
+        assert len(raw) == size
+        with pytest.raises(Malformed, match=message):
+            read_core(raw)
 
 
 def test_remarks_are_kept() -> None:
@@ -180,6 +186,13 @@ MALFORMED_STANZAS: dict[str, list[Any]] = {
 def test_malformed_stanzas(case: str) -> None:
     with pytest.raises(Malformed):
         read_stanzas(pack(MALFORMED_STANZAS[case]))
+
+
+def test_stanzas_of_131072_bytes_and_of_more() -> None:
+    head = len(pack([bytes(70000)])) - 70000
+    for size, message in ((131072, "stanza is not an array"), (131073, "stanzas has 131073 bytes, more than the limit of 131072")):
+        with pytest.raises(Malformed, match=message):
+            read_stanzas(pack([bytes(size - head)]))
 
 
 def test_stanzas_are_exactly_their_section() -> None:

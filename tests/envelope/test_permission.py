@@ -104,6 +104,15 @@ def test_route_that_is_not_allowed(kz_by: World, code: str, channel: str, change
         permission.require_route(kz_by.profile, origin_party="KZ", channel=channel, route=replace(kz_by.route(code), **changes))  # type: ignore[arg-type] # by name
 
 
+def test_route_of_the_other_direction(kz_by: World) -> None:
+    """A row it is, but not of the party that sends: whichever of the two comes first."""
+    back = Marks(Mark("BY", "2"), Mark("KZ", "2"))
+    for origin, marks in (("BY", kz_by.marks("2")), ("KZ", back)):
+        permission.require_route(kz_by.profile, origin_party=marks.origin.party, channel="courier", route=kz_by.route("2", marks=marks))
+        with pytest.raises(Refused, match=r"do not compare .*\(A2\)"):
+            permission.require_route(kz_by.profile, origin_party=origin, channel="courier", route=kz_by.route("2", marks=marks))
+
+
 def test_channel_that_needs_a_reference(kz_by: World) -> None:
     permission.require_route(kz_by.profile, origin_party="KZ", channel="agreed", route=kz_by.route(reference="protocol of 1 March"))
     permission.require_route(kz_by.profile, origin_party="KZ", channel="courier", route=kz_by.route(reference="no harm"))
@@ -200,6 +209,7 @@ def test_addressee_not_in_order(kz_by: World) -> None:
         (side["junior"].open, "2", r"'junior' is not cleared to BY:2 \(A4.2, A5.1\)"),
         (side["banker"].open, "3", r"not certified to open for BY/BY-MFA \(A5.4\)"),
         (side["chief"].credentials["acknowledge"], "3", r"not certified to open for BY/BY-MFA \(A5.4\)"),
+        (side["chief"].credentials["seal"], "3", r"not certified to open for BY/BY-MFA \(A5.4\)"),
         (kz_by.origin["chief"].open, "3", r"not certified to open for BY/BY-MFA \(A5.4\)"),
         (kz_by.third["chief"].open, None, r"not certified to open for BY/BY-MFA \(A5.4\)"),
         (side["former"].open, "3", "'former' .* expired at the time"),
