@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from valiza.keys.errors import Incomplete, Malformed, NoKey, NotAuthentic, Refused, Usage
+from valiza.keys.realm import Realm
 from valiza.keys.recipient import ENCRYPTION_SEED_BYTES, Identity
 from valiza.keys.secrecy import hold
 from valiza.keys.signing import SIGNING_SEED_BYTES, SigningKey
@@ -73,8 +74,8 @@ def share_out(key: SigningKey | Identity, *, shares: int, threshold: int, passph
     Raises:
         Usage: the numbers cannot be, or the passphrase is not printable ASCII.
     """
-    from shamir_mnemonic import EncryptedMasterSecret, split_ems  # type: ignore[import-untyped]  # noqa: PLC0415 - only with backups
-    from shamir_mnemonic.shamir import RANDOM_BYTES  # type: ignore[import-untyped]  # noqa: PLC0415
+    from shamir_mnemonic import EncryptedMasterSecret, split_ems  # noqa: PLC0415 - only with backups
+    from shamir_mnemonic.shamir import RANDOM_BYTES  # noqa: PLC0415
 
     if not MIN_THRESHOLD <= threshold <= shares <= MAX_SHARES:
         message = f"{threshold} of {shares} shares cannot be: at least {MIN_THRESHOLD} have to give the key, of at most {MAX_SHARES}"
@@ -119,7 +120,7 @@ def parse_check_value(text: str) -> str:
 
 def find_word(typed: str) -> str | None:
     """The word of the list that was meant: itself, or its beginning from four letters on; in whatever case. None if there is none."""
-    from shamir_mnemonic.wordlist import WORD_INDEX_MAP, WORDLIST  # type: ignore[import-untyped]  # noqa: PLC0415 - only with backups
+    from shamir_mnemonic.wordlist import WORD_INDEX_MAP, WORDLIST  # noqa: PLC0415 - only with backups
 
     wanted = typed.lower()
     if wanted in WORD_INDEX_MAP:
@@ -199,13 +200,14 @@ class Recovery:
             raise Refused(message, "they are of two backups, or one is false: ask their holders")
         return known is share
 
-    def key(self, check: str, passphrase: str = "", *, protected: bool | None = None) -> SigningKey | Identity:
+    def key(self, check: str, passphrase: str = "", *, protected: bool | None = None, realm: Realm = Realm.ORDINARY) -> SigningKey | Identity:
         """The key, and no other than the one that is expected.
 
         Args:
             check: its digest or check value, as `parse_check_value` gives it.
             passphrase: that of the backup, if it has one.
             protected: whether the sheets say that it has one; None if nothing said so.
+            realm: of the key.
 
         Raises:
             Incomplete: there are too few shares.
@@ -214,7 +216,7 @@ class Recovery:
         """
         secret = require_passphrase(passphrase)
         seed = hold(self._sealed().decrypt(secret))
-        key: SigningKey | Identity = SigningKey(seed) if len(seed) == SIGNING_SEED_BYTES else Identity(seed)
+        key: SigningKey | Identity = SigningKey(seed, realm) if len(seed) == SIGNING_SEED_BYTES else Identity(seed)
         if not check or not key.key_digest.hex().startswith(check):
             if protected is False:
                 message = "the shares give another key than the sheets say"

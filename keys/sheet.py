@@ -10,14 +10,15 @@ from typing import Final
 
 from valiza.keys.backup import CHECK_DIGITS, LENGTHS, Share, read_share
 from valiza.keys.errors import Malformed, Usage
-from valiza.keys.labels import KIND_ENCRYPTION, KIND_SIGNATURE
+from valiza.keys.labels import KIND_ENCRYPTION, KIND_SIGNATURE, REHEARSAL
+from valiza.keys.realm import Realm
 
 __all__ = ["MAX_FIELD", "MAX_SHEET", "Sheet", "format_sheet", "read_sheet"]
 
 MAX_FIELD: Final = 60  # characters of a name on a sheet
 MAX_SHEET: Final = 1 << 14  # bytes of a file that is read as a sheet
 _WIDTH: Final = 80
-_HEADING: Final = "VALIZA KEY BACKUP"
+_HEADINGS: Final = {Realm.ORDINARY: "VALIZA KEY BACKUP", Realm.REHEARSAL: "VALIZA REHEARSAL BACKUP"}
 _FORMAT: Final = 1
 _COLUMN: Final = 16  # where the values of fields begin
 _ROW: Final = 4  # words
@@ -38,6 +39,7 @@ class Sheet:
         key: which key it is, for people.
         holder: for whom the sheet is; may be empty.
         made_at: when, in seconds since 1970.
+        realm: whether it is meant.
     """
 
     share: Share
@@ -47,6 +49,7 @@ class Sheet:
     key: str = ""
     holder: str = ""
     made_at: int = 0
+    realm: Realm = Realm.ORDINARY
 
 
 def format_sheet(sheet: Sheet) -> str:
@@ -61,11 +64,11 @@ def format_sheet(sheet: Sheet) -> str:
             message = f"a {what} on a sheet has at most {MAX_FIELD} characters, and none that paper does not show"
             raise Usage(message)
     groups = [digits[start : start + 8] for start in range(0, 64, 8)]
-    heading, part = f"{_HEADING} {_FORMAT}", f"share {share.number} of {sheet.total}"
+    heading, part = f"{_HEADINGS[sheet.realm]} {_FORMAT}", f"share {share.number} of {sheet.total}"
     made = time.strftime("%Y-%m-%d", time.gmtime(sheet.made_at))
     fields = {
         "Key": sheet.key,
-        "Kind": KIND_SIGNATURE if len(share.words) == LENGTHS[1] else KIND_ENCRYPTION,
+        "Kind": sheet.realm.kind(KIND_SIGNATURE if len(share.words) == LENGTHS[1] else KIND_ENCRYPTION),
         "Check value": " ".join(digits[start : start + 4] for start in range(0, CHECK_DIGITS, 4)),
         "Key digest": f"{' '.join(groups[:4])}\n{'':{_COLUMN}}{' '.join(groups[4:])}",
         "Backup": f"{share.backup}, made {made}",
@@ -95,17 +98,22 @@ def format_sheet(sheet: Sheet) -> str:
     return "\n".join(lines) + "\n"
 
 
-def read_sheet(text: str) -> Sheet:
-    """What a sheet says, as far as a recovery needs it.
+def read_sheet(text: str, realm: Realm = Realm.ORDINARY) -> Sheet:
+    """What a sheet of a realm says, as far as a recovery needs it.
 
     Raises:
         Malformed: it is no sheet, or one on which something is missing or does not fit together.
     """
     lines = text.splitlines()
-    heading = re.fullmatch(rf"\s*{_HEADING} ([0-9]+)\s+share ([0-9]{{1,2}}) of ([0-9]{{1,2}})\s*", lines[0] if lines else "")
-    if heading is None or int(heading[1]) != _FORMAT:
-        message = "that is no sheet of a key's backup" if heading is None else f"a sheet of format {heading[1]} is not known here"
-        raise Malformed(message, f"its first line is {_HEADING} {_FORMAT}, and the number of its share")
+    headings = {found: _heading(lines[0] if lines else "", found) for found in Realm}
+    heading = headings.pop(realm)
+    if heading is None:
+        message = "that is no sheet of a key's backup"
+        other = any(headings.values())
+        raise Malformed(message, realm.hint(REHEARSAL if realm is Realm.ORDINARY else "") if other else f"its first line begins {_HEADINGS[realm]}")
+    if int(heading[1]) != _FORMAT:
+        message = f"a sheet of format {heading[1]} is not known here"
+        raise Malformed(message, "a newer version of this program may know it")
     try:
         begin = next(index for index, line in enumerate(lines) if line.strip() == "Words")
     except StopIteration:
@@ -127,7 +135,13 @@ def read_sheet(text: str) -> Sheet:
         protected=fields["Passphrase"] == _NEEDED,
         key=fields.get("Key", ""),
         holder=fields.get("Holder", ""),
+        realm=realm,
     )
+
+
+def _heading(line: str, realm: Realm) -> re.Match[str] | None:
+    """Format, number of the share, and how many there are."""
+    return re.fullmatch(rf"\s*{_HEADINGS[realm]} ([0-9]+)\s+share ([0-9]{{1,2}}) of ([0-9]{{1,2}})\s*", line)
 
 
 def _missing(what: str) -> Malformed:

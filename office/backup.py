@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from valiza.keys.backup import Recovery, check_value, parse_check_value, share_out
 from valiza.keys.errors import Incomplete, Malformed, Refused, Usage
 from valiza.keys.files import new_file, new_folder, read_text_file
+from valiza.keys.realm import Realm
 from valiza.keys.sheet import MAX_FIELD, MAX_SHEET, Sheet, format_sheet, read_sheet
+from valiza.keys.signing import SigningKey
 from valiza.office.home import Office
 
 if TYPE_CHECKING:
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from valiza.keys.recipient import Identity
-    from valiza.keys.signing import SigningKey
 
 __all__ = ["Recovery", "back_up", "check_value", "name_of_key", "parse_check_value", "read_sheets", "recover", "sheet_name"]
 
@@ -61,11 +62,12 @@ def back_up(
             key=name,
             holder=holders[share.number - 1] if holders else "",
             made_at=at,
+            realm=key.realm if isinstance(key, SigningKey) else Realm.ORDINARY,
         )
         for share in share_out(key, shares=shares, threshold=threshold, passphrase=passphrase)
     ]
     texts = [format_sheet(sheet) for sheet in sheets]
-    written = [read_sheet(text) for text in texts]
+    written = [read_sheet(text, sheet.realm) for sheet, text in zip(sheets, texts, strict=True)]
     for some in (written, written[-threshold:]):
         recover(some, lambda: passphrase)  # that they give this key, and no other
     with new_folder(folder) as work:
@@ -88,8 +90,8 @@ def name_of_key(path: Path) -> str:
     return path.name[:MAX_FIELD]
 
 
-def read_sheets(paths: Sequence[Path]) -> list[Sheet]:
-    """Sheets from files.
+def read_sheets(paths: Sequence[Path], realm: Realm = Realm.ORDINARY) -> list[Sheet]:
+    """Sheets of a realm from files.
 
     Raises:
         Malformed: one is no sheet, or a word on it is wrong. Unavailable: it cannot be read.
@@ -98,7 +100,7 @@ def read_sheets(paths: Sequence[Path]) -> list[Sheet]:
     for path in paths:
         text = read_text_file(path, MAX_SHEET, "sheet")
         try:
-            found.append(read_sheet(text))
+            found.append(read_sheet(text, realm))
         except Malformed as error:
             message = f"{str(path)!r}: {error.message}"
             raise Malformed(message, error.hint) from error
@@ -126,4 +128,4 @@ def recover(sheets: Sequence[Sheet], passphrase: Callable[[], str]) -> SigningKe
             message = f"the sheets of shares {first.share.number} and {sheet.share.number} are of different keys, or differ on the passphrase"
             raise Refused(message, "take the sheets of one backup")
     recovery.require_complete()
-    return recovery.key(first.key_digest, passphrase() if first.protected else "", protected=first.protected)
+    return recovery.key(first.key_digest, passphrase() if first.protected else "", protected=first.protected, realm=first.realm)

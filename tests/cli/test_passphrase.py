@@ -201,12 +201,13 @@ def test_wrong_passphrase_of_each_command_that_needs_a_key(locked: World, monkey
         ["credential", "issue", "nurlan:seal:1"],
         ["office", "init", locked.path("archive"), "--party=BY", "--body=BY-ARCHIVE", "--root-office", locked.by.home],
         ["key", "passphrase", "--as=yanka"],
+        ["key", "backup", locked.by.home / "keys" / "office" / "root.key", "--shares=2", "--threshold=2", *out],
         ["register", "show", envelope, "--manifest"],
     )
     assert {_name(words) for words in commands} | {("seal",)} == {leaf for leaf in leaves() if "--passphrase-fd" in run(*leaf, "--help").out}
     for words in commands:
         office = locked.kz if words[0] == "register" else locked.by
-        typed = words if words[0] == "office" else [*words, "--home", office.home]
+        typed = words if words[:2] in (["office", "init"], ["key", "backup"]) else [*words, "--home", office.home]
         monkeypatch.setenv("VALIZA_PASSPHRASE", "wrong")
         fails(5, *typed)
         monkeypatch.setenv("VALIZA_PASSPHRASE", SECRET)

@@ -415,6 +415,19 @@ def test_strange_files_in_the_office_do_not_stop_it(here: World) -> None:
 
 # -- outputs ---------------------------------------------------------------------------------------------------------------
 
+
+def _root_key(world: World) -> Path:
+    return world.kz.home / "keys" / "office" / "root.key"
+
+
+def _sheets(world: World) -> list[Path]:
+    """Sheets of a backup, made beside the world when they are first wanted."""
+    folder = world.folder.parent / "sheets"
+    if not folder.exists():
+        works("key", "backup", _root_key(world), "--shares=2", "--threshold=2", "-o", folder)
+    return sorted(folder.iterdir())
+
+
 # Every command that writes a file or folder; `OUT` is where.
 WRITES: Final[dict[str, Callable[[World], Words]]] = {
     "roster publish": lambda w: ["roster", "publish", "-o", "OUT", "--home", w.kz.home],
@@ -428,6 +441,8 @@ WRITES: Final[dict[str, Callable[[World], Words]]] = {
     "countersign": lambda w: [
         *("countersign", w.path("envelope.ack.vls"), "--envelope", w.path("envelope.vlz"), "-o", "OUT", "--as=maryna", "--home", w.by.home)
     ],
+    "key backup": lambda w: ["key", "backup", _root_key(w), "--shares=2", "--threshold=2", "-o", "OUT"],
+    "key recover": lambda w: ["key", "recover", *_sheets(w), "-o", "OUT", "--unprotected"],
     "office init": lambda _: ["office", "init", "OUT", "--party=XX", "--body=XX-MFA", "--degrees=1", "--unprotected"],
     "demo": lambda _: ["demo", "--dir", "OUT"],
 }

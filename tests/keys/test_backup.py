@@ -11,12 +11,13 @@ from typing import Any, Final
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shamir_mnemonic import EncryptedMasterSecret, generate_mnemonics, split_ems  # type: ignore[import-untyped]
-from shamir_mnemonic.wordlist import WORDLIST  # type: ignore[import-untyped]
+from shamir_mnemonic import EncryptedMasterSecret, generate_mnemonics, split_ems
+from shamir_mnemonic.wordlist import WORDLIST
 from tests.support.keys import identity, signing_key
 
 from valiza.keys.backup import LENGTHS, Recovery, Share, check_value, find_word, parse_check_value, read_share, share_out
 from valiza.keys.errors import Incomplete, Malformed, NoKey, NotAuthentic, Refused, Usage, ValizaError
+from valiza.keys.realm import Realm
 from valiza.keys.recipient import Recipient
 from valiza.keys.signing import SigningKey, VerifyKey
 
@@ -170,6 +171,17 @@ def test_passphrase_of_all_that_it_takes() -> None:
     assert collected(*made).key(OPENING.key_digest.hex(), passphrase).seed == OPENING.seed
 
 
+def test_key_that_was_made_to_practise_is_none_that_is_meant() -> None:
+    """The check value tells: it is over the kind, too."""
+    practised = SigningKey(SIGNING.seed, Realm.REHEARSAL)
+    some = collected(*share_out(practised, shares=2, threshold=2))
+    assert some.key(practised.key_digest.hex(), realm=Realm.REHEARSAL).key_digest == practised.key_digest
+    with pytest.raises(NoKey):
+        some.key(practised.key_digest.hex())
+    with pytest.raises(NoKey):
+        collected(*THREE_OF_FIVE[:3]).key(WHOLE, realm=Realm.REHEARSAL)
+
+
 # -- shares that are wrong, or do not belong together ----------------------------------------------------------------------
 
 
@@ -269,7 +281,7 @@ def test_nothing_at_all_is_incomplete() -> None:
 
 def test_one_short_of_enough_says_nothing_of_the_secret() -> None:
     """With two shares of three every other seed is as possible: there is a third that leads to it."""
-    from shamir_mnemonic.shamir import RawShare, _interpolate  # type: ignore[import-untyped]  # noqa: PLC0415 - this test only
+    from shamir_mnemonic.shamir import RawShare, _interpolate  # noqa: PLC0415 - this test only
 
     known = [RawShare(share.raw.index, share.raw.value) for share in THREE_OF_FIVE[:2]]
     for wanted in (bytes(64), bytes(range(64)), signing_key("another").seed):

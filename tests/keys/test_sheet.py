@@ -14,7 +14,9 @@ from tests.support.keys import identity, signing_key
 
 from valiza.keys.backup import Share, share_out
 from valiza.keys.errors import Malformed, Usage, ValizaError
+from valiza.keys.realm import Realm
 from valiza.keys.sheet import Sheet, format_sheet, read_sheet
+from valiza.keys.signing import SigningKey
 
 SIGNING: Final = signing_key("custodian")
 OPENING: Final = identity("officer")
@@ -72,6 +74,21 @@ def test_name_that_paper_does_not_show(name: str) -> None:
     for sheet in (replace(SHEET, key=name), replace(SHEET, holder=name)):
         with pytest.raises(Usage):
             format_sheet(sheet)
+
+
+def test_what_was_made_to_practise_is_not_taken_for_what_is_meant() -> None:
+    key = SigningKey(SIGNING.seed, Realm.REHEARSAL)
+    sheet = replace(SHEET, share=share_out(key, shares=2, threshold=2)[0], key_digest=key.key_digest.hex(), realm=Realm.REHEARSAL)
+    text = format_sheet(sheet)
+    assert text.startswith("VALIZA REHEARSAL BACKUP 1 ")
+    assert "Kind            rehearsal/MLDSA65-Ed25519\n" in text
+    assert replace(read_sheet(text, Realm.REHEARSAL), made_at=sheet.made_at) == sheet
+    with pytest.raises(Malformed) as caught:
+        read_sheet(text)
+    assert "rehearsal" in caught.value.hint
+    with pytest.raises(Malformed) as caught:
+        read_sheet(TEXT, Realm.REHEARSAL)
+    assert "rehearsal" in caught.value.hint
 
 
 def test_name_that_looks_like_something_else() -> None:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shamir_mnemonic import MnemonicError, Share, recover_ems  # type: ignore[import-untyped]
-from shamir_mnemonic.shamir import ShareGroup  # type: ignore[import-untyped]
-from shamir_mnemonic.wordlist import WORDLIST  # type: ignore[import-untyped]
+from shamir_mnemonic import MnemonicError, Share, recover_ems
+from shamir_mnemonic.shamir import ShareGroup
+from shamir_mnemonic.wordlist import WORDLIST
 
 import wire
 from outcome import Incomplete, Malformed, NoKey, NotAuthentic, Refused, step
