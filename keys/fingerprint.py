@@ -43,7 +43,7 @@ def _check(fingerprint: bytes) -> int:
 
 
 def _word_list() -> Sequence[str]:
-    from shamir_mnemonic.wordlist import WORDLIST  # type: ignore[import-untyped]  # noqa: PLC0415 - only where words are read or shown
+    from shamir_mnemonic.wordlist import WORDLIST  # noqa: PLC0415 - only where words are read or shown
 
     words: Sequence[str] = WORDLIST
     return words

@@ -22,7 +22,7 @@ from valiza.keys.credential import Outline
 from valiza.keys.digests import DIGEST_BYTES, digest
 from valiza.keys.errors import Malformed, NotAuthentic, Refused, Unavailable
 from valiza.keys.fields import Body
-from valiza.keys.files import NewFile, new_file, read_file, replace_files, storage_errors
+from valiza.keys.files import NewFile, about, new_file, read_file, replace_files, storage_errors
 from valiza.keys.root import read_roots, require_pinned
 from valiza.keys.statement import LIMITS, Statement, read_statement
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from valiza.keys.root import Root
     from valiza.keys.roster import Roster
 
-__all__ = ["KeptBook", "NewBook", "Opening", "about", "index_faults", "is_kept", "keep_roster", "mend_roster", "open_book", "roster_name"]
+__all__ = ["KeptBook", "NewBook", "Opening", "index_faults", "is_kept", "keep_roster", "mend_roster", "open_book", "roster_name"]
 
 _VERSION: Final = 1
 _MAX_INDEX: Final = 64 << 20  # of the largest roster it takes a tenth
@@ -65,16 +65,6 @@ _SAID: Final = (  # all that an index says of the roster, and not of the office
 
 class _Unfit(Exception):
     """An index that cannot be used; the message says why."""
-
-
-@contextlib.contextmanager
-def about(path: Path) -> Iterator[None]:
-    """Name the file of this office that an error is about: after a backup was restored nobody would find it."""
-    try:
-        yield
-    except (Malformed, NotAuthentic, Refused) as error:
-        message = f"{str(path)!r}: {error.message}"
-        raise type(error)(message, error.hint) from error
 
 
 def roster_name(roster: Roster) -> str:

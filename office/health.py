@@ -24,13 +24,13 @@ from valiza.keys import labels
 from valiza.keys.cost import FLOOR
 from valiza.keys.digests import digest
 from valiza.keys.errors import NoKey, ValizaError
-from valiza.keys.files import PREFIX, read_file
+from valiza.keys.files import PREFIX, about, read_file
 from valiza.keys.keyfile import PublicPart, public_part
 from valiza.keys.roster import Counting, untold
 from valiza.keys.secrecy import guarded
 from valiza.keys.statement import LIMITS
 from valiza.keys.trust import Trust
-from valiza.office.book import about, index_faults
+from valiza.office.book import index_faults
 from valiza.office.home import BODY_OFFICER, Office
 from valiza.office.keyring import office_keys
 from valiza.register.store import VERSION

@@ -24,7 +24,7 @@ from valiza.envelope.agreement import Agreements, read_agreement, read_terminati
 from valiza.envelope.container import read_container
 from valiza.keys import labels
 from valiza.keys.digests import digest
-from valiza.keys.errors import NoKey, NotAuthentic, Refused, Usage, ValizaError
+from valiza.keys.errors import Malformed, NoKey, NotAuthentic, Refused, Usage, ValizaError
 from valiza.keys.fields import Body, body_id, names, party
 from valiza.keys.files import about, read_file, read_text_file, storage_errors, sweep
 from valiza.keys.fingerprint import parse_fingerprint
@@ -36,7 +36,7 @@ from valiza.keys.signing import SigningKey
 from valiza.keys.statement import LIMITS, read_statement
 from valiza.keys.toml import parse_toml
 from valiza.keys.trust import Trust
-from valiza.office.book import KeptBook, Opening, about, open_book
+from valiza.office.book import KeptBook, Opening, open_book
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -98,7 +98,7 @@ def test_every_bit_is_in_the_words() -> None:
 
 def test_a_mistaken_word_is_never_taken_for_the_fingerprint() -> None:
     """Every word in the place of every other: malformed, or the fingerprint of another root; 1 in 16 is not told from that."""
-    from shamir_mnemonic.wordlist import WORDLIST  # type: ignore[import-untyped]  # noqa: PLC0415 - as in the product
+    from shamir_mnemonic.wordlist import WORDLIST  # noqa: PLC0415 - as in the product
 
     malformed = tried = 0
     for place in range(WORDS):
