@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -159,7 +160,7 @@ def _decodes(raw: bytes) -> bool:
 
 def _statement_parts() -> list[bytes]:
     halves = [pack([s.type, s.body, [[s.signatures[0].header_bytes, s.signatures[0].signature]]]) for s in statements() if len(s.signatures) > 1]
-    return [raw for kind, raw in world.vectors() if kind not in {"encoding", "envelope", "roster"}] + halves
+    return [raw for kind, raw in world.vectors() if kind not in {"encoding", "envelope", "roster", "backup"}] + halves
 
 
 def _stanza_lists() -> list[bytes]:
@@ -187,6 +188,7 @@ _SEEDS: Final[dict[str, Callable[[], Iterable[bytes]]]] = {
     "request": lambda: bodies(labels.REQUEST),
     "roster": lambda: bodies(labels.ROSTER),
     "key-file": _key_files,
+    "sheet": lambda: [sheet for raw in raws("backup") for sheet in re.split(rb"(?m)^(?=VALIZA)", raw) if sheet],
     "fingerprint": lambda: [bytes(range(32)).hex().encode(), b"AB:cd " * 16, bytes(32).hex(" ").encode()],
     "agreement": lambda: bodies(labels.AGREEMENT),
     "termination": lambda: bodies(labels.TERMINATION),

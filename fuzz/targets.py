@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,6 +52,7 @@ from valiza.keys.recipient import Recipient
 from valiza.keys.request import Request, check_vouching, read_request
 from valiza.keys.root import Root, read_root, read_roots
 from valiza.keys.roster import Roster, peek_roster, read_roster
+from valiza.keys.sheet import format_sheet, read_sheet
 from valiza.keys.signing import SigningKey, VerifyKey
 from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statement
 from valiza.office.home import Office, read_given_roster
@@ -250,6 +251,12 @@ def key_file(data: bytes) -> None:
         found = load_key(path, lambda: world.PASSPHRASE)
     seed = 64 if isinstance(found, SigningKey) else 32
     holds(len(found.seed) == seed, "the seed has another length than its kind")
+
+
+def sheet(data: bytes) -> None:
+    found = read_sheet(_text(data))
+    again = read_sheet(format_sheet(replace(found, key="", holder="")))
+    holds((again.share, again.key_digest, again.protected) == (found.share, found.key_digest, found.protected), "a sheet is written as another")
 
 
 def fingerprint_(data: bytes) -> None:
@@ -652,6 +659,7 @@ TARGETS: Final = {
         Target("request", request, 24576),
         Target("roster", roster, 65536),
         Target("key-file", key_file, 8200),
+        Target("sheet", sheet, 4096, tree=False),
         Target("fingerprint", fingerprint_, 200, tree=False),
         Target("agreement", agreement, 8192),
         Target("termination", termination, 2048),
