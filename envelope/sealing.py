@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
 from valiza.envelope import permission
-from valiza.envelope.carrier import check_media_type, check_name, check_twins, open_carrier
+from valiza.envelope.carrier import open_carrier
 from valiza.envelope.container import pack_footer
 from valiza.envelope.dispatch import Dispatch, sign_dispatch
 from valiza.envelope.header import MAX_STANZAS, Core, Stanza, header_digest, make_core, pack_stanzas, wrap_info
@@ -157,11 +157,6 @@ def _require_carriers(carriers: Sequence[Carrier]) -> None:
     if not 1 <= len(carriers) <= MAX_CARRIERS:
         message = f"an envelope has 1 to {MAX_CARRIERS} carriers, not {len(carriers)}"
         raise Refused(message)
-    files = [carrier for carrier in carriers if carrier.path is not None]
-    for carrier in files:
-        check_name(carrier.name)
-        check_media_type(carrier.media_type)
-    check_twins(carrier.name for carrier in files)
 
 
 def seal_envelope(

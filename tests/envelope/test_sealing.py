@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from tests.support.world import DUE, SEALED, Sealed, World, seeded
+from tests.support.world import DUE, SEALED, VALID_FROM, VALID_UNTIL, Sealed, World, seeded
 
 from valiza.envelope.manifest import Basis, Reference
 from valiza.envelope.manifest_copy import open_manifest_copy
@@ -17,6 +17,7 @@ from valiza.envelope.payload import stream_length
 from valiza.envelope.profile import Padding
 from valiza.envelope.route import Leg
 from valiza.envelope.sealing import prepare, seal_envelope
+from valiza.keys.credential import CredentialDraft, issue_credential
 from valiza.keys.errors import Malformed, Refused, Unavailable
 from valiza.keys.trust import Trust
 
@@ -226,6 +227,33 @@ def test_number_of_addressees(kz_by: World, letter_file: Path) -> None:
         kz_by.seal(kz_by.consignment([kz_by.carrier(letter_file)], addressees=[]))
 
 
+def test_number_of_carriers_up_to_the_limit(kz_by: World) -> None:
+    """Then their marks are looked at, and these have none that the agreement knows."""
+    with pytest.raises(Refused, match="no mark with the code '9'"):
+        kz_by.seal(kz_by.consignment([kz_by.carrier(None, "parcel", code="9")] * 16384))
+
+
+@pytest.mark.parametrize(("count", "message"), [(64, "an addressee is named twice"), (65, "an envelope has 1 to 64 addressees, not 65")])
+def test_number_of_addressees_up_to_the_limit(kz_by: World, letter_file: Path, count: int, message: str) -> None:
+    with pytest.raises(Refused, match=message):
+        kz_by.seal(kz_by.consignment([kz_by.carrier(letter_file)], addressees=[kz_by.destination["chief"].open] * count))
+
+
+def test_every_addressee_is_cleared(world: World, letter_file: Path) -> None:
+    chief, junior = (world.destination[name].open for name in ("chief", "junior"))
+    for addressees in ([chief, junior], [junior, chief]):
+        with pytest.raises(Refused, match=r"the addressee 'junior' is not cleared to .*\(A4.2, A5.1\)"):
+            world.seal(world.consignment([world.carrier(letter_file)], addressees=addressees))
+
+
+def test_a_receipt_is_due_when_the_envelope_is_sealed_or_later(kz_by: World, letter_file: Path) -> None:
+    sealed = kz_by.seal(kz_by.consignment([kz_by.carrier(letter_file)], due_at=SEALED))
+    assert kz_by.verify(sealed.container).core.stamp.due_at == SEALED
+    for due_at in (SEALED - 1, 0):
+        with pytest.raises(Refused, match="due before the envelope is sealed"):
+            kz_by.seal(kz_by.consignment([kz_by.carrier(letter_file)], due_at=due_at))
+
+
 @pytest.mark.parametrize("name", ["../letter", "letter ", "con", "a\u202eb"], ids=ascii)
 def test_unsafe_name(kz_by: World, letter_file: Path, name: str) -> None:
     with pytest.raises(Malformed, match="the carrier name"):
@@ -275,9 +303,21 @@ def test_party_whose_roster_is_not_known(kz_by: World, letter_file: Path) -> Non
         world.seal(world.consignment([world.carrier(letter_file)]))
 
 
-@pytest.mark.parametrize("purpose", ["open", "acknowledge", "countersign"])
+@pytest.mark.parametrize("purpose", ["open", "acknowledge", "countersign", "transport"])
 def test_sealer_of_another_purpose(kz_by: World, letter_file: Path, purpose: str) -> None:
-    credential = kz_by.origin["chief"].credentials[purpose]
+    chief = kz_by.origin["chief"]
+    issuer, key = kz_by.origin.certifiers["KZ-MFA"]
+    draft = CredentialDraft(
+        subject=chief.open.subject,
+        body=chief.body,
+        names={"en": "chief"},
+        purpose="transport",
+        public_key=chief.keys["seal"].public,
+        clearance="1",
+        valid_from=VALID_FROM,
+        valid_until=VALID_UNTIL,
+    )
+    credential = chief.credentials.get(purpose) or issue_credential(draft, issuer=issuer, keys=[key])
     consignment = kz_by.consignment([kz_by.carrier(letter_file)])
     with pytest.raises(Refused, match=f"certified to {purpose}, not to seal"):
         prepare(consignment, sealer=credential, trust=kz_by.trust, agreements=kz_by.agreements, at=SEALED)
