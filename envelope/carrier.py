@@ -119,7 +119,7 @@ def open_carrier(path: Path) -> BinaryIO:
             message = f"{str(path)!r} is not a regular file"
             raise Refused(message)
         # O_NONBLOCK: opening a named pipe must not wait for a writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             message = f"{str(path)!r} is no regular file any more"

@@ -243,6 +243,16 @@ def test_file_that_was_put_in_its_place_meanwhile(tmp_path: Path, monkeypatch: p
         open_carrier(tmp_path / "pipe")
 
 
+def test_link_that_was_put_in_its_place_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not followed, though it leads to a regular file."""
+    (tmp_path / "a").write_bytes(b"content")
+    regular = (tmp_path / "a").lstat()
+    (tmp_path / "link").symlink_to("a")
+    monkeypatch.setattr(Path, "lstat", lambda _: regular)
+    with pytest.raises(Unavailable, match="symbolic links"):
+        open_carrier(tmp_path / "link")
+
+
 def test_file_that_is_not_there(tmp_path: Path) -> None:
     for look in (open_carrier, require_carrier):
         with pytest.raises(Unavailable, match="no such file"):
