@@ -132,6 +132,8 @@ def test_times_end_with_the_year_9999() -> None:
 
 def test_lengths_are_checked_at_both_ends() -> None:
     assert fields.blob(b"12", "it", size=2, most=2) == b"12"
+    for size in (0, 1, 2):
+        assert fields.blob(bytes(size), "it", most=2) == bytes(size)
     assert fields.array([1, 2], "it", least=2, most=2) == [1, 2]
     for size in (1, 3):
         with pytest.raises(Malformed):

@@ -170,6 +170,13 @@ def file_with(path: Path, kdf: Any, secret: bytes = bytes(136), *, kind: str = l
     return path
 
 
+def test_a_file_of_something_else_is_told_by_how_it_begins(path: Path) -> None:
+    path.write_bytes(pack(["valiza/v1/credential", b"body", []]))
+    for read in (public_part, lambda file: load_key(file, nobody)):
+        with pytest.raises(Malformed, match=r"^a key file begins with 'valiza/v1/key-file', not with 'valiza/v1/credential'$"):
+            read(path)
+
+
 SALT: Final = bytes(16)
 BAD_COSTS: Final = {
     "a TiB": ["argon2id13", 1, 1 << 30, SALT],
