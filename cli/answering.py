@@ -217,7 +217,7 @@ def countersign(
     def work(answer: Path) -> Result:
         from valiza.office.answering import countersign_answer, read_answer_file
 
-        read = read_answer_file(answer, at_office.trust)
+        read = read_answer_file(answer, at_office.trust, at_office.journal)
         envelope = find(read.signed.digest)
         out = output if folder is None else in_folder(folder, answer, ".receipt.vls")
         made = countersign_answer(at_office, read, envelope, out, officer=officer, at=now())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from valiza.cli.terminal import print_result, safe, say
+from valiza.keys.fields import utc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,11 +50,6 @@ __all__ = [
 ]
 
 Facts = dict[str, Any]
-
-
-def utc(at: int) -> str:
-    """A time as people and scripts write it."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def emit(facts: Mapping[str, Any], *, json_: bool, title: str = "", people: Mapping[str, Any] | None = None, output: object = None) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from valiza.envelope import permission
 from valiza.envelope.dispatch import SignedDispatch, authenticate_dispatch
+from valiza.envelope.evidence import NOTHING_SEEN, Seen, Vouched, of_statement
 from valiza.envelope.header import Core, read_core
 from valiza.envelope.journal import read_marks_put_on, read_openings
 from valiza.envelope.rewrap import Rewrap, read_rewrap
@@ -239,14 +240,20 @@ def _sign_and_record(type_: str, body: Answer, *, signer: Credential, key: Signe
         message = f"{signer.title!r} is certified to {signer.purpose}, not to acknowledge"
         raise Refused(message)
     header = SignerHeader(role="acknowledger", signer_digest=signer.digest, key_digest=key.key_digest)  # step 4
+    trust.require_in_force(signer, at=at, act="answering")
     statement = sign_statement(type_, body.packed(), [(header, key)])
-    verified = read_answer(statement.raw, trust)  # step 3 and all that a reader will check
+    verified = read_answer(statement.raw, trust, journal)  # step 3 and all that a reader will check
     journal.record_answer(statement.raw, verified.signed.name, at=at)
     return statement
 
 
-def read_answer(raw: bytes, trust: Trust) -> VerifiedAnswer:
+def read_answer(raw: bytes, trust: Trust, seen: Seen = NOTHING_SEEN) -> VerifiedAnswer:
     """Read an acknowledgement or refusal and check all that needs no agreement (receipt.md, Reading 3, 4, 7, 8, 9).
+
+    Args:
+        raw: the statement.
+        trust: whom the reader believes.
+        seen: what the reader remembers; a stranger remembers nothing.
 
     Raises:
         Malformed, NotAuthentic, Refused: as the steps say.
@@ -254,32 +261,36 @@ def read_answer(raw: bytes, trust: Trust) -> VerifiedAnswer:
     statement = read_statement(raw, labels.ACKNOWLEDGEMENT, labels.REFUSAL)
     signer = trust.signer(statement)  # step 3
     answer = _read_body(statement)
-    signed = authenticate_dispatch(answer.dispatch, answer.core, trust)  # step 4
+    # Step 4. The answer is the other party's word that the dispatch was there; that the answer stands itself is checked below.
+    signed = authenticate_dispatch(answer.dispatch, answer.core, trust, Vouched(seen, answer.dispatch, answer.answered_at))
     if signer.body != signed.core.destination:
         message = f"an envelope to {signed.core.destination} is answered by {signer.title!r} of {signer.body}"
         raise Refused(message)
-    signer.require_valid(answer.answered_at, "answering")  # step 7
+    trust.require_standing(signer, dated=answer.answered_at, evidence=of_statement(seen, signed.digest, raw), act="answering")  # step 7
     _require_form(answer, signed)  # step 8: form first, so that nothing after it meets a claim that cannot be
-    opener, rewrap = _opener(answer.claim, signer, signed, trust)
+    opener, rewrap = _opener(answer.claim, signer, signed, trust, seen)
     if answer.claim is not None and answer.claim.opened_at > answer.answered_at:  # step 9, as far as it needs no agreement
         message = "the envelope was answered before it was opened"
         raise Refused(message)
     return VerifiedAnswer(statement=statement, answer=answer, signed=signed, signer=signer, opener=opener, rewrap=rewrap)
 
 
-def _opener(claim: OpeningClaim | None, signer: Credential, signed: SignedDispatch, trust: Trust) -> tuple[Credential | None, Rewrap | None]:
+def _opener(
+    claim: OpeningClaim | None, signer: Credential, signed: SignedDispatch, trust: Trust, seen: Seen
+) -> tuple[Credential | None, Rewrap | None]:
     if claim is None:
         return None, None
     route = signed.core.stamp.route
     degree = None if route is None else route.marks.destination.code
-    opener = permission.require_addressee(trust.credential(claim.credential), destination=signed.core.destination, degree=degree, at=claim.opened_at)
+    destination = signed.core.destination
+    opener = permission.require_addressee(trust.credential(claim.credential), trust, destination=destination, degree=degree, at=claim.opened_at)
     if opener.subject != signer.subject:
         message = f"{signer.title!r} answers for what {opener.title!r} opened: the opener answers himself"
         raise Refused(message)
     if claim.rewrap is None:
         return opener, None
     # The agreement's skew is applied by `verify_answer`; a day is the most that an agreement may have.
-    rewrap = read_rewrap(claim.rewrap, signed=signed, trust=trust, degree=degree, skew=86400)
+    rewrap = read_rewrap(claim.rewrap, signed=signed, trust=trust, degree=degree, skew=86400, seen=seen)
     if rewrap.recipient.digest != opener.digest or rewrap.made_at > claim.opened_at:
         message = "the rewrap was made for another officer, or after the opening"
         raise Refused(message)

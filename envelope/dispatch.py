@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from valiza.envelope.evidence import NOTHING_SEEN, Seen, of_statement
 from valiza.envelope.header import Core, read_core
 from valiza.keys import labels
 from valiza.keys.digests import digest
@@ -104,8 +105,14 @@ def sign_dispatch(dispatch: Dispatch, sealer: Credential, key: Signer) -> Statem
     return sign_statement(labels.DISPATCH, dispatch.packed(), [(header, key)])
 
 
-def authenticate_dispatch(raw: bytes, core_raw: bytes, trust: Trust) -> SignedDispatch:
+def authenticate_dispatch(raw: bytes, core_raw: bytes, trust: Trust, seen: Seen = NOTHING_SEEN) -> SignedDispatch:
     """Check a dispatch and that it covers this core (envelope.md, Reading 3 to 6, as far as they need no header).
+
+    Args:
+        raw: the statement.
+        core_raw: the core, its prefix included.
+        trust: whom the reader believes.
+        seen: what the reader remembers; a stranger remembers nothing.
 
     Raises:
         Malformed, NotAuthentic, Refused: as the steps say.
@@ -124,5 +131,5 @@ def authenticate_dispatch(raw: bytes, core_raw: bytes, trust: Trust) -> SignedDi
     if sealer.body != core.origin:
         message = f"the sealer is of {sealer.body}, and the envelope of {core.origin}"
         raise Refused(message)
-    sealer.require_valid(body.sealed_at, "sealing")
+    trust.require_standing(sealer, dated=body.sealed_at, evidence=of_statement(seen, statement.digest, raw), act="sealing")
     return SignedDispatch(statement=statement, digest=statement.digest, body=body, core=core, sealer=sealer)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from valiza.envelope.evidence import Seen
 from valiza.keys import labels
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack, unpack
@@ -101,8 +102,11 @@ class StoredReceipt:
     verdict: str
 
 
-class Journal(Protocol):
-    """What envelope/ asks of an office's journal. Every `record_…` is durable when it returns, and refuses conflicts by raising Refused."""
+class Journal(Seen, Protocol):
+    """What envelope/ asks of an office's journal, which is its memory too.
+
+    Every `record_…` is durable when it returns, and refuses conflicts by raising Refused.
+    """
 
     def require_first(self, name: EnvelopeName) -> None:
         """Raise Conflict if another dispatch is known under this identity (envelope.md, Reading)."""

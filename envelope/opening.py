@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from valiza.keys.credential import Credential
     from valiza.keys.fields import Body
     from valiza.keys.recipient import Identity
+    from valiza.keys.trust import Trust
 
 __all__ = ["OpenedEnvelope", "UnsealedManifest", "open_envelope", "unseal_manifest"]
 
@@ -69,7 +70,7 @@ class OpenedEnvelope:
 
 
 def unseal_manifest(
-    verified: VerifiedDispatch, *, own: Body, identities: Mapping[bytes, Identity], trust_rewrap: Rewrap | None, at: int
+    verified: VerifiedDispatch, *, own: Body, identities: Mapping[bytes, Identity], trust: Trust, trust_rewrap: Rewrap | None, at: int
 ) -> UnsealedManifest:
     """Find a key, open the manifest and check what it says (Reading 10 to 13).
 
@@ -77,6 +78,7 @@ def unseal_manifest(
         verified: from `verify_dispatch`.
         own: the reader's body.
         identities: the reader's keys by the digest of their `open` credential.
+        trust: whom the reader believes.
         trust_rewrap: a detached stanza, read by `read_rewrap`.
         at: now, in seconds since 1970.
 
@@ -87,7 +89,7 @@ def unseal_manifest(
     if own != core.destination:  # step 10
         message = f"the envelope is addressed to {core.destination}, and this is {own}"
         raise Refused(message)
-    opener, stanza = _own_stanza(verified, identities, trust_rewrap, at)
+    opener, stanza = _own_stanza(verified, identities, trust, trust_rewrap, at)
     payload_key = identities[opener.digest].unwrap(stanza.wrapped, wrap_info(core.digest, opener.digest))
     streams = Streams(payload_key, core_digest=core.digest, header_digest=signed.body.header_digest)
     plain = _decrypt(streams.decryptor(MANIFEST_STREAM), container.read_manifest_stream())  # step 11
@@ -100,8 +102,10 @@ def unseal_manifest(
     if core.stamp.route is None:
         require_open_route(signed, verified.agreement, route)
         for addressee in verified.addressees:
-            permission.require_addressee(addressee, destination=core.destination, degree=route.marks.destination.code, at=signed.body.sealed_at)
-    permission.require_addressee(opener, destination=core.destination, degree=route.marks.destination.code, at=at, act="opening")
+            permission.require_addressee(
+                addressee, trust, destination=core.destination, degree=route.marks.destination.code, at=signed.body.sealed_at
+            )
+    permission.require_addressee(opener, trust, destination=core.destination, degree=route.marks.destination.code, at=at, act="opening")
     profile = verified.agreement.profile  # step 13
     permission.require_carrier_marks(profile, manifest.carriers, route.marks)
     permission.require_basis(profile, core.origin.party, manifest.basis)
@@ -113,7 +117,9 @@ def unseal_manifest(
     return UnsealedManifest(verified=verified, opener=opener, rewrap=trust_rewrap, manifest=manifest, route=route, streams=streams)
 
 
-def _own_stanza(verified: VerifiedDispatch, identities: Mapping[bytes, Identity], rewrap: Rewrap | None, at: int) -> tuple[Credential, Stanza]:
+def _own_stanza(
+    verified: VerifiedDispatch, identities: Mapping[bytes, Identity], trust: Trust, rewrap: Rewrap | None, at: int
+) -> tuple[Credential, Stanza]:
     """The stanza to use, and the credential it is for: of the header, or the detached one."""
     found = [(c, s) for c, s in zip(verified.addressees, verified.authentic.stanzas, strict=True) if c.digest in identities]
     if rewrap is not None:
@@ -126,9 +132,9 @@ def _own_stanza(verified: VerifiedDispatch, identities: Mapping[bytes, Identity]
     if not found:
         message = "no key here opens this envelope: none is an addressee's"
         raise NoKey(message, "an addressee can pass it on with: valiza rewrap ENVELOPE --to-officer NAME -o FILE")
-    valid = [(c, s) for c, s in found if c.valid_from <= at < c.valid_until]
+    valid = [(c, s) for c, s in found if trust.in_force(c, at)]
     if not valid:
-        found[0][0].require_valid(at, "opening")
+        trust.require_in_force(found[0][0], at=at, act="opening")
     return valid[0]
 
 

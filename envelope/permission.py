@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from valiza.envelope.route import Route
     from valiza.keys.credential import Credential
     from valiza.keys.fields import Body, Mark
+    from valiza.keys.trust import Trust
 
 __all__ = [
     "require_addressee",
@@ -89,8 +90,10 @@ def require_sealer_cleared(sealer: Credential, marks: Marks) -> None:
         raise Refused(message)
 
 
-def require_addressee(credential: Credential | None, *, destination: Body, degree: str | None, at: int, act: str = "sealing") -> Credential:
-    """An addressee: known, certified to open for the destination, valid at `at`, cleared to `degree` (A1.8, A4.2); returns it.
+def require_addressee(
+    credential: Credential | None, trust: Trust, *, destination: Body, degree: str | None, at: int, act: str = "sealing"
+) -> Credential:
+    """An addressee: known, certified to open for the destination, in force at `at`, cleared to `degree` (A1.8, A4.2); returns it.
 
     `degree` is the destination's code, or None where a closed stamp hides it still; `act` says in an error what was done at `at`.
     """
@@ -100,7 +103,7 @@ def require_addressee(credential: Credential | None, *, destination: Body, degre
     if credential.purpose != "open" or credential.body != destination:
         message = f"{credential.title!r} ({credential.body}, {credential.purpose}) is not certified to open for {destination} (A5.4)"
         raise Refused(message)
-    credential.require_valid(at, act)
+    trust.require_in_force(credential, at=at, act=act)
     if degree is not None and not credential.cleared_to(degree):
         message = f"the addressee {credential.title!r} is not cleared to {destination.party}:{degree} (A4.2, A5.1)"
         raise Refused(message)

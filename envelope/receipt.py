@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from valiza.envelope.acknowledgement import Acknowledgement, Refusal, VerifiedAnswer, read_answer, verify_answer
+from valiza.envelope.acknowledgement import Acknowledgement, Refusal, VerifiedAnswer, peek_answer, read_answer, verify_answer
+from valiza.envelope.evidence import NOTHING_SEEN, Seen
 from valiza.envelope.verifying import VerifiedEnvelope
 from valiza.keys import labels
+from valiza.keys.digests import digest
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Conflict, Malformed, NotAuthentic, Refused
 from valiza.keys.fields import Body, array, ascending, attachments, blob, body, extensions, one_of, time
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from valiza.keys.encoding import Value
     from valiza.keys.fields import Attachments, Extensions
     from valiza.keys.statement import Signer
-    from valiza.keys.trust import Trust
+    from valiza.keys.trust import Evidence, Trust
 
 __all__ = [
     "CHECKED",
@@ -136,7 +138,7 @@ def countersign(
     if signer.purpose != "countersign" or signer.body != core.confirming:  # step 3
         message = f"{signer.title!r} of {signer.body} ({signer.purpose}) does not countersign for {core.confirming}"
         raise Refused(message)
-    signer.require_valid(at, "countersigning")
+    trust.require_in_force(signer, at=at, act="countersigning")
     _require_two_persons(answer, signer)
     trust.require_fresh([core.origin.party, core.destination.party], at, "countersigning")
     stored = journal.stored_receipt(answer.signed.digest)
@@ -159,7 +161,7 @@ def countersign(
     body = Receipt(answer=answer.statement.raw, confirming=core.confirming, checked=tuple(sorted(checked)), countersigned_at=at)  # step 6
     header = SignerHeader(role="countersigner", signer_digest=signer.digest, key_digest=key.key_digest)
     statement = sign_statement(labels.RECEIPT, body.packed(), [(header, key)])
-    read_receipt(statement.raw, trust=trust, agreements=agreements)  # what we hand out, every reader accepts
+    read_receipt(statement.raw, trust=trust, agreements=agreements, seen=journal)  # what we hand out, every reader accepts
     journal.record_receipt(statement.raw, "countersigned", answer.signed.name, at=at)
     return statement
 
@@ -229,8 +231,8 @@ def _same(said: Value, recorded: Value) -> bool:
     return hmac.compare_digest(pack(said), pack(recorded))
 
 
-def read_receipt(raw: bytes, *, trust: Trust, agreements: Agreements) -> AuthenticReceipt:
-    """Read a receipt and check all that needs neither the origin's record nor the envelope (Reading 1 to 9).
+def read_receipt(raw: bytes, *, trust: Trust, agreements: Agreements, seen: Seen = NOTHING_SEEN) -> AuthenticReceipt:
+    """Read a receipt and check all that needs neither the origin's record nor the envelope (Reading 1 to 9); `seen` is what the reader remembers.
 
     Raises:
         Malformed, NotAuthentic, Refused: as the steps say.
@@ -238,8 +240,8 @@ def read_receipt(raw: bytes, *, trust: Trust, agreements: Agreements) -> Authent
     statement = read_statement(raw, labels.RECEIPT)  # step 1
     countersigner = trust.signer(statement)  # step 2
     receipt = _read_body(statement)
-    countersigner.require_valid(receipt.countersigned_at, "countersigning")
-    answer = read_answer(receipt.answer, trust)  # steps 3, 4, 7, 8
+    trust.require_standing(countersigner, dated=receipt.countersigned_at, evidence=_evidence(seen, receipt, raw), act="countersigning")
+    answer = read_answer(receipt.answer, trust, seen)  # steps 3, 4, 7, 8
     core = answer.signed.core
     if receipt.confirming != core.confirming or countersigner.body != core.confirming:  # step 5
         message = f"the receipt is for {receipt.confirming} by an officer of {countersigner.body}, and {core.confirming} confirms"
@@ -254,6 +256,16 @@ def read_receipt(raw: bytes, *, trust: Trust, agreements: Agreements) -> Authent
         message = "the receipt was countersigned before the envelope was answered"
         raise Refused(message)
     return AuthenticReceipt(statement=statement, receipt=receipt, answer=answer, countersigner=countersigner)
+
+
+def _evidence(seen: Seen, receipt: Receipt, raw: bytes) -> Evidence:
+    """What the reader remembers of a receipt, by the envelope that the answer inside says it is about."""
+
+    def look_up() -> int | None:
+        answer, _ = peek_answer(receipt.answer)
+        return seen.first_seen(digest(labels.DIGEST_STATEMENT, answer.dispatch), raw)
+
+    return look_up
 
 
 def _read_body(statement: Statement) -> Receipt:

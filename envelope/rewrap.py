@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from valiza.envelope import permission
+from valiza.envelope.evidence import NOTHING_SEEN, Seen, of_statement
 from valiza.envelope.header import Stanza, read_stanza, wrap_info
 from valiza.keys import labels
 from valiza.keys.encoding import pack, unpack
@@ -82,7 +83,7 @@ def make_rewrap(
     return read_rewrap(raw, signed=verified.signed, trust=trust, degree=degree, skew=verified.agreement.profile.skew)
 
 
-def read_rewrap(raw: bytes, *, signed: SignedDispatch, trust: Trust, degree: str | None, skew: int) -> Rewrap:
+def read_rewrap(raw: bytes, *, signed: SignedDispatch, trust: Trust, degree: str | None, skew: int, seen: Seen = NOTHING_SEEN) -> Rewrap:
     """Read a rewrap of this envelope (envelope.md, Detached stanza).
 
     Args:
@@ -91,6 +92,7 @@ def read_rewrap(raw: bytes, *, signed: SignedDispatch, trust: Trust, degree: str
         trust: whom the reader believes.
         degree: the destination's code of the envelope, or None where a closed stamp hides it still.
         skew: of the agreement, in seconds.
+        seen: what the reader remembers.
 
     Raises:
         Malformed, NotAuthentic, Refused: it does not hold.
@@ -108,16 +110,16 @@ def read_rewrap(raw: bytes, *, signed: SignedDispatch, trust: Trust, degree: str
         raise NotAuthentic(message)
     destination = signed.core.destination
     addressee = permission.require_addressee(
-        trust.credential(addressee_digest), destination=destination, degree=None, at=made_at, act="passing the envelope on"
+        trust.credential(addressee_digest), trust, destination=destination, degree=None, at=made_at, act="passing the envelope on"
     )
     if (signer.subject, signer.body) != (addressee.subject, addressee.body):
         message = f"the rewrap for {addressee.title!r} is signed by {signer.title!r}"
         raise Refused(message)
-    signer.require_valid(made_at, "passing the envelope on")
+    trust.require_standing(signer, dated=made_at, evidence=of_statement(seen, signed.digest, raw), act="passing the envelope on")
     if made_at < signed.body.sealed_at - skew:
         message = "the envelope was passed on before it was sealed"
         raise Refused(message)
     recipient = permission.require_addressee(
-        trust.credential(stanza.credential), destination=destination, degree=degree, at=made_at, act="passing the envelope on"
+        trust.credential(stanza.credential), trust, destination=destination, degree=degree, at=made_at, act="passing the envelope on"
     )
     return Rewrap(raw=raw, addressee=addressee, recipient=recipient, stanza=stanza, made_at=made_at, extensions=remarks)

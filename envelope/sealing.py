@@ -112,7 +112,7 @@ def prepare(consignment: Consignment, *, sealer: Credential, trust: Trust, agree
     if sealer.purpose != "seal":
         message = f"{sealer.title!r} is certified to {sealer.purpose}, not to seal"
         raise Refused(message)
-    sealer.require_valid(at, "sealing")
+    trust.require_in_force(sealer, at=at, act="sealing")
     permission.require_bodies(profile, origin=origin, destination=c.destination, confirming=c.confirming)
     _require_carriers(c.carriers)
     carrier_marks = tuple(_pair(profile, Mark(origin.party, carrier.code)) for carrier in c.carriers)
@@ -129,7 +129,7 @@ def prepare(consignment: Consignment, *, sealer: Credential, trust: Trust, agree
         message = "an addressee is named twice"
         raise Refused(message)
     for addressee in c.addressees:
-        permission.require_addressee(addressee, destination=c.destination, degree=marks.destination.code, at=at)
+        permission.require_addressee(addressee, trust, destination=c.destination, degree=marks.destination.code, at=at)
     if c.due_at < at:
         message = "the receipt would be due before the envelope is sealed"
         raise Refused(message)

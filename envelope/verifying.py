@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from valiza.envelope import permission
 from valiza.envelope.container import Container, read_container
 from valiza.envelope.dispatch import SignedDispatch, authenticate_dispatch
+from valiza.envelope.evidence import NOTHING_SEEN, Seen
 from valiza.envelope.header import Stanza, header_digest, read_stanzas
 from valiza.envelope.payload import PayloadReader
 from valiza.keys.errors import NotAuthentic, Refused
@@ -87,14 +88,14 @@ class VerifiedEnvelope:
         return self.verified.signed
 
 
-def authenticate(source: BinaryIO, trust: Trust) -> AuthenticDispatch:
-    """Read a container and check who signed it (Reading 1 to 6).
+def authenticate(source: BinaryIO, trust: Trust, seen: Seen = NOTHING_SEEN) -> AuthenticDispatch:
+    """Read a container and check who signed it (Reading 1 to 6); `seen` is what the reader remembers.
 
     Raises:
         Malformed, NotAuthentic, Refused: as the steps say.
     """
     container = read_container(source)  # steps 1, 2
-    signed = authenticate_dispatch(container.dispatch_raw, container.core_raw, trust)  # steps 3 to 6, as far as core goes
+    signed = authenticate_dispatch(container.dispatch_raw, container.core_raw, trust, seen)  # steps 3 to 6, as far as core goes
     body = signed.body
     lengths = (container.core_length, container.header_length, container.payload_length, container.manifest_length)
     if lengths != (body.core_length, body.header_length, body.payload_length, body.manifest_length):  # step 4
@@ -119,7 +120,7 @@ def verify_dispatch(authentic: AuthenticDispatch, *, trust: Trust, agreements: A
     degree = None if route is None else route.marks.destination.code
     addressees = tuple(  # step 8
         permission.require_addressee(
-            trust.credential(stanza.credential), destination=signed.core.destination, degree=degree, at=signed.body.sealed_at
+            trust.credential(stanza.credential), trust, destination=signed.core.destination, degree=degree, at=signed.body.sealed_at
         )
         for stanza in authentic.stanzas
     )

@@ -15,9 +15,10 @@ from valiza.envelope.container import Container, read_container
 from valiza.envelope.draft import packaged_draft
 from valiza.envelope.header import PREFIX
 from valiza.envelope.journal import Opening
-from valiza.envelope.manifest import pack_manifest
+from valiza.envelope.manifest import Manifest, pack_manifest
 from valiza.envelope.manifest_copy import make_manifest_copy
 from valiza.envelope.opening import unseal_manifest
+from valiza.envelope.verifying import VerifiedDispatch
 from valiza.keys import labels
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import ValizaError
@@ -94,21 +95,22 @@ def unsealed() -> tuple[tuple[bytes, bytes, list[bytes], int], ...]:
     found = []
     for name in ("letter", "bag", "closed"):
         verified = world.envelope(name).verified
-        manifest = unseal_manifest(verified, own=verified.core.destination, identities=world.identities(), trust_rewrap=None, at=world.AT).manifest
+        manifest = _manifest(verified)
         plains = [bytes(entry.size or 0) for entry in manifest.carriers if not entry.physical]  # their sizes matter here, not what they say
         found.append((verified.core.raw, pack(manifest.packed()), plains, verified.signed.body.sealed_at))
     return tuple(found)
+
+
+def _manifest(verified: VerifiedDispatch) -> Manifest:
+    keys, trust = world.identities(), world.trust()
+    return unseal_manifest(verified, own=verified.core.destination, identities=keys, trust=trust, trust_rewrap=None, at=world.AT).manifest
 
 
 def _manifest_streams() -> list[bytes]:
     found = []
     for name in ("letter", "bag", "closed"):
         verified = world.envelope(name).verified
-        found.append(
-            pack_manifest(
-                unseal_manifest(verified, own=verified.core.destination, identities=world.identities(), trust_rewrap=None, at=world.AT).manifest
-            )
-        )
+        found.append(pack_manifest(_manifest(verified)))
     return found
 
 
@@ -158,9 +160,18 @@ def _decodes(raw: bytes) -> bool:
         return False
 
 
+def _revocations() -> list[bytes]:
+    """Bodies of those in the rosters of KZ and BY, whose issuers the world of the targets has."""
+    found = []
+    for path in sorted({*world.WORLD.glob("[kb][zy]-*.vls")} - {world.WORLD / "kz-ts.vls"}):
+        roster = unpack(read_statement(path.read_bytes(), labels.ROSTER).body, max_bytes=LIMITS[labels.ROSTER], what="roster")
+        found += [read_statement(raw, labels.REVOCATION).body for raw in roster[6]]
+    return found
+
+
 def _statement_parts() -> list[bytes]:
     halves = [pack([s.type, s.body, [[s.signatures[0].header_bytes, s.signatures[0].signature]]]) for s in statements() if len(s.signatures) > 1]
-    return [raw for kind, raw in world.vectors() if kind not in {"encoding", "envelope", "roster", "backup"}] + halves
+    return [raw for kind, raw in world.vectors() if kind not in {"encoding", "envelope", "roster", "standing", "backup"}] + halves
 
 
 def _stanza_lists() -> list[bytes]:
@@ -191,6 +202,8 @@ _SEEDS: Final[dict[str, Callable[[], Iterable[bytes]]]] = {
     "sheet": lambda: [sheet for raw in raws("backup") for sheet in re.split(rb"(?m)^(?=VALIZA)", raw) if sheet],
     "fingerprint": lambda: [bytes(range(32)).hex().encode(), b"AB:cd " * 16, bytes(32).hex(" ").encode()],
     "agreement": lambda: bodies(labels.AGREEMENT),
+    "revocation": lambda: bodies(labels.REVOCATION) + _revocations(),
+    "standing": lambda: raws("standing"),
     "termination": lambda: bodies(labels.TERMINATION),
     "draft": lambda: [packaged_draft("kz-by")],
     "core": _cores,

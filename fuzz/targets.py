@@ -46,10 +46,12 @@ from valiza.keys.credential import Credential, check_credential
 from valiza.keys.digests import digest, keyed
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import ValizaError
+from valiza.keys.fields import array, body_id, one_of, optional, time
 from valiza.keys.fingerprint import in_words, parse_fingerprint
 from valiza.keys.keyfile import load_key
 from valiza.keys.recipient import Recipient
 from valiza.keys.request import Request, check_vouching, read_request
+from valiza.keys.revocation import KINDS, check_revocation, judge
 from valiza.keys.root import Root, read_root, read_roots
 from valiza.keys.roster import Roster, peek_roster, read_roster
 from valiza.keys.sheet import format_sheet, read_sheet
@@ -163,9 +165,10 @@ def _credential_body(found: Credential) -> bytes:
     )
 
 
-def _issuers(body: bytes) -> list[Root | Credential]:
+def _issuers(body: bytes, place: int) -> list[Root | Credential]:
+    """Those of the party that a body names at this place."""
     try:
-        name = unpack(body, max_bytes=MIB, what="guess")[1]
+        name = unpack(body, max_bytes=MIB, what="guess")[place]
     except _LENIENT:
         name = None
     of = next((r for r in world.rosters() if r.party == name), world.rosters()[0])
@@ -174,7 +177,7 @@ def _issuers(body: bytes) -> list[Root | Credential]:
 
 def credential(body: bytes) -> None:
     """Checked against whoever could have issued it: the root of its party, and the bodies of it that certify."""
-    issuers = _issuers(body)
+    issuers = _issuers(body, 1)
     failed: list[ValizaError] = []
     for issuer in issuers:
         key = issuer.custodians[0].key if isinstance(issuer, Root) else issuer.key
@@ -241,8 +244,52 @@ def roster(body: bytes) -> None:
             read_root.cache_clear()
             read_roots.cache_clear()  # nobody else may see what was believed here
     raws = [c.raw for c in found.credentials.values()]
-    items = [found.party, found.version, found.issued_at, found.expires_at, [root.raw for root in found.roots], raws, [], found.extensions]
-    same(pack(items), body)
+    lists = [[root.raw for root in found.roots], raws, [one.raw for one in found.revocations], []]
+    same(pack([found.party, found.version, found.issued_at, found.expires_at, *lists, found.extensions]), body)
+    for one in found.revocations:
+        before = found.history(found.credentials[one.credential]).judge(dated=one.effective_at - 1, evidence=None)
+        holds(one.kind != "compromised" or before is not None, "a compromised key stands without evidence")
+
+
+def revocation(body: bytes) -> None:
+    """Signed by whoever could have revoked: the root of its party, and the bodies of it that certify."""
+    issuers = _issuers(body, 0)
+    failed: list[ValizaError] = []
+    for issuer in issuers:
+        key = issuer.custodians[0].key if isinstance(issuer, Root) else issuer.key
+        signed = SignerHeader(role="issuer", signer_digest=issuer.digest, key_digest=key.key_digest)
+        try:
+            with world.believing():
+                found = check_revocation(read_statement(world.framed(labels.REVOCATION, body, [signed]), labels.REVOCATION), issuer)
+        except ValizaError as error:
+            failed.append(error)
+            continue
+        said = [found.party, found.series, found.number, found.kind, found.credential, found.effective_at, found.issued_at, found.reason]
+        same(pack([*said, found.extensions]), body)
+    if len(failed) == len(issuers):
+        raise failed[0]
+
+
+def standing(data: bytes) -> None:
+    """The time rule, on events of any order: what does not stand does not stand later either, once there is no evidence."""
+    dated, evidence, events = array(unpack(data, max_bytes=MIB, what="events"), "events", length=3)
+    said = []
+    for item in array(events, "events", most=64):
+        series, kind, effective_at = array(item, "event", length=3)
+        said.append(_Event(optional(series, "series", body_id), one_of(kind, "kind", KINDS), time(effective_at, "effective at")))
+    at, known = time(dated, "dated"), optional(evidence, "evidence", time)
+    found = judge(said, dated=at, evidence=known)
+    ended = [event for event in said if event.kind in {"retired", "compromised"}]
+    holds(found is not None or all(at < event.effective_at for event in ended), "it stands after the end")
+    holds(found is None or found.effective_at <= at or found.kind == "compromised", "it does not stand before anything happened")
+    holds(judge(said, dated=at, evidence=None) is not None or found is None, "evidence takes something away")
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    series: str | None
+    kind: str
+    effective_at: int
 
 
 def key_file(data: bytes) -> None:
@@ -469,7 +516,7 @@ def _fitting(body: bytes, core_digest: bytes, plains: list[bytes]) -> tuple[byte
 def _open(verified: VerifiedDispatch) -> None:
     """Open into a new folder: what is released is what the manifest lists, and nothing else appears anywhere beside it."""
     own = verified.core.destination
-    unsealed = unseal_manifest(verified, own=own, identities=world.identities(), trust_rewrap=None, at=world.AT)
+    unsealed = unseal_manifest(verified, own=own, identities=world.identities(), trust=world.trust(), trust_rewrap=None, at=world.AT)
     outer = Path(tempfile.mkdtemp(dir=world.folder()))
     try:
         into = outer / "into"
@@ -662,6 +709,8 @@ TARGETS: Final = {
         Target("sheet", sheet, 4096, tree=False),
         Target("fingerprint", fingerprint_, 200, tree=False),
         Target("agreement", agreement, 8192),
+        Target("revocation", revocation, 2048),
+        Target("standing", standing, 1024),
         Target("termination", termination, 2048),
         Target("draft", draft, 65536, tree=False),
         Target("core", core, 4096, skip=len(PREFIX)),

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from valiza.keys.chain import Chains
     from valiza.keys.credential import Credential, Outline
     from valiza.keys.fields import Body
+    from valiza.keys.revocation import History, Revocation
     from valiza.keys.root import Root
 
 __all__ = ["Book"]
@@ -55,6 +56,16 @@ class Book(Protocol):
     @property
     def outlines(self) -> tuple[Outline, ...]:
         """What an index says of every credential, in ascending order of their digests: for finding, not for believing."""
+
+    @property
+    def revocations(self) -> tuple[Revocation, ...]:
+        """All revocations, in the order of the roster."""
+
+    def history(self, credential: Credential) -> History:
+        """What was revoked of a credential of this party, and of its key."""
+
+    def known_since(self, credential: bytes) -> int | None:
+        """When the reader first imported a roster with the credential of this digest, in seconds since 1970; None: he does not know."""
 
     def of_body(self, body: Body, purpose: str) -> list[Credential]:
         """Credentials of a body for a purpose, in the order of their digests."""

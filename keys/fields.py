@@ -44,6 +44,7 @@ __all__ = [
     "party",
     "text",
     "time",
+    "utc",
     "word",
 ]
 
@@ -143,6 +144,13 @@ def integer(value: Value, what: str, *, least: int = 0, most: int = MAX_INTEGER)
 def time(value: Value, what: str) -> int:
     """Seconds since 1970-01-01T00:00:00Z."""
     return integer(value, what, most=MAX_TIME)
+
+
+def utc(at: int) -> str:
+    """A time as people write it: `2026-01-01T00:00:00Z`."""
+    from datetime import UTC, datetime  # noqa: PLC0415 - beside its only use
+
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def text(value: Value, what: str, *, empty: bool = False, most: int = MAX_TEXT) -> str:

@@ -17,7 +17,8 @@ from valiza.keys.credential import verify_by_credential
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
-from valiza.keys.fields import array, ascending, blob, extensions, integer, party, time
+from valiza.keys.fields import array, ascending, blob, extensions, integer, party, time, utc
+from valiza.keys.revocation import MAX_REVOCATIONS, History, Revocation, Revoked, check_revocation_in, require_series, revoked_of
 from valiza.keys.root import MAX_VERSIONS, Root, read_roots, require_pinned
 from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statement, sign_statement
 
@@ -30,7 +31,19 @@ if TYPE_CHECKING:
     from valiza.keys.fields import Body, Extensions
     from valiza.keys.statement import Signer
 
-__all__ = ["Counting", "Roster", "check_import", "check_roster", "claimed_roots", "make_roster", "peek_roster", "read_roster", "untold"]
+__all__ = [
+    "Counting",
+    "Roster",
+    "check_import",
+    "check_roster",
+    "claimed_roots",
+    "make_roster",
+    "peek_roster",
+    "read_roster",
+    "require_key_never_compromised",
+    "require_new_authority",
+    "untold",
+]
 
 MAX_CREDENTIALS: Final = 16384
 _DAY: Final = 86400
@@ -58,6 +71,7 @@ class Roster:
     roots: tuple[Root, ...] = field(repr=False)
     credentials: Chains = field(repr=False)
     outlines: tuple[Outline, ...] = field(repr=False)
+    revoked: Revoked = field(repr=False)
     extensions: Extensions = field(repr=False)
 
     @property
@@ -69,6 +83,19 @@ class Roster:
     def digest(self) -> bytes:
         """The name of this statement."""
         return digest(labels.DIGEST_STATEMENT, self.raw)
+
+    @property
+    def revocations(self) -> tuple[Revocation, ...]:
+        """All revocations, in their order."""
+        return self.revoked.all
+
+    def history(self, credential: Credential) -> History:
+        """What was revoked of a credential of this party, and of its key."""
+        return self.revoked.history(credential.digest, credential.key.key_digest)
+
+    def known_since(self, credential: bytes) -> int | None:  # noqa: ARG002 - who has a roster in his hand remembers nothing
+        """When a roster with the credential of this digest was first imported; None: nobody knows."""
+        return None
 
     def of_body(self, body: Body, purpose: str) -> list[Credential]:
         """Credentials of a body for a purpose, in the order of their digests."""
@@ -87,6 +114,7 @@ def make_roster(
     roots: Sequence[Root],
     credentials: Iterable[Credential],
     others: Mapping[bytes, bytes] = _NONE,
+    revocations: Iterable[Revocation] = (),
     signer: Credential,
     key: Signer,
     read: Callable[[bytes, bytes], Roster] | None = None,
@@ -100,6 +128,7 @@ def make_roster(
         roots: every version of the root.
         credentials: what it is to hold.
         others: the bytes of further credentials, by their digests: those of an older roster.
+        revocations: whole series of them, in any order.
         signer: the roster credential that `key` belongs to; it is included.
         key: its private half.
         read: reads it back; as `read_roster`, which it is unless given.
@@ -108,8 +137,10 @@ def make_roster(
         Malformed, NotAuthentic, Refused: as a reader would.
     """
     whole = sorted({**others, **{c.digest: c.raw for c in (*credentials, signer)}}.items())
+    revoked = sorted({r.digest: r for r in revocations}.values(), key=lambda r: r.place)
     root = roots[-1]
-    body = pack([root.party, version, issued_at, expires_at, [one.raw for one in roots], [raw for _, raw in whole], [], {}])
+    said: list[Value] = [[one.raw for one in roots], [raw for _, raw in whole], [one.raw for one in revoked], []]
+    body = pack([root.party, version, issued_at, expires_at, *said, {}])
     header = SignerHeader(role="roster", signer_digest=signer.digest, key_digest=key.key_digest)
     return (read or read_roster)(sign_statement(labels.ROSTER, body, [(header, key)]).raw, root.digest)
 
@@ -130,7 +161,7 @@ def _read_roots(value: Value) -> tuple[Root, ...]:
 
 
 def _items(statement: Statement) -> list[Value]:
-    return array(unpack(statement.body, max_bytes=LIMITS[labels.ROSTER], what="roster"), "roster", length=8)
+    return array(unpack(statement.body, max_bytes=LIMITS[labels.ROSTER], what="roster"), "roster", length=9)
 
 
 @lru_cache(maxsize=16)  # a roster already read in this process is not read again
@@ -140,7 +171,7 @@ def read_roster(raw: bytes, fingerprint: bytes) -> Roster:
 
 
 def check_roster(raw: bytes, fingerprint: bytes, *, jobs: int = 1, counting: Counting = untold) -> Roster:
-    """Read and check a roster of whose root a version has the pinned `fingerprint` (credential.md, Roster, Reading 1 to 3).
+    """Read and check a roster of whose root a version has the pinned `fingerprint` (credential.md, Roster, Reading 1 to 5).
 
     Args:
         raw: the roster.
@@ -171,11 +202,12 @@ def check_roster(raw: bytes, fingerprint: bytes, *, jobs: int = 1, counting: Cou
         message = "a roster is signed by a credential that the latest version of the root issued"
         raise NotAuthentic(message)
     verify_by_credential(statement, signer)
-    if array(items[6], "revocations"):
-        message = "revocations are not specified yet: a roster with some cannot be used"
-        raise Refused(message)
     with counting(len(credentials)) as advance:
         outlines = credentials.check_all(jobs=jobs if len(credentials) >= _MANY else 1, advance=advance)  # step 3
+    revocations = _read_revocations(items[6], roots, credentials)  # step 4
+    if array(items[7], "designations"):
+        message = "designations are not specified yet: a roster with some cannot be used"
+        raise Refused(message)
     roster = Roster(
         raw=raw,
         party=name,
@@ -185,20 +217,41 @@ def check_roster(raw: bytes, fingerprint: bytes, *, jobs: int = 1, counting: Cou
         roots=roots,
         credentials=credentials,
         outlines=outlines,
-        extensions=extensions(items[7]),
+        revoked=revoked_of(revocations, credentials),
+        extensions=extensions(items[8]),
     )
     if roster.issued_at >= roster.expires_at:
         message = "a roster expires before it is issued"
         raise Malformed(message)
     signer.require_valid(roster.issued_at, "issuing the roster")
-    _require_one_credential_per_key(roots, roster.outlines)
+    _require_signer_stands(roster, signer)
+    _require_one_credential_per_key(roster)  # step 5
     return roster
 
 
-def _require_one_credential_per_key(roots: Sequence[Root], credentials: Iterable[Outline]) -> None:
-    custodians = {custodian.key.key_digest for root in roots for custodian in root.custodians}
+def _read_revocations(value: Value, roots: Sequence[Root], credentials: Chains) -> tuple[Revocation, ...]:
+    """revocation.md, Reading 1 to 7."""
+    raws = array(value, "revocations", most=MAX_REVOCATIONS)
+    statements = [read_statement(blob(raw, "revocation"), labels.REVOCATION) for raw in raws]
+    found = tuple(check_revocation_in(statement, roots, credentials) for statement in statements)
+    ascending([one.place for one in found], "revocations")
+    require_series(found)
+    return found
+
+
+def _require_signer_stands(roster: Roster, signer: Credential) -> None:
+    """A roster has no other evidence of its time than its own word: who has stolen a compromised key writes what he likes."""
+    found = roster.history(signer).judge(dated=roster.issued_at, evidence=None)
+    if found is not None:
+        message = f"the roster of {roster.party} is signed with a credential that was {found}"
+        raise Refused(message)
+
+
+def _require_one_credential_per_key(roster: Roster) -> None:
+    """A credential lives until it ends, is retired, or its key is compromised."""
+    custodians = {custodian.key.key_digest for root in roster.roots for custodian in root.custodians}
     by_key: dict[bytes, list[Outline]] = defaultdict(list)
-    for credential in credentials:
+    for credential in roster.outlines:
         if credential.key_digest in custodians:
             message = f"a custodian's key is in a credential of {credential.title!r}"
             raise Refused(message)
@@ -206,22 +259,30 @@ def _require_one_credential_per_key(roots: Sequence[Root], credentials: Iterable
     for sharing in by_key.values():
         sharing.sort(key=lambda c: c.valid_from)
         for one, other in itertools.pairwise(sharing):
-            if other.valid_from < one.valid_until:
+            if other.valid_from < roster.revoked.history(one.digest, one.key_digest).ended_at(one.valid_until):
                 message = f"one public key is in two live credentials: of {one.title!r} ({one.purpose}) and of {other.title!r} ({other.purpose})"
                 raise Refused(message)
 
 
 def check_import(new: Book, old: Book | None, at: int) -> None:
-    """Whether a roster may be imported at the time `at`, in the place of an older one (credential.md, Roster, Reading 4).
+    """Whether a roster may be imported at the time `at`, in the place of an older one (credential.md, Roster, Reading 6).
 
     Raises:
-        Refused: it goes back, changes without a new version, or drops a credential.
+        Refused: it goes back, has expired, changes without a new version, drops something, or what is new is said by who may no longer say it.
     """
     if new.issued_at > at + _DAY:
         message = f"the roster of {new.party} is issued in the future"
         raise Refused(message, "compare the clocks of both offices")
-    if old is None or new.digest == old.digest:
+    if old is not None and new.digest == old.digest:
         return
+    if at >= new.expires_at:
+        message = f"the roster of {new.party} expired at {utc(new.expires_at)}"
+        raise Refused(message, "somebody may be holding the latest back: ask the other party for it")
+    if old is not None:
+        _require_later(new, old)
+
+
+def _require_later(new: Book, old: Book) -> None:
     if new.version <= old.version:
         message = f"the roster of {new.party} has version {new.version}, and version {old.version} is already known"
         raise Refused(message, "a roster never goes back: ask the other party for its latest")
@@ -232,3 +293,45 @@ def check_import(new: Book, old: Book | None, at: int) -> None:
     if missing:
         message = f"the roster of {new.party} drops {len(missing)} credentials of version {old.version}"
         raise Refused(message, "old credentials stay in a roster, so that old envelopes can be verified")
+    forgotten = {r.digest for r in old.revocations} - {r.digest for r in new.revocations}
+    if forgotten:
+        message = f"the roster of {new.party} drops or replaces {len(forgotten)} revocations of version {old.version}"
+        raise Refused(message, "what is revoked stays in every later roster: ask the other party what happened")
+    known = {r.digest for r in old.revocations}
+    for one in new.revocations:
+        if one.digest not in known:
+            require_new_authority(one, old)
+    require_key_never_compromised(new, old)
+
+
+def require_new_authority(revocation: Revocation, known: Book) -> None:
+    """Check that who signed a new revocation may do so still, by a roster that is known (revocation.md, Reading 8).
+
+    Raises:
+        Refused: he may not.
+    """
+    signer = revocation.signer
+    if isinstance(signer, Root):
+        if signer.version < known.root.version:
+            message = f"revocation {revocation.number} of {revocation.by} is new, and signed by version {signer.version} of the root"
+            raise Refused(message, f"the custodians of version {known.root.version} sign it")
+        return
+    found = known.history(signer).judge(dated=revocation.issued_at, evidence=None)
+    if found is not None:
+        message = f"revocation {revocation.number} of {revocation.by} is new, and signed with a credential that was {found}"
+        raise Refused(message, "another credential of that body, or the root, revokes")
+
+
+def require_key_never_compromised(new: Book, known: Book) -> None:
+    """Check that no new credential is for a key that is known as compromised.
+
+    Raises:
+        Refused: one is.
+    """
+    for one in known.revocations:
+        if one.kind != "compromised":
+            continue
+        for credential in new.with_key(known.credentials[one.credential].key.key_digest):
+            if credential.digest not in known.credentials:
+                message = f"the key of a new {credential.purpose} credential of {credential.title!r} was {one}"
+                raise Refused(message, "a compromised key is never certified again: the holder makes a new one")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from valiza.keys import labels
 from valiza.keys.credential import Credential, check_credential, verify_by_credential
 from valiza.keys.errors import NotAuthentic, Refused
+from valiza.keys.fields import utc
+from valiza.keys.revocation import NOTHING_REVOKED, History, Revocation
 from valiza.keys.statement import Statement, read_statement
 
 if TYPE_CHECKING:
@@ -16,7 +19,14 @@ if TYPE_CHECKING:
     from valiza.keys.fields import Body
     from valiza.keys.root import Root
 
-__all__ = ["Trust"]
+__all__ = ["Evidence", "Trust", "no_evidence"]
+
+Evidence = Callable[[], int | None]  # the earliest time for which a reader has evidence that a signature was there
+
+
+def no_evidence() -> int | None:
+    """What a reader has who remembers nothing."""
+    return None
 
 
 class Trust:
@@ -37,6 +47,66 @@ class Trust:
     def root(self, wanted: bytes) -> Root | None:
         """The root with this digest, of any version, or None."""
         return next((root for roster in self.rosters.values() for root in roster.roots if root.digest == wanted), None)
+
+    def history(self, credential: Credential) -> History:
+        """What the roster of its party says was revoked of a credential."""
+        roster = self.rosters.get(credential.body.party)
+        return NOTHING_REVOKED if roster is None else roster.history(credential)
+
+    def known_since(self, credential: Credential) -> int | None:
+        """When the reader first imported a roster with a credential, in seconds since 1970; None: he does not know."""
+        roster = self.rosters.get(credential.body.party)
+        return None if roster is None else roster.known_since(credential.digest)
+
+    def require_standing(self, credential: Credential, *, dated: int, evidence: Evidence, act: str) -> None:
+        """Check that a signature with this credential stands, its issuers' too (revocation.md, Who is judged).
+
+        Args:
+            credential: with which was signed.
+            dated: when, by its own word, in seconds since 1970.
+            evidence: asked only where a key is compromised.
+            act: what was signed, for the message.
+
+        Raises:
+            Refused: it was not valid then, or does not stand because of a revocation; the message says which.
+        """
+        credential.require_valid(dated, act)
+        self._require_link(credential, dated=dated, evidence=evidence, act=act)
+        while isinstance(credential.issuer, Credential):
+            issued, credential = credential, credential.issuer
+            self._require_link(
+                credential,
+                dated=issued.valid_from,
+                evidence=lambda: self.known_since(issued),  # noqa: B023 - asked at once
+                act=f"issuing the {issued.purpose} credential of {issued.title!r}",
+            )
+
+    def require_in_force(self, credential: Credential, *, at: int, act: str) -> None:
+        """Check that a credential is in force at a time: now, or for an `open` credential whenever something says that it was used.
+
+        Raises:
+            Refused: as `require_standing` does.
+        """
+        self.require_standing(credential, dated=at, evidence=lambda: at, act=act)
+
+    def in_force(self, credential: Credential, at: int) -> bool:
+        """Whether a credential is in force at a time."""
+        try:
+            self.require_in_force(credential, at=at, act="it")
+        except Refused:
+            return False
+        return True
+
+    def _require_link(self, credential: Credential, *, dated: int, evidence: Evidence, act: str) -> None:
+        history = self.history(credential)
+        if not history:
+            return
+        found = history.judge(dated=dated, evidence=None if history.compromised is None else evidence())
+        if found is None:
+            return
+        what = f"the {credential.purpose} credential of {credential.title!r} ({credential.body})"
+        message = f"{what} was {found}: it does not count for {act} at {utc(dated)}"
+        raise Refused(message, _hint(found, dated))
 
     def signer(self, statement: Statement) -> Credential:
         """The credential that signed a statement with one signature, after its signature was verified (statement.md, Reading 4, 5).
@@ -79,3 +149,10 @@ class Trust:
             if at >= roster.expires_at:
                 message = f"the roster of {name} expired, and {act} needs one in force"
                 raise Refused(message, "import the latest with: valiza roster import FILE")
+
+
+def _hint(found: Revocation, dated: int) -> str:
+    """Why a compromise takes what seems to lie before it."""
+    if found.kind == "compromised" and dated < found.effective_at:
+        return "only what is known by other evidence to have been there before the compromise stands"
+    return ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from valiza.envelope.acknowledgement import Acknowledgement, Answer, Refusal, VerifiedAnswer, acknowledge, read_answer, refuse, verify_answer
+from valiza.envelope.evidence import NOTHING_SEEN, Seen, Vouched
 from valiza.envelope.receipt import AuthenticReceipt, Verdict, VerifiedReceipt, countersign, read_receipt, verify_receipt
 from valiza.envelope.verifying import AuthenticDispatch, VerifiedEnvelope, authenticate, verify_envelope
 from valiza.keys import labels
@@ -57,7 +58,7 @@ def acknowledge_envelope(
         Refused: it was not opened here, or was refused before.
     """
     with envelope_file(path) as source:
-        name = authenticate(source, office.trust).signed.digest
+        name = authenticate(source, office.trust, office.journal).signed.digest
     opening = office.journal.opening(name)
     if opening is None:
         message = "this office has not opened this envelope: what was not opened cannot be acknowledged"
@@ -82,7 +83,7 @@ def acknowledge_envelope(
         number=office.journal.incoming_number(name) if number is None else number,
         conditions=[conditions.get(index, "present") for index in range(count)],
     )
-    verified = read_answer(statement.raw, office.trust)
+    verified = read_answer(statement.raw, office.trust, office.journal)
     _require_same(verified.answer, conditions, number)
     write_object(out, statement.raw)
     return Answered(statement=statement, answer=verified)
@@ -113,7 +114,7 @@ def refuse_envelope(
 ) -> Answered:
     """Refuse an authentic envelope, opened or not, into the new file `out`."""
     with envelope_file(path) as source:
-        envelope = authenticate(source, office.trust)
+        envelope = authenticate(source, office.trust, office.journal)
     core = envelope.core
     if core.destination != office.body:
         message = f"the envelope is addressed to {core.destination}, and this is {office.body}"
@@ -134,7 +135,7 @@ def refuse_envelope(
         at=at,
         number=given if number is None else number,
     )
-    verified = read_answer(statement.raw, office.trust)
+    verified = read_answer(statement.raw, office.trust, office.journal)
     if isinstance(verified.answer, Refusal) and (verified.answer.reason, verified.answer.comment) != (reason, comment):
         message = f"this envelope was refused before, for the reason {verified.answer.reason!r}"
         raise Conflict(message)
@@ -150,14 +151,14 @@ class Countersigned:
     authentic: AuthenticReceipt
 
 
-def read_answer_file(path: Path, trust: Trust) -> VerifiedAnswer:
-    """The answer in a file, its signatures checked.
+def read_answer_file(path: Path, trust: Trust, seen: Seen = NOTHING_SEEN) -> VerifiedAnswer:
+    """The answer in a file, its signatures checked; `seen` is what the reader remembers.
 
     Raises:
         Malformed, NotAuthentic, Refused, Unavailable: it is none, or does not hold.
     """
     with about(path, Malformed):
-        return read_answer(read_object(path, labels.ACKNOWLEDGEMENT, labels.REFUSAL), trust)
+        return read_answer(read_object(path, labels.ACKNOWLEDGEMENT, labels.REFUSAL), trust, seen)
 
 
 def countersign_answer(office: Office, answer: VerifiedAnswer, envelope_path: Path, out: Path, *, officer: str | None, at: int) -> Countersigned:
@@ -177,15 +178,17 @@ def countersign_answer(office: Office, answer: VerifiedAnswer, envelope_path: Pa
             at=at,
         )
     write_object(out, statement.raw)
-    return Countersigned(statement=statement, authentic=read_receipt(statement.raw, trust=office.trust, agreements=office.agreements))
+    authentic = read_receipt(statement.raw, trust=office.trust, agreements=office.agreements, seen=office.journal)
+    return Countersigned(statement=statement, authentic=authentic)
 
 
 def _envelope(source: object, reader: Reader, answer: VerifiedAnswer, at: int) -> VerifiedEnvelope | AuthenticDispatch:
     """The envelope, verified as far as this kind of answer needs it (receipt.md, Producing 1)."""
     claim = answer.answer.claim
+    seen = Vouched(reader.seen, answer.answer.dispatch, answer.answer.answered_at)
     if claim is None:
-        return authenticate(source, reader.trust)  # type: ignore[arg-type] # from envelope_file
-    return verify_envelope(check(source, reader, at=claim.opened_at if reader.journal is None else at))  # type: ignore[arg-type]
+        return authenticate(source, reader.trust, seen)  # type: ignore[arg-type] # from envelope_file
+    return verify_envelope(check(source, reader, at=claim.opened_at if reader.journal is None else at, seen=seen))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,10 +245,10 @@ def _read_receipt(
         raw = read_object(path, labels.RECEIPT)
         statement = read_statement(raw, labels.RECEIPT, labels.ACKNOWLEDGEMENT, labels.REFUSAL)
         if statement.type != labels.RECEIPT:  # step 1: verified as far as it goes, and never taken for a receipt
-            answer = read_answer(raw, reader.trust)
+            answer = read_answer(raw, reader.trust, reader.seen)
             verify_answer(answer, reader.agreements)
             return ReceiptOutcome(verified=None, answer=answer, verdict=Verdict.ACKNOWLEDGED, exit_code=Verdict.ACKNOWLEDGED.exit_code, profile=None)
-        authentic = read_receipt(raw, trust=reader.trust, agreements=reader.agreements)
+        authentic = read_receipt(raw, trust=reader.trust, agreements=reader.agreements, seen=reader.seen)
     place = envelope_of(authentic.answer.signed.digest)
     if place is None:
         return authentic, None

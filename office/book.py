@@ -23,6 +23,7 @@ from valiza.keys.digests import DIGEST_BYTES, digest
 from valiza.keys.errors import Malformed, NotAuthentic, Refused, Unavailable
 from valiza.keys.fields import Body
 from valiza.keys.files import NewFile, about, new_file, read_file, replace_files, storage_errors
+from valiza.keys.revocation import NOTHING_REVOKED, History, Revocation, check_revocation_in
 from valiza.keys.root import read_roots, require_pinned
 from valiza.keys.statement import LIMITS, Statement, read_statement
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KeptBook", "NewBook", "Opening", "index_faults", "is_kept", "keep_roster", "mend_roster", "open_book", "roster_name"]
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _MAX_INDEX: Final = 64 << 20  # of the largest roster it takes a tenth
 _SMALL: Final = 1 << 20  # a roster up to this length is read whole when it is opened
 _TAIL: Final = 4096  # of a longer one its end: there stands its signature, and no two have the same
@@ -54,12 +55,19 @@ CREATE TABLE credential (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX credential_of_body ON credential (body, purpose);
 CREATE INDEX credential_with_key ON credential (key_digest);
+CREATE TABLE revocation (
+    ordinal INTEGER PRIMARY KEY, digest BLOB NOT NULL, place INTEGER NOT NULL, size INTEGER NOT NULL,
+    credential BLOB NOT NULL, kind TEXT NOT NULL, effective_at INTEGER NOT NULL, key_digest BLOB NOT NULL
+) STRICT;
+CREATE INDEX revocation_of_credential ON revocation (credential);
+CREATE INDEX revocation_of_key ON revocation (key_digest) WHERE kind = 'compromised';
 """
 _OUTLINE: Final = "digest, subject, body, purpose, title, key_digest, valid_from, valid_until"
 _SAID: Final = (  # all that an index says of the roster, and not of the office
     "SELECT * FROM roster",
     "SELECT * FROM root ORDER BY version",
     f"SELECT {_OUTLINE}, place, size FROM credential ORDER BY digest",  # noqa: S608 - constant text
+    "SELECT * FROM revocation ORDER BY ordinal",
 )
 
 
@@ -151,6 +159,7 @@ class KeptBook:
             message = f"a roster of {self.party} has the root of {self.root.party}"
             raise Refused(message)
         self.credentials: Chains = _Kept(path, self.roots, statements)
+        self._revocations: dict[int, Revocation] = {}
 
     def _require_same(self) -> None:
         """Whether the file is the one that the index was made from, as far as that is seen without reading much."""
@@ -214,6 +223,35 @@ class KeptBook:
         names = self._index.execute(f"SELECT digest FROM credential WHERE {where} ORDER BY digest", values).fetchall()  # noqa: S608 - constant text
         return [self.credentials[name] for (name,) in names]
 
+    @property
+    def revocations(self) -> tuple[Revocation, ...]:
+        """All revocations, in the order of the roster."""
+        return self._revoked("TRUE ORDER BY ordinal")
+
+    def history(self, credential: Credential) -> History:
+        """What was revoked of a credential of this party, and of its key. As everything in an index, that there is nothing is believed of it."""
+        own = self._revoked("credential = ? ORDER BY ordinal", credential.digest)
+        lost = self._revoked("kind = 'compromised' AND key_digest = ? ORDER BY effective_at, ordinal LIMIT 1", credential.key.key_digest)
+        return History(revocations=own, compromised=lost[0] if lost else None) if own or lost else NOTHING_REVOKED
+
+    def _revoked(self, where: str, *values: object) -> tuple[Revocation, ...]:
+        rows = self._index.execute(f"SELECT ordinal, digest, place, size FROM revocation WHERE {where}", values)  # noqa: S608 - constant text
+        return tuple(self._revocation(*row) for row in rows.fetchall())
+
+    def _revocation(self, ordinal: int, name: bytes, place: int, size: int) -> Revocation:
+        """One revocation, checked when it is first asked for: its bytes, its signer, and that he may revoke this credential."""
+        found = self._revocations.get(ordinal)
+        if found is None:
+            with about(self.path):
+                with storage_errors(self.path):
+                    raw = os.pread(self._descriptor, size, place)
+                if digest(labels.DIGEST_STATEMENT, raw) != name:
+                    message = "a revocation in it is not as it was when the roster was imported"
+                    raise Malformed(message, _MENDED)
+                statement = read_statement(raw, labels.REVOCATION)
+                found = self._revocations[ordinal] = check_revocation_in(statement, self.roots, self.credentials)
+        return found
+
     def known_since(self, wanted: bytes) -> int | None:
         """When a roster with this credential was first imported here, in seconds since 1970; None if none was."""
         row = self._index.execute("SELECT known_since FROM credential WHERE digest = ?", [wanted]).fetchone()
@@ -276,6 +314,7 @@ def _index_of(roster: Roster, since: Mapping[bytes, int], at: int) -> bytes:
         rows.execute("INSERT INTO roster VALUES (?, ?, ?, ?, ?, ?, ?)", said)
         rows.executemany("INSERT INTO root VALUES (?, ?)", [(root.version, root.raw) for root in roster.roots])
         rows.executemany("INSERT INTO credential VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _rows(roster, since, at))
+        rows.executemany("INSERT INTO revocation VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _revocation_rows(roster))
         rows.execute("COMMIT")
         rows.execute(f"PRAGMA user_version = {_VERSION}")
         made = rows.serialize()
@@ -301,6 +340,15 @@ def _rows(roster: Roster, since: Mapping[bytes, int], at: int) -> Iterator[tuple
             outline.valid_until,
         )
         place += len(raw)
+
+
+def _revocation_rows(roster: Roster) -> Iterator[tuple[object, ...]]:
+    place = 0
+    for ordinal, one in enumerate(roster.revocations):
+        place = roster.raw.index(one.raw, place)
+        key = roster.credentials[one.credential].key.key_digest
+        yield ordinal, one.digest, place, len(one.raw), one.credential, one.kind, one.effective_at, key
+        place += len(one.raw)
 
 
 def _index_path(path: Path) -> Path:

@@ -15,7 +15,7 @@ from valiza.keys.files import about, new_file, new_folder, storage_errors, sync_
 from valiza.keys.keyfile import public_part, save_key
 from valiza.keys.recipient import Identity
 from valiza.keys.root import Root, make_root, sole_root
-from valiza.keys.roster import Roster, make_roster
+from valiza.keys.roster import Roster, check_import, make_roster
 from valiza.keys.signing import SigningKey, VerifyKey
 from valiza.office.book import NewBook, keep_roster
 from valiza.office.home import BODY_OFFICER, OFFICER_NAME, Office, toml_string
@@ -132,6 +132,7 @@ def _fill(work: Path, founding: Founding, *, at: int, random: Callable[[int], by
         roots=roots,
         credentials=issued,
         others=known,
+        revocations=() if root_office is None else root_office.own_roster.revocations,
         signer=roster_credential,
         key=roster_key,
         read=None if root_office is None else root_office.read_roster,
@@ -311,7 +312,7 @@ def certify_officer(
     own = [p for p in PURPOSES if office.has_credential(officer.name, p)]
     subject = office.credential(officer.name, own[0]).subject if own else random(16)
     issuer, key = office.credential(BODY_OFFICER, "certify"), office.signing_key(BODY_OFFICER, "certify")
-    issuer.require_valid(at, "issuing")
+    office.trust.require_in_force(issuer, at=at, act="issuing")
     desk = _Desk(office.home, passphrase, cost, random)
     issued = _certify(desk, officer, issuer=issuer, key=key, at=at, until=at + validity, subject=subject)
     for purpose in officer.purposes:
@@ -347,10 +348,12 @@ def publish_roster(office: Office, *, at: int, validity: int) -> Roster:
         roots=old.roots,
         credentials=_new_credentials(office, old),
         others=_raws(old),
+        revocations=old.revocations,
         signer=signer,
         key=key,
         read=office.read_roster,
     )
+    check_import(roster, old, at)
     keep_roster(office.home / "rosters", roster, at=at, before=old)
     office.reread()
     return roster

@@ -346,9 +346,10 @@ def _rosters(patient: _Patient) -> Iterator[_Row]:
 
 def _addressees(patient: _Patient) -> Iterator[_Row]:
     openers: dict[str, set[bytes]] = {str(patient.office.body): set()}
+    trust = patient.trust
     for roster in patient.rosters:
         for credential in roster.outlines:
-            if credential.purpose == "open" and credential.valid_from <= patient.at < credential.valid_until:
+            if credential.purpose == "open" and trust.in_force(roster.credentials[credential.digest], patient.at):
                 openers.setdefault(str(credential.body), set()).add(credential.subject)
     for body, officers in openers.items():
         if len(officers) < _ENOUGH_ADDRESSEES:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from valiza.envelope.agreement import Agreements, read_agreements
+from valiza.envelope.evidence import NOTHING_SEEN
 from valiza.envelope.payload import write_all
 from valiza.keys import labels
 from valiza.keys.errors import Malformed, Unavailable, Usage
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from valiza.envelope.evidence import Seen
     from valiza.keys.fields import Body
     from valiza.office.home import Office
     from valiza.register.journal import RegisterJournal
@@ -39,6 +41,11 @@ class Reader:
     agreements: Agreements
     own: Body | None = None
     journal: RegisterJournal | None = None
+
+    @property
+    def seen(self) -> Seen:
+        """Its memory of statements: the journal, or none."""
+        return NOTHING_SEEN if self.journal is None else self.journal
 
 
 def office_reader(office: Office) -> Reader:

@@ -18,14 +18,18 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
+    from valiza.envelope.evidence import Seen
     from valiza.office.home import Office
 
 __all__ = ["Opened", "check", "open_into", "pass_on", "verify"]
 
 
-def check(source: BinaryIO, reader: Reader, *, at: int) -> VerifiedDispatch:
-    """Authenticate and verify a dispatch, as of when this reader accepted it, and refuse another dispatch under a known identity."""
-    authentic = authenticate(source, reader.trust)
+def check(source: BinaryIO, reader: Reader, *, at: int, seen: Seen | None = None) -> VerifiedDispatch:
+    """Authenticate and verify a dispatch, as of when this reader accepted it, and refuse another dispatch under a known identity.
+
+    `seen` is what the reader knows of it, if that is more than what it remembers.
+    """
+    authentic = authenticate(source, reader.trust, seen or reader.seen)
     opening = None if reader.journal is None else reader.journal.opening(authentic.signed.digest)
     verified = verify_dispatch(authentic, trust=reader.trust, agreements=reader.agreements, at=at if opening is None else opening.opened_at)
     if reader.journal is not None:
@@ -85,13 +89,13 @@ def open_into(
         try:
             verified = check(source, reader, at=at)
         except Conflict:
-            signed = authenticate(source, reader.trust).signed
+            signed = authenticate(source, reader.trust, reader.seen).signed
             office.journal.record_other_dispatch(signed.statement.raw, signed.name, at=at)  # evidence, whoever is to blame
             raise
         detached = None if rewrap is None else _read_rewrap(verified, rewrap, reader)
         name = _opener(office, verified, detached, officer)
         identities = {office.credential(name, "open").digest: office.identity(name)}
-        unsealed = unseal_manifest(verified, own=office.body, identities=identities, trust_rewrap=detached, at=at)
+        unsealed = unseal_manifest(verified, own=office.body, identities=identities, trust=reader.trust, trust_rewrap=detached, at=at)
         opened = open_envelope(unsealed, into=work, at=at, progress=progress)
         again = office.journal.opening(verified.signed.digest) is not None
         number = office.journal.record_opening(opened.opening, verified.signed.name, at=at)
@@ -107,6 +111,7 @@ def _read_rewrap(verified: VerifiedDispatch, path: Path, reader: Reader) -> Rewr
             trust=reader.trust,
             degree=None if route is None else route.marks.destination.code,
             skew=verified.agreement.profile.skew,
+            seen=reader.seen,
         )
 
 

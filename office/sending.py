@@ -124,7 +124,7 @@ def _confirming(profile: Profile, destination: Body, wanted: str | None) -> Body
 
 def _addressees(office: Office, destination: Body, order: SealOrder, degree: str | None, at: int) -> list[Credential]:
     """Those named, or every officer of the destination who may open it; at least two, unless one is asked for."""
-    known = [c for c in office.trust.of_body(destination, "open") if c.valid_from <= at < c.valid_until]
+    known = [c for c in office.trust.of_body(destination, "open") if office.trust.in_force(c, at)]
     if order.addressees:
         chosen = [_addressee(known, destination, name) for name in order.addressees]
     else:
@@ -285,7 +285,7 @@ def find_dispatch(office: Office, wanted: str | Path) -> bytes:
             raise Usage(message, "valiza register list shows those that are there")
         return found[0]
     with envelope_file(wanted) as source:
-        return authenticate(source, office.trust).signed.digest
+        return authenticate(source, office.trust, office.journal).signed.digest
 
 
 def withdraw(office: Office, wanted: str | Path, *, reason: str, at: int) -> bytes:

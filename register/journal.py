@@ -14,6 +14,7 @@ from valiza.envelope.dispatch import EnvelopeName
 from valiza.envelope.journal import Expectation, Opening, StoredReceipt
 from valiza.envelope.receipt import Verdict
 from valiza.keys import labels
+from valiza.keys.digests import digest
 from valiza.keys.errors import Conflict, Refused, Unavailable
 from valiza.keys.fields import Body
 from valiza.keys.statement import read_statement
@@ -51,6 +52,11 @@ class RegisterJournal:
         return self._store.transaction()
 
     # -- identity --------------------------------------------------------------------------------------------------------
+
+    def first_seen(self, dispatch_digest: bytes, statement: bytes) -> int | None:
+        """When a statement about an envelope, or something that contains it whole, was first recorded; a dispatch is known by its digest."""
+        itself = digest(labels.DIGEST_STATEMENT, statement) == dispatch_digest
+        return next((entry.at for entry in self.story(dispatch_digest) if itself or statement in entry.record), None)
 
     def require_first(self, name: EnvelopeName) -> None:
         """Raise Conflict if another dispatch is known under this identity."""

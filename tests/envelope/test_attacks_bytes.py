@@ -185,7 +185,8 @@ def test_file_that_changes_while_it_is_read(world: World, tmp_path: Path, part: 
         try:
             verified = verify_dispatch(authenticate(source, world.trust), trust=world.trust, agreements=world.agreements, at=OPENED)
             chief = world.destination["chief"]
-            unsealed = unseal_manifest(verified, own=chief.body, identities={chief.open.digest: chief.identity}, trust_rewrap=None, at=OPENED)
+            own = {chief.open.digest: chief.identity}
+            unsealed = unseal_manifest(verified, own=chief.body, identities=own, trust=world.trust, trust_rewrap=None, at=OPENED)
             into.mkdir()
             open_envelope(unsealed, into=into, at=OPENED)
         except (Malformed, NotAuthentic):

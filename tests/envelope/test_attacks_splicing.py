@@ -40,6 +40,7 @@ from valiza.keys.files import new_folder
 from valiza.keys.keyfile import load_key, save_key
 from valiza.keys.recipient import Identity
 from valiza.keys.request import RequestDraft, make_request, read_request
+from valiza.keys.revocation import check_revocation
 from valiza.keys.root import read_root
 from valiza.keys.roster import read_roster
 from valiza.keys.signing import SigningKey
@@ -354,6 +355,7 @@ def objects(letter: Exchange) -> dict[str, bytes]:
         labels.ROOT: world.origin.root.raw,
         labels.CREDENTIAL: world.origin["chief"].credentials["seal"].raw,
         labels.ROSTER: world.origin.roster.raw,
+        labels.REVOCATION: world.origin.revoke(world.origin["chief"].open, "retired", SEALED).raw,
         labels.AGREEMENT: world.agreement.raw,
         labels.TERMINATION: end.raw,
         labels.DISPATCH: letter.expectation.dispatch,
@@ -374,6 +376,7 @@ def readers(exchange: Exchange) -> dict[str, Reader]:
         labels.ROOT: read_root,
         labels.CREDENTIAL: lambda raw: check_credential(read_statement(raw, labels.CREDENTIAL), issuer),
         labels.ROSTER: lambda raw: read_roster(raw, world.origin.root.digest),
+        labels.REVOCATION: lambda raw: check_revocation(read_statement(raw, labels.REVOCATION), issuer),
         labels.AGREEMENT: lambda raw: read_agreement(raw, world.trust),
         labels.TERMINATION: lambda raw: read_termination(raw, world.trust, world.agreements),
         labels.DISPATCH: lambda raw: authenticate_dispatch(raw, exchange.expectation.core, world.trust),

@@ -82,7 +82,7 @@ def test_one_key_of_several_is_enough(world: World) -> None:
     verified = world.verify(world.plan().seal().container)
     officers = [world.destination[name] for name in ("clerk", "deputy", "junior")]
     identities = {officer.open.digest: officer.identity for officer in officers}
-    unsealed = unseal_manifest(verified, own=world.destination.ministry, identities=identities, trust_rewrap=None, at=OPENED)
+    unsealed = unseal_manifest(verified, own=world.destination.ministry, identities=identities, trust=world.trust, trust_rewrap=None, at=OPENED)
     assert unsealed.opener.title == "deputy"
 
 
@@ -104,7 +104,7 @@ def test_no_addressee(world: World) -> None:
 def test_no_key_at_all(world: World) -> None:
     verified = world.verify(world.plan().seal().container)
     with pytest.raises(NoKey):
-        unseal_manifest(verified, own=world.destination.ministry, identities={}, trust_rewrap=None, at=OPENED)
+        unseal_manifest(verified, own=world.destination.ministry, identities={}, trust=world.trust, trust_rewrap=None, at=OPENED)
 
 
 def test_addressee_who_left_while_it_travelled(world: World) -> None:
@@ -116,7 +116,7 @@ def test_addressee_who_left_while_it_travelled(world: World) -> None:
         world.unseal(container, by=leaving)
     world.unseal(container, by=deputy)
     both = {leaving.open.digest: leaving.identity, deputy.open.digest: deputy.identity}
-    unsealed = unseal_manifest(world.verify(container), own=deputy.body, identities=both, trust_rewrap=None, at=OPENED)
+    unsealed = unseal_manifest(world.verify(container), own=deputy.body, identities=both, trust=world.trust, trust_rewrap=None, at=OPENED)
     assert unsealed.opener.title == "deputy"
 
 
@@ -127,7 +127,7 @@ def test_the_first_of_several_keys_is_used(world: World) -> None:
     verified = world.verify(world.plan().seal().container)
     for some in (officers, officers[::-1]):
         identities = {officer.open.digest: officer.identity for officer in some}
-        unsealed = unseal_manifest(verified, own=first.body, identities=identities, trust_rewrap=None, at=OPENED)
+        unsealed = unseal_manifest(verified, own=first.body, identities=identities, trust_rewrap=None, trust=world.trust, at=OPENED)
         assert unsealed.opener == first.open
 
 
@@ -150,7 +150,7 @@ def test_a_key_out_of_its_time_gives_way_to_another(kz_by: World, valid: tuple[i
     world = kz_by.trusting(kz_by.destination.roster_of([limited]))
     verified = world.verify(replace(world.plan(), world=world, addressees=(limited.open, other.open)).seal().container)
     identities = {officer.open.digest: officer.identity for officer in (limited, other)}
-    unsealed = unseal_manifest(verified, own=other.body, identities=identities, trust_rewrap=None, at=at)
+    unsealed = unseal_manifest(verified, own=other.body, identities=identities, trust_rewrap=None, trust=world.trust, at=at)
     assert unsealed.opener == (limited.open if usable else other.open)
 
 

@@ -199,7 +199,7 @@ def test_clearance_is_of_the_party_s_own_degrees(three_four: World) -> None:
 def test_addressee_in_order(kz_by: World) -> None:
     for name, degree in (("chief", "1"), ("junior", "3"), ("junior", None), ("leaving", "1")):
         credential = kz_by.destination[name].open
-        assert permission.require_addressee(credential, destination=BY, degree=degree, at=SEALED) is credential
+        assert permission.require_addressee(credential, kz_by.trust, destination=BY, degree=degree, at=SEALED) is credential
 
 
 def test_addressee_not_in_order(kz_by: World) -> None:
@@ -217,4 +217,4 @@ def test_addressee_not_in_order(kz_by: World) -> None:
         (side.appoint("nobody", clearance=None).open, "3", r"not cleared .*\(A4.2, A5.1\)"),
     ):
         with pytest.raises(Refused, match=clause):
-            permission.require_addressee(credential, destination=BY, degree=degree, at=SEALED)
+            permission.require_addressee(credential, kz_by.trust, destination=BY, degree=degree, at=SEALED)

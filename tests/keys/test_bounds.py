@@ -48,7 +48,7 @@ def roster_of(body: bytes) -> bytes:
 def test_the_greatest_roster_that_nobody_signed(credentials: int) -> None:
     """64 MiB, as it comes from a stranger: read a few times over, and refused."""
     left = LIMITS[labels.ROSTER] - 4096
-    raw = roster_of(pack(["KZ", 1, 0, 1, [b"root"], [bytes(left // credentials - 5)] * credentials, [], {}]))
+    raw = roster_of(pack(["KZ", 1, 0, 1, [b"root"], [bytes(left // credentials - 5)] * credentials, [], [], {}]))
     assert LIMITS[labels.ROSTER] - 300_000 < len(raw) <= LIMITS[labels.ROSTER]
     for read in (lambda: peek_roster(raw), lambda: read_roster(raw, bytes(32)), lambda: read_statement(raw, *LIMITS)):
         with at_most(6 * 64):

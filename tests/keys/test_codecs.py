@@ -18,6 +18,7 @@ from valiza.keys.fields import MAX_TIME
 from valiza.keys.keyfile import Argon2Cost, load_key, save_key
 from valiza.keys.recipient import Identity, Recipient
 from valiza.keys.request import ALONE, ASKED, RequestDraft, make_request, read_request
+from valiza.keys.revocation import KINDS, REASONS, RevocationDraft, check_revocation, sign_revocation
 from valiza.keys.root import Custodian, RootDraft, make_root, read_root
 from valiza.keys.roster import read_roster
 from valiza.keys.signing import SigningKey, VerifyKey
@@ -32,6 +33,7 @@ names = st.dictionaries(st.sampled_from(["en", "kk", "ru", "be"]), texts, min_si
 parties = st.from_regex(r"[A-Z][A-Z0-9]{0,15}", fullmatch=True)
 codes = st.from_regex(r"[A-Za-z0-9._-]{1,16}", fullmatch=True)
 body_ids = st.from_regex(r"[A-Z][A-Z0-9-]{0,31}", fullmatch=True)
+times = st.integers(0, MAX_TIME)
 spans = st.tuples(st.integers(0, MAX_TIME), st.integers(0, MAX_TIME)).filter(lambda span: span[0] < span[1])
 roles = st.sampled_from(sorted({role for role, _ in ROLES.values()}))
 headers = st.builds(SignerHeader, role=roles, signer_digest=digests, key_digest=digests)
@@ -187,6 +189,36 @@ def test_a_roster_reads_back_and_no_changed_byte_passes(people: set[str], versio
     assert read_roster(roster.raw, root_of("KZ").digest) == roster
     with pytest.raises((Malformed, NotAuthentic)):
         read_roster(changed(data, roster.raw), root_of("KZ").digest)
+
+
+@few
+@given(
+    st.sampled_from(KINDS),
+    st.sampled_from(REASONS),
+    st.integers(1, 1 << 62),
+    st.tuples(st.integers(0, MAX_TIME), st.integers(0, MAX_TIME)),
+    st.data(),
+)
+def test_a_revocation_reads_back_and_no_changed_byte_passes(kind: str, reason: str, number: int, span: tuple[int, int], data: st.DataObject) -> None:
+    of = party()
+    effective_at, issued_at = sorted(span) if kind == "compromised" else span
+    by_root = data.draw(st.booleans())
+    issuer, key = (of.root, of.key) if by_root else (of.body.credential, of.body.key)
+    draft = RevocationDraft(
+        party=of.id,
+        series=None if by_root else of.body.credential.body.id,
+        number=number,
+        kind=kind,
+        credential=data.draw(digests),
+        effective_at=effective_at,
+        issued_at=issued_at,
+        reason=reason,
+    )
+    found = check_revocation(sign_revocation(draft, issuer=issuer, keys=[key]), issuer)
+    assert RevocationDraft(**{key: getattr(found, key) for key in draft.__slots__}) == draft
+    assert found.signer == issuer
+    with pytest.raises((Malformed, NotAuthentic)):
+        check_revocation(read_statement(changed(data, found.raw), labels.REVOCATION), issuer)
 
 
 @few

@@ -66,6 +66,7 @@ def raw_roster(*, signer: Credential = KZ.publisher.credential, key: SigningKey 
         "roots": [KZ.root.raw],
         "credentials": EVERYBODY,
         "revocations": [],
+        "designations": [],
         "extensions": {},
     }
     assert not set(changes) - set(said)
@@ -235,7 +236,7 @@ def test_the_signers_credential_is_in_the_roster() -> None:
 
 
 def test_the_root_does_not_sign_a_roster_itself() -> None:
-    raw = signed(labels.ROSTER, "roster", ["KZ", 1, NOW, NOW + 1, [KZ.root.raw], EVERYBODY, [], {}], KZ.root.digest, KZ.key).raw
+    raw = signed(labels.ROSTER, "roster", ["KZ", 1, NOW, NOW + 1, [KZ.root.raw], EVERYBODY, [], [], {}], KZ.root.digest, KZ.key).raw
     with pytest.raises(NotAuthentic):
         read_roster(raw, KZ.root.digest)
 
@@ -375,6 +376,9 @@ MALFORMED: Final[dict[str, dict[str, Any]]] = {
     "a root among the credentials": {"credentials": [KZ.root.raw]},
     "a credential that is none": {"credentials": [b"credential"]},
     "revocations nil": {"revocations": None},
+    "a revocation that is none": {"revocations": [b"revocation"]},
+    "a credential among the revocations": {"revocations": [OFFICER.credential.raw]},
+    "designations nil": {"designations": None},
     "an unknown extension": {"extensions": {"note": 1}},
 }
 
@@ -385,14 +389,14 @@ def test_malformed(change: dict[str, Any]) -> None:
         read_roster(raw_roster(**change), KZ.root.digest)
 
 
-def test_a_roster_with_revocations_is_refused_rather_than_half_understood() -> None:
+def test_a_roster_with_designations_is_refused_rather_than_half_understood() -> None:
     with pytest.raises(Refused):
-        read_roster(raw_roster(revocations=[b""]), KZ.root.digest)
+        read_roster(raw_roster(designations=[b""]), KZ.root.digest)
 
 
-def test_an_unsigned_roster_with_revocations_is_not_authentic() -> None:
+def test_an_unsigned_roster_with_designations_is_not_authentic() -> None:
     """Refused means: authentic, but. Nobody should be told so of what anybody wrote."""
-    good = raw_roster(revocations=[b""])
+    good = raw_roster(designations=[b""])
     with pytest.raises(NotAuthentic):
         read_roster(flipped(good, len(good) - 1), KZ.root.digest)
 

@@ -10,14 +10,17 @@ import io
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.support.keys import remembering
 
 from valiza.envelope.acknowledgement import read_answer, verify_answer
 from valiza.envelope.agreement import Agreements, read_agreement, read_agreements, read_termination, require_adoptable
 from valiza.envelope.dispatch import read_dispatch_body
+from valiza.envelope.evidence import NOTHING_SEEN, Vouched
 from valiza.envelope.journal import Expectation
 from valiza.envelope.opening import open_envelope, unseal_manifest
 from valiza.envelope.receipt import compare_with_envelope, compare_with_record, read_receipt, verify_receipt
@@ -25,10 +28,11 @@ from valiza.envelope.rewrap import Rewrap, read_rewrap
 from valiza.envelope.verifying import VerifiedDispatch, VerifiedEnvelope, authenticate, verify_dispatch, verify_envelope
 from valiza.keys import labels
 from valiza.keys.encoding import pack, unpack
-from valiza.keys.errors import Incomplete, NotAuthentic, ValizaError
+from valiza.keys.errors import Incomplete, NotAuthentic, Refused, ValizaError
 from valiza.keys.fingerprint import parse_fingerprint, same_fingerprint
 from valiza.keys.recipient import Identity
 from valiza.keys.request import check_vouching, read_request
+from valiza.keys.revocation import judge
 from valiza.keys.root import read_root, require_pinned
 from valiza.keys.roster import Roster, check_import, peek_roster, read_roster
 from valiza.keys.sheet import read_sheet
@@ -38,6 +42,8 @@ from valiza.office.backup import recover
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from valiza.envelope.evidence import Seen
 
 VECTORS = Path(__file__).resolve().parents[2] / "specs" / "vectors"
 WORLD = VECTORS / "world"
@@ -59,7 +65,7 @@ class Vector:
 
     @property
     def at(self) -> int:
-        return int(datetime.fromisoformat(self.one("at")).timestamp()) if self.one("at") else 0
+        return seconds(self.one("at")) if self.one("at") else 0
 
     @property
     def pinned(self) -> dict[str, bytes]:
@@ -67,7 +73,13 @@ class Vector:
 
     @property
     def trust(self) -> Trust:
-        return Trust(self.roster(raw) for raw in self.files("trust"))
+        known = {party: seconds(time) for party, time in (line.split(" ") for line in self.head.get("known", []))}
+        rosters = [self.roster(raw) for raw in self.files("trust")]
+        return Trust(remembering(one, partial(_known, known.get(one.party))) for one in rosters)
+
+    @property
+    def seen(self) -> Seen:
+        return Recorded(seconds(self.one("recorded"))) if self.one("recorded") else NOTHING_SEEN
 
     @property
     def agreements(self) -> Agreements:
@@ -84,6 +96,31 @@ class Vector:
         return roster
 
 
+def _known(since: int | None, _credential: bytes) -> int | None:
+    return since
+
+
+def seconds(time: str) -> int:
+    return int(datetime.fromisoformat(time).timestamp())
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A journal that recorded the object of the vector, with all that it contains."""
+
+    at: int
+
+    def first_seen(self, dispatch_digest: bytes, statement: bytes) -> int | None:  # noqa: ARG002 - the protocol's
+        return self.at
+
+
+@dataclass(frozen=True)
+class Said:
+    series: str | None
+    kind: str
+    effective_at: int
+
+
 def load(name: str) -> Vector:
     head, _, raw = (VECTORS / name).read_bytes().partition(b"\n\n")
     found: dict[str, list[str]] = {}
@@ -95,6 +132,14 @@ def load(name: str) -> Vector:
 
 def read_encoding(vector: Vector, _tmp: Path) -> None:
     assert pack(unpack(vector.raw, max_bytes=1 << 20, what="vector")) == vector.raw
+
+
+def read_one_standing(vector: Vector, _tmp: Path) -> None:
+    dated, evidence, events = unpack(vector.raw, max_bytes=1 << 20, what="vector")
+    found = judge([Said(*event) for event in events], dated=dated, evidence=evidence)
+    if found is not None:
+        message = f"{found.kind}"
+        raise Refused(message)
 
 
 def read_one_root(vector: Vector, _tmp: Path) -> None:
@@ -141,17 +186,17 @@ def read_one_statement(vector: Vector, _tmp: Path) -> None:
     assert read_dispatch_body(statement.body).packed() == statement.body
 
 
-def _rewrap(raw: bytes, verified: VerifiedDispatch, trust: Trust) -> Rewrap:
+def _rewrap(raw: bytes, verified: VerifiedDispatch, trust: Trust, seen: Seen) -> Rewrap:
     route = verified.core.stamp.route
     degree = None if route is None else route.marks.destination.code
-    return read_rewrap(raw, signed=verified.signed, trust=trust, degree=degree, skew=verified.agreement.profile.skew)
+    return read_rewrap(raw, signed=verified.signed, trust=trust, degree=degree, skew=verified.agreement.profile.skew, seen=seen)
 
 
 def read_one_rewrap(vector: Vector, tmp: Path) -> None:
     trust = vector.trust
-    authentic = authenticate(io.BytesIO(vector.files("with")[0]), trust)
+    authentic = authenticate(io.BytesIO(vector.files("with")[0]), trust, vector.seen)
     verified = verify_dispatch(authentic, trust=trust, agreements=vector.agreements, at=vector.at)
-    rewrap = _rewrap(vector.raw, verified, trust)
+    rewrap = _rewrap(vector.raw, verified, trust, vector.seen)
     rewrap.require_addressed(authentic.addressees)
     if vector.files("identity"):
         _open(vector, verified, rewrap, tmp)
@@ -163,7 +208,7 @@ def _open(vector: Vector, verified: VerifiedDispatch, rewrap: Rewrap | None, tmp
     own = {c.digest: c for roster in vector.trust.rosters.values() for c in roster.credentials.values() if c.purpose == "open"}
     identities = {digest: key for digest, c in own.items() for key in keys if c.recipient.raw == key.public}
     body = own[next(iter(identities))].body
-    unsealed = unseal_manifest(verified, own=body, identities=identities, trust_rewrap=rewrap, at=vector.at)
+    unsealed = unseal_manifest(verified, own=body, identities=identities, trust=vector.trust, trust_rewrap=rewrap, at=vector.at)
     opened = open_envelope(unsealed, into=tmp, at=vector.at)
     released = hashlib.sha256()
     for entry in opened.manifest.carriers:
@@ -174,18 +219,18 @@ def _open(vector: Vector, verified: VerifiedDispatch, rewrap: Rewrap | None, tmp
 
 def read_one_envelope(vector: Vector, tmp: Path) -> None:
     trust = vector.trust
-    verified = verify_dispatch(authenticate(io.BytesIO(vector.raw), trust), trust=trust, agreements=vector.agreements, at=vector.at)
+    verified = verify_dispatch(authenticate(io.BytesIO(vector.raw), trust, vector.seen), trust=trust, agreements=vector.agreements, at=vector.at)
     if vector.one("mode") == "verify":
         verify_envelope(verified)
         return
-    detached = [_rewrap(raw, verified, trust) for raw in vector.files("rewrap")]
+    detached = [_rewrap(raw, verified, trust, vector.seen) for raw in vector.files("rewrap")]
     assert _open(vector, verified, detached[0] if detached else None, tmp) == vector.one("payload")
 
 
 def read_one_answer(vector: Vector, _tmp: Path) -> None:
     kind = labels.ACKNOWLEDGEMENT if vector.one("object") == "acknowledgement" else labels.REFUSAL
     read_statement(vector.raw, kind)
-    verify_answer(read_answer(vector.raw, vector.trust), vector.agreements)
+    verify_answer(read_answer(vector.raw, vector.trust, vector.seen), vector.agreements)
 
 
 def _record(raw: bytes) -> Expectation:
@@ -208,16 +253,17 @@ def read_one_receipt(vector: Vector, _tmp: Path) -> None:
     trust, agreements = vector.trust, vector.agreements
     statement = read_statement(vector.raw, labels.RECEIPT, labels.ACKNOWLEDGEMENT, labels.REFUSAL)
     if statement.type != labels.RECEIPT:
-        verify_answer(read_answer(vector.raw, trust), agreements)
+        verify_answer(read_answer(vector.raw, trust, vector.seen), agreements)
         message = "not countersigned"
         raise Incomplete(message)
-    receipt = read_receipt(vector.raw, trust=trust, agreements=agreements)
+    receipt = read_receipt(vector.raw, trust=trust, agreements=agreements, seen=vector.seen)
     records = [_record(raw) for raw in vector.files("record")]
     if records:
         compare_with_record(receipt.answer, records[0])
     for raw in vector.files("with"):
         claim = receipt.answer.answer.claim
-        authentic = authenticate(io.BytesIO(raw), trust)
+        answer = receipt.answer.answer
+        authentic = authenticate(io.BytesIO(raw), trust, Vouched(vector.seen, answer.dispatch, answer.answered_at))
         if claim is None:
             compare_with_envelope(receipt.answer, authentic)
             continue
@@ -235,6 +281,7 @@ def read_backup(vector: Vector, _tmp: Path) -> None:
 
 READERS: dict[str, Callable[[Vector, Path], None]] = {
     "encoding": read_encoding,
+    "standing": read_one_standing,
     "root": read_one_root,
     "credential": read_one_credential,
     "request": read_one_request,

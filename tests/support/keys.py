@@ -13,6 +13,7 @@ from valiza.keys.credential import Credential, CredentialDraft, issue_credential
 from valiza.keys.encoding import pack
 from valiza.keys.fields import Body
 from valiza.keys.recipient import Identity
+from valiza.keys.revocation import Revocation, RevocationDraft, issue_revocation
 from valiza.keys.root import Root, make_root, sole_root
 from valiza.keys.roster import Roster, make_roster
 from valiza.keys.signing import SigningKey, VerifyKey
@@ -31,6 +32,22 @@ BEGIN: Final = 1_767_225_600  # 2026-01-01T00:00:00Z
 END: Final = BEGIN + 5 * YEAR
 NOW: Final = BEGIN + 100 * DAY
 DEGREES: Final = ("1", "2", "3")
+
+
+class Remembering:
+    """A roster, and since when its reader knows each credential."""
+
+    def __init__(self, roster: Roster, known_since: Callable[[bytes], int | None]) -> None:
+        self._roster = roster
+        self.known_since = known_since
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._roster, name)
+
+
+def remembering(roster: Roster, known_since: Callable[[bytes], int | None]) -> Any:
+    """The same, in the place of any book."""
+    return Remembering(roster, known_since)
 
 
 @cache
@@ -88,7 +105,31 @@ class Party:
         """An officer of the competent body."""
         return issue(self.body.credential, self.body.key, name, purpose, **changes)
 
-    def roster(self, *credentials: Credential, version: int = 1, issued_at: int = NOW, expires_at: int = NOW + YEAR) -> Roster:
+    def revoke(
+        self, target: Credential, kind: str = "retired", at: int = NOW, *, number: int = 1, by_root: bool = False, **changes: Any
+    ) -> Revocation:
+        """A revocation by the competent body, or by the root."""
+        said: dict[str, Any] = {
+            "party": self.id,
+            "series": None if by_root else self.body.credential.body.id,
+            "number": number,
+            "kind": kind,
+            "credential": target.digest,
+            "effective_at": at,
+            "issued_at": at,
+            "reason": "other",
+        }
+        issuer, key = (self.root, self.key) if by_root else (self.body.credential, self.body.key)
+        return issue_revocation(RevocationDraft(**{**said, **changes}), target=target, issuer=issuer, keys=[key])
+
+    def roster(
+        self,
+        *credentials: Credential,
+        version: int = 1,
+        issued_at: int = NOW,
+        expires_at: int = NOW + YEAR,
+        revocations: Sequence[Revocation] = (),
+    ) -> Roster:
         """A roster with the body's credential and these."""
         return make_roster(
             version=version,
@@ -96,13 +137,14 @@ class Party:
             expires_at=expires_at,
             roots=[self.root],
             credentials=[self.body.credential, *credentials],
+            revocations=revocations,
             signer=self.publisher.credential,
             key=self.publisher.key,
         )
 
-    def trust(self, *credentials: Credential) -> Trust:
+    def trust(self, *credentials: Credential, revocations: Sequence[Revocation] = ()) -> Trust:
         """Trust in this party alone."""
-        return Trust([self.roster(*credentials)])
+        return Trust([self.roster(*credentials, revocations=revocations)])
 
 
 @cache

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.support.keys import remembering
 from tests.support.tamper import edited, same
 
 from valiza.envelope.acknowledgement import VerifiedAnswer, acknowledge, read_answer
@@ -34,6 +35,7 @@ from valiza.keys.digests import digest, keyed
 from valiza.keys.encoding import pack
 from valiza.keys.fields import Body, Mark
 from valiza.keys.recipient import Identity
+from valiza.keys.revocation import Revocation, RevocationDraft, issue_revocation
 from valiza.keys.root import Root, make_root, sole_root
 from valiza.keys.roster import Roster, make_roster
 from valiza.keys.signing import SigningKey, VerifyKey
@@ -123,12 +125,36 @@ class Side:
     def __getitem__(self, name: str) -> Officer:
         return self.officers[name]
 
-    def roster_of(self, officers: Iterable[Officer] = (), *, without: Iterable[Officer] = (), expires_at: int = EXPIRES, version: int = 2) -> Roster:
-        """Another roster: with more officers, or fewer, or another end."""
+    def roster_of(
+        self,
+        officers: Iterable[Officer] = (),
+        *,
+        without: Iterable[Officer] = (),
+        expires_at: int = EXPIRES,
+        version: int = 2,
+        revocations: Iterable[Revocation] = (),
+    ) -> Roster:
+        """Another roster: with more officers, or fewer, or revocations, or another end."""
         gone = {c.digest for officer in without for c in officer.credentials.values()}
         known = [c for d, c in self.roster.credentials.items() if d not in gone]
         added = [c for officer in officers for c in officer.credentials.values()]
-        return _roster(self.root, [*known, *added], self.roster_credential, self.roster_key, expires_at=expires_at, version=version)
+        signer, key = self.roster_credential, self.roster_key
+        return _roster(self.root, [*known, *added], signer, key, expires_at=expires_at, version=version, revocations=revocations)
+
+    def revoke(self, target: Credential, kind: str, at: int, *, number: int = 1, by_root: bool = False, **changes: Any) -> Revocation:
+        """A revocation by the body that issued a credential, or by the root."""
+        issuer, key = (self.root, self.root_key) if by_root else self.certifiers[target.issuer.body.id]  # type: ignore[union-attr] # of bodies here
+        said = {
+            "party": self.party,
+            "series": None if isinstance(issuer, Root) else issuer.body.id,
+            "number": number,
+            "kind": kind,
+            "credential": target.digest,
+            "effective_at": at,
+            "issued_at": at,
+            "reason": "other",
+        }
+        return issue_revocation(RevocationDraft(**{**said, **changes}), target=target, issuer=issuer, keys=[key])
 
     def appoint(self, name: str, **changes: Any) -> Officer:
         """One more officer, who is in no roster yet; `changes` as `make_officer` has them."""
@@ -242,9 +268,25 @@ _OFFICERS: Final = (
 
 
 def _roster(
-    root: Root, credentials: Iterable[Credential], signer: Credential, key: SigningKey, *, expires_at: int = EXPIRES, version: int = 1
+    root: Root,
+    credentials: Iterable[Credential],
+    signer: Credential,
+    key: SigningKey,
+    *,
+    expires_at: int = EXPIRES,
+    version: int = 1,
+    revocations: Iterable[Revocation] = (),
 ) -> Roster:
-    return make_roster(version=version, issued_at=ISSUED, expires_at=expires_at, roots=[root], credentials=credentials, signer=signer, key=key)
+    return make_roster(
+        version=version,
+        issued_at=ISSUED,
+        expires_at=expires_at,
+        roots=[root],
+        credentials=credentials,
+        revocations=revocations,
+        signer=signer,
+        key=key,
+    )
 
 
 @dataclass(frozen=True)
@@ -461,9 +503,14 @@ class World:
         """The same, with envelopes going the other way."""
         return replace(self, origin=self.destination, destination=self.origin)
 
-    def trusting(self, *rosters: Roster) -> World:
-        """The same, with other rosters in the place of those of their parties."""
-        return replace(self, trust=Trust({**self.trust.rosters, **{r.party: r for r in rosters}}.values()))
+    def trusting(self, *rosters: Roster, known_since: int | None = None) -> World:
+        """The same, with other rosters in the place of those of their parties; all credentials known since a time."""
+        new = {r.party: remembering(r, lambda _: known_since) for r in rosters}
+        return replace(self, trust=Trust({**self.trust.rosters, **new}.values()))
+
+    def revoking(self, side: Side, *revocations: Revocation, known_since: int | None = None) -> World:
+        """The same, after a roster of one side with these revocations was imported."""
+        return self.trusting(side.roster_of(revocations=revocations), known_since=known_since)
 
     def sign(self, profile: Profile) -> Agreement:
         """An agreement that both roots signed."""
@@ -579,7 +626,7 @@ class World:
         officer = by or self.destination["chief"]
         verified = self.verify(container, at=at)
         identities = {officer.open.digest: officer.identity}
-        return unseal_manifest(verified, own=own or officer.body, identities=identities, trust_rewrap=rewrap, at=at)
+        return unseal_manifest(verified, own=own or officer.body, identities=identities, trust=self.trust, trust_rewrap=rewrap, at=at)
 
     def open(
         self, container: bytes, into: Path, *, by: Officer | None = None, own: Body | None = None, rewrap: Rewrap | None = None, at: int = OPENED

@@ -25,7 +25,7 @@ from reading import (
     verify,
 )
 from treaty import Agreement
-from trust import Credential, Statement, read_statement, signed_by
+from trust import Credential, Statement, read_statement, require_in_force, require_standing, signed_by
 
 REASONS = ("addressee", "agreement", "basis", "channel", "clearance", "contents", "mark", "other", "route")
 ANSWERS = ("acknowledgement", "refusal")
@@ -136,10 +136,11 @@ def _opening(value: d.Value) -> Opening:
 def judge(answer: Answer, world: World) -> Subject:
     """Reading 3 (the body), 4, 6, 7 and 8, and what of 9 needs no receipt."""
     with step(4):
+        world.answered[answer.dispatch] = answer.answered_at
         dispatch = read_dispatch(answer.dispatch, world.trust)
         authentic(dispatch.core == wire.digest("core", answer.core), "digest of core")
         core = read_core(answer.core)
-        check_signer(dispatch, core)
+        check_signer(dispatch, core, world)
     with step(3):
         refuse(answer.signer.body != core.destination, "answered by another body than the destination")
     agreement, rewrap = None, None
@@ -152,6 +153,7 @@ def judge(answer: Answer, world: World) -> Subject:
             rewrap = check_opener(answer, answer.opening, Subject(dispatch, core, agreement, None), world)
     with step(7):
         refuse(not answer.signer.valid_at(answer.answered_at), "the acknowledger's credential is not valid at the answer's time")
+        require_standing(answer.signer, answer.answered_at, lambda: world.evidence(answer.statement.raw), world.trust)
     if answer.opening is not None and agreement is not None:
         with step(8):
             check_form(answer, answer.opening, core, agreement)
@@ -166,14 +168,15 @@ def check_opener(answer: Answer, opening: Opening, subject: Subject, world: Worl
     opener, core = world.trust.credentials.get(opening.credential), subject.core
     refuse(opener is None or opener.purpose != "open" or opener.body != core.destination, "the open credential is none of the destination's")
     refuse(opener is None or opener.subject != answer.signer.subject, "the opener is not the acknowledger")
-    refuse(opener is None or not opener.valid_at(opening.opened_at), "the open credential is not valid at opened at")
+    if opener is not None:
+        require_in_force(opener, opening.opened_at, world.trust, "the open credential is not valid at opened at")
     if isinstance(core.detail, Detail):
         clearance = None if opener is None else opener.clearance
         refuse(not world.trust.cleared(clearance, *core.detail.destination_mark), "the opener is not cleared")
     if opening.rewrap is None or subject.agreement is None:
         return None
     rewrap = read_rewrap(opening.rewrap, world.trust)
-    check_rewrap(rewrap, subject.dispatch, core, subject.agreement.skew, world.trust)
+    check_rewrap(rewrap, subject.dispatch, core, subject.agreement.skew, world)
     refuse(rewrap.recipient != opening.credential, "the rewrap is for another credential")
     refuse(rewrap.made_at > opening.opened_at, "the rewrap was made after the opening")
     return rewrap
@@ -205,6 +208,7 @@ def read_receipt(raw: bytes, world: World, record: Record | None, envelope: byte
         words = [d.one_of(item, ("entered", "envelope", "opening")) for item in d.array(checked)]
         d.ascending(words, str.encode)
         refuse(not countersigner.valid_at(when), "the countersigner's credential is not valid at countersigned at")
+        require_standing(countersigner, when, lambda: world.evidence(raw), world.trust)
     with step(3):
         answer = read_answer(d.binary(answer_raw), _kind_of(d.binary(answer_raw)), world)
     subject = judge(answer, world)

@@ -42,7 +42,10 @@ def _good() -> Cases:
         "key_renewed", replace(GOOD, members=[*GOOD.members, officer, renewed]).statement(), "one key in two credentials, one after the other"
     )
     expired = {"at": (w.stamp_of(w.EXPIRES),)}
-    yield TOPIC.good("expired", LEAST.statement(), "expired: read, and said as of when it is", **expired)
+    yield TOPIC.bad("expired", LEAST.statement(), "refused @ 6", "expired the second that it is imported", **expired)
+    last = {"at": (w.stamp_of(w.EXPIRES - 1),)}
+    yield TOPIC.good("expires_next_second", LEAST.statement(), "imported the last second before it expires", **last)
+    yield AGAIN.good("expired_known", GOOD.statement(), "the same bytes as are known: nothing is imported, expired or not", **expired)
     yield TOPIC.good("issued_tomorrow", LEAST.statement(), "issued a day from now: accepted", at=(w.stamp_of(w.ISSUED - 86400),))
     yield AGAIN.good("newer", replace(GOOD, version=2, members=[*GOOD.members, officer]).statement(), "version 2, with a new officer")
 
@@ -57,11 +60,12 @@ def _bad() -> Cases:
         ("not_pinned", cut(root=other), "not authentic @ 1", "another root of that party, not pinned"),
         ("other_party", cut(fields={"party": "KZ"}), "refused @ 1", "the root is of another party than the roster"),
         ("roots_none", cut(roots=[]), "malformed @ 1", "no root"),
-        ("revocations", cut(fields={"revocations": [b""]}), "refused @ 1", "a revocation, which is not specified yet"),
+        ("revocation_empty", cut(fields={"revocations": [b""]}), "malformed @ revocation 2", "a revocation that is no statement"),
+        ("designations", cut(fields={"designations": [b""]}), "refused @ 4", "a designation, which is not specified yet"),
         ("signer_outside", outside, "not authentic @ 2", "its signer is not in it"),
         ("signer_purpose", cut(signing=body.signer("roster"), members=[roster_key, body]), "not authentic @ 2", "signed with a key that certifies"),
         ("mldsa_broken", cut(signing=spoil.spoilt(signer, spoil.flip(9))), "not authentic @ 2", "only the Ed25519 half holds"),
-        ("signer_expired", cut(signer=expired, members=[roster_key, expired]), "refused @ 2", "its signer's validity ends at issued at"),
+        ("signer_expired", cut(signer=expired, members=[roster_key, expired]), "refused @ 4", "its signer's validity ends at issued at"),
         ("credentials_unsorted", cut(members=[roster_key, body], unsorted=True), "malformed @ 1", "credentials that are not sorted"),
         ("credential_twice", cut(members=[roster_key, roster_key]), "malformed @ 1", "one credential twice"),
     ):
@@ -79,8 +83,8 @@ def _members() -> Cases:
     deep = w.Credential("ts-deep", ("TS", "TS-C"), "seal", fourth, "x")
     broken = replace(second, signing=spoil.spoilt(body.signer("issuer"), spoil.flip(9)))
     added: Sequence[tuple[str, list[w.Credential | bytes], str, str]] = (
-        ("key_twice", [officer, mirror], "refused @ 3", "one public key in two credentials that are live together"),
-        ("key_of_root", [roots_key], "refused @ 3", "the root's own key in a credential"),
+        ("key_twice", [officer, mirror], "refused @ 5", "one public key in two credentials that are live together"),
+        ("key_of_root", [roots_key], "refused @ 5", "the root's own key in a credential"),
         ("foreign_credential", [foreign], "not authentic @ 3", "a credential of another party, whose issuer is not in it"),
         ("chain_of_four", [third, fourth, deep], "refused @ 3", "four links from the root; the third may not issue the fourth either"),
         ("member_broken", [broken], "not authentic @ 3", "one credential's signature does not hold"),
@@ -92,10 +96,10 @@ def _members() -> Cases:
 
 def _imports() -> Cases:
     changed = replace(GOOD, times=(w.ISSUED, w.EXPIRES + 1))
-    yield AGAIN.bad("version_same", changed.statement(), "refused @ 4", "other bytes with the same version")
+    yield AGAIN.bad("version_same", changed.statement(), "refused @ 6", "other bytes with the same version")
     dropped = replace(GOOD, version=2, members=[roster_key])
-    yield AGAIN.bad("credential_dropped", dropped.statement(), "refused @ 4", "a credential of the older roster is missing")
-    yield TOPIC.bad("issued_later", LEAST.statement(), "refused @ 4", "issued more than a day from now", at=(w.stamp_of(w.ISSUED - 86401),))
+    yield AGAIN.bad("credential_dropped", dropped.statement(), "refused @ 6", "a credential of the older roster is missing")
+    yield TOPIC.bad("issued_later", LEAST.statement(), "refused @ 6", "issued more than a day from now", at=(w.stamp_of(w.ISSUED - 86401),))
 
 
 def _renewals() -> Cases:
@@ -127,12 +131,12 @@ def _renewals() -> Cases:
         yield TOPIC.bad(name, roster.statement(), outcome, comment)
     key = replace(second, key="root TS 2")
     yield TOPIC.bad(
-        "key_of_custodian", signed(members=[*AFTER.members, key]).statement(), "refused @ 3", "the key of a custodian of the second version"
+        "key_of_custodian", signed(members=[*AFTER.members, key]).statement(), "refused @ 5", "the key of a custodian of the second version"
     )
     back = {**HEAD, "older": ("ts-renewed.vls",)}
     gone_back = replace(GOOD, version=3)
     yield Topic("roster", "roster", back).bad(
-        "root_gone_back", gone_back.statement(), "refused @ 4", "the root's first version only, after the second was known"
+        "root_gone_back", gone_back.statement(), "refused @ 6", "the root's first version only, after the second was known"
     )
 
 

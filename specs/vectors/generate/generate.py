@@ -17,6 +17,7 @@ import cases_fingerprint
 import cases_payload
 import cases_receipt
 import cases_request
+import cases_revocation
 import cases_roster
 import cases_splice
 import cases_statement
@@ -37,6 +38,7 @@ MODULES = (
     cases_splice,
     cases_answers,
     cases_receipt,
+    cases_revocation,
     cases_backup,
 )
 

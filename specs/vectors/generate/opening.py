@@ -32,6 +32,7 @@ from reading import (
     verify_dispatch,
 )
 from treaty import BASES, Agreement, Mark
+from trust import in_force
 
 RELATIONS = ("part-of", "reply-to", "return-of", "supersedes")
 MEDIA = re.compile(r"(?=.{3,127}\Z)[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
@@ -105,7 +106,7 @@ def unwrap(envelope: Envelope, stanzas: dict[bytes, bytes], world: World) -> byt
     own = [credential for credential in world.trust.credentials.values() if credential.public_key in by_key]
     refuse(all(credential.body != envelope.core.destination for credential in own), "the reader's body is not the destination")
     for credential in own:
-        if credential.digest in stanzas and credential.valid_at(world.now):
+        if credential.digest in stanzas and in_force(credential, world.now, world.trust):
             mlkem_seed, scalar = wire.xwing_halves(by_key[credential.public_key])
             halves = MLKEM768PrivateKey.from_seed_bytes(mlkem_seed), X25519PrivateKey.from_private_bytes(scalar)
             info = wire.encode(["valiza/v1/wrap/payload-key", envelope.core.digest, credential.digest])
@@ -113,7 +114,7 @@ def unwrap(envelope: Envelope, stanzas: dict[bytes, bytes], world: World) -> byt
                 return SUITE.decrypt(stanzas[credential.digest], hpke.MLKEM768X25519PrivateKey(*halves), info)
             except (InvalidTag, ValueError) as error:
                 raise NotAuthentic("an own stanza does not open") from error
-    refuse(any(credential.digest in stanzas for credential in own), "no own credential in the header is valid now")
+    refuse(any(credential.digest in stanzas for credential in own), "no own credential in the header is in force now")
     raise NoKey("no stanza for a credential of the reader's")
 
 

@@ -20,6 +20,7 @@ import fingerprints
 import opening
 import reading
 import restoring
+import revoking
 import treaty
 import trust
 from outcome import Outcome, step
@@ -66,14 +67,23 @@ def parse(path: Path) -> Vector:
     return Vector(path.stem, head, raw)
 
 
+def _seconds(time: str) -> int:
+    return int(datetime.fromisoformat(time).timestamp())
+
+
 def world_of(vector: Vector) -> reading.World:
     """What the vector's reader trusts and has."""
-    world = reading.World(int(datetime.fromisoformat(vector.one("at")).timestamp()) if vector.one("at") else 0)
+    world = reading.World(_seconds(vector.one("at")) if vector.one("at") else 0)
     for line in vector.head.get("root", []):
         party, fingerprint = line.split(" ")
         world.trust.pinned.add((party, bytes.fromhex(fingerprint)))
     for raw in vector.files("trust"):
         trust.believe(world.trust, trust.read_roster(raw, world.trust))
+    for line in vector.head.get("known", []):
+        party, known = line.split(" ")
+        world.trust.known[party] = _seconds(known)
+    if vector.one("recorded"):
+        world.recorded = _seconds(vector.one("recorded"))
     for raw in vector.files("agreement"):
         _adopt(raw, world)
     world.identities = [bytes.fromhex(seed.decode()) for seed in vector.files("identity")]
@@ -116,6 +126,10 @@ def read(vector: Vector) -> Result:
         return Result("success")
     if kind == "backup":
         restoring.read_backup(raw, vector.one("passphrase"))
+        return Result("success")
+    if kind == "standing":
+        with step("rule"):
+            revoking.read_standing(raw)
         return Result("success")
     world = world_of(vector)
     if kind in STATEMENTS:

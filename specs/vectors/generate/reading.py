@@ -8,7 +8,7 @@ import decode as d
 import wire
 from outcome import NotAuthentic, Refused, step
 from treaty import Agreement, Agreements, Mark
-from trust import Credential, Statement, Trust, read_statement, signed_by
+from trust import Credential, Statement, Trust, read_statement, require_in_force, require_standing, signed_by
 
 MANIFEST_MOST = 8 << 20
 
@@ -21,6 +21,13 @@ class World:
     trust: Trust = field(default_factory=Trust)
     agreements: Agreements = field(default_factory=Agreements)
     identities: list[bytes] = field(default_factory=list)
+    recorded: int | None = None
+    answered: dict[bytes, int] = field(default_factory=dict)
+
+    def evidence(self, statement: bytes) -> int | None:
+        """revocation.md, Evidence: of a statement that the reader's journal may have, and a dispatch that the other party may have answered."""
+        times = [time for time in (self.recorded, self.answered.get(statement)) if time is not None]
+        return min(times, default=None)
 
 
 @dataclass(frozen=True)
@@ -192,15 +199,16 @@ def read_authentic(raw: bytes, world: World) -> Envelope:
     with step(5):
         core, stanzas = read_core(sections.core), read_stanzas(sections.stanzas)
     with step(6):
-        check_signer(dispatch, core)
+        check_signer(dispatch, core, world)
     return Envelope(sections, dispatch, core, stanzas)
 
 
-def check_signer(dispatch: Dispatch, core: Core) -> None:
+def check_signer(dispatch: Dispatch, core: Core, world: World) -> None:
     """Reading 6."""
     authentic(dispatch.signer.digest == core.sealing, "signed by another credential than the one in core")
     refuse(dispatch.signer.body != core.origin, "the sealer is of another body")
     refuse(not dispatch.signer.valid_at(dispatch.sealed_at), "the sealer's credential is not valid at sealed at")
+    require_standing(dispatch.signer, dispatch.sealed_at, lambda: world.evidence(dispatch.statement.raw), world.trust)
 
 
 def check_agreement(core: Core, sealed_at: int, accepted_at: int, world: World) -> Agreement:
@@ -255,7 +263,7 @@ def check_addressee(credential: Credential | None, core: Core, detail: Detail | 
         raise Refused("an addressee is not known")
     refuse(credential.purpose != "open", "an addressee's credential has another purpose")
     refuse(credential.body != core.destination, "an addressee is of another body")
-    refuse(not credential.valid_at(when), "an addressee's credential is not valid then")
+    require_in_force(credential, when, trust, "an addressee's credential is not valid then")
     if isinstance(detail, Detail):
         refuse(not trust.cleared(credential.clearance, *detail.destination_mark), "an addressee is not cleared")
 
@@ -283,6 +291,7 @@ def verify(raw: bytes, world: World, accepted_at: int | None = None) -> Envelope
 class Rewrap:
     """A detached stanza whose signature holds."""
 
+    raw: bytes
     signer: Credential
     dispatch: bytes
     addressee: bytes
@@ -297,16 +306,19 @@ def read_rewrap(raw: bytes, trust: Trust) -> Rewrap:
     signer = signed_by(statement, trust)
     dispatch, addressee, stanza, made_at, extensions = d.fields(d.decode(statement.body), 5)
     d.extensions(extensions)
-    return Rewrap(signer, d.digest_of(dispatch), d.digest_of(addressee), *read_stanza(stanza), d.time(made_at))
+    return Rewrap(raw, signer, d.digest_of(dispatch), d.digest_of(addressee), *read_stanza(stanza), d.time(made_at))
 
 
-def check_rewrap(rewrap: Rewrap, dispatch: Dispatch, core: Core, skew: int, trust: Trust) -> None:
+def check_rewrap(rewrap: Rewrap, dispatch: Dispatch, core: Core, skew: int, world: World) -> None:
     """envelope.md, Detached stanza: all but that the addressee is in the header."""
+    trust = world.trust
     authentic(rewrap.dispatch == dispatch.statement.digest, "a rewrap of another dispatch")
     by = trust.credentials.get(rewrap.addressee)
     if by is None or (by.subject, by.body) != (rewrap.signer.subject, rewrap.signer.body):
         raise Refused("signed by somebody else than the addressee")
-    refuse(not by.valid_at(rewrap.made_at) or not rewrap.signer.valid_at(rewrap.made_at), "a credential is not valid at made at")
+    require_in_force(by, rewrap.made_at, trust, "the addressee's credential is not valid at made at")
+    refuse(not rewrap.signer.valid_at(rewrap.made_at), "the signer's credential is not valid at made at")
+    require_standing(rewrap.signer, rewrap.made_at, lambda: world.evidence(rewrap.raw), trust)
     refuse(rewrap.made_at < dispatch.sealed_at - skew, "made before the envelope was sealed")
     check_addressee(trust.credentials.get(rewrap.recipient), core, core.detail, rewrap.made_at, trust)
 
@@ -315,5 +327,5 @@ def rewrapped(raw: bytes, envelope: Envelope, agreement: Agreement, world: World
     """A rewrap for an envelope that is at hand."""
     rewrap = read_rewrap(raw, world.trust)
     refuse(rewrap.addressee not in envelope.stanzas, "made by somebody who is no addressee")
-    check_rewrap(rewrap, envelope.dispatch, envelope.core, agreement.skew, world.trust)
+    check_rewrap(rewrap, envelope.dispatch, envelope.core, agreement.skew, world)
     return rewrap

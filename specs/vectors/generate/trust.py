@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidSignature
@@ -11,6 +11,7 @@ from nacl.bindings import crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
 import decode as d
+import revoking
 import wire
 from outcome import NotAuthentic, Refused, step
 
@@ -20,6 +21,7 @@ LIMITS = {
     "credential": 65536,
     "request": 131072,
     "termination": 65536,
+    "revocation": 65536,
     "rewrap": 65536,
     "agreement": MIB,
     "dispatch": MIB,
@@ -33,6 +35,7 @@ ROLES = {
     "credential": ("issuer", 16),
     "request": ("holder", 16),
     "roster": ("roster", 1),
+    "revocation": ("issuer", 16),
     "agreement": ("root", 32),
     "termination": ("root", 16),
     "dispatch": ("sealer", 1),
@@ -108,10 +111,15 @@ class Credential:
 
 @dataclass
 class Trust:
-    """What a reader believes: roots by the digest of their body, credentials by their digest, rosters' expiry by party."""
+    """What a reader believes: roots by the digest of their body, credentials by their digest, what was revoked.
+
+    *known* is by party when its credentials were first imported, where the reader remembers that.
+    """
 
     roots: dict[bytes, Root] = field(default_factory=dict)
     credentials: dict[bytes, Credential] = field(default_factory=dict)
+    revocations: list[revoking.Revocation] = field(default_factory=list)
+    known: dict[str, int] = field(default_factory=dict)
     pinned: set[tuple[str, bytes]] = field(default_factory=set)
 
     def root_of(self, party: str) -> Root:
@@ -125,6 +133,41 @@ class Trust:
         """Whether a clearance reaches a code of its own party's degrees."""
         degrees = self.root_of(party).degrees
         return clearance in degrees and code in degrees and degrees.index(clearance) <= degrees.index(code)
+
+
+def events_of(credential: Credential, credentials: Mapping[bytes, Credential], revocations: list[revoking.Revocation]) -> list[revoking.Revocation]:
+    """revocation.md, The time rule: what was revoked of a credential, and every compromise of its public key in its party."""
+
+    def concerns(one: revoking.Revocation) -> bool:
+        if one.credential == credential.digest:
+            return True
+        other = credentials[one.credential]
+        return one.kind == "compromised" and other.body[0] == credential.body[0] and other.public_key == credential.public_key
+
+    return [one for one in revocations if concerns(one)]
+
+
+def require_standing(credential: Credential, dated: int, evidence: Callable[[], int | None], trust: Trust) -> None:
+    """revocation.md, Who is judged: the credential, and its issuers up to the root."""
+    _refuse(not revoking.stands(events_of(credential, trust.credentials, trust.revocations), dated, evidence()), "it does not stand")
+    issuer = trust.credentials.get(credential.issuer)
+    if issuer is not None:
+        require_standing(issuer, credential.valid_from, lambda: trust.known.get(credential.body[0]), trust)
+
+
+def require_in_force(credential: Credential, when: int, trust: Trust, reason: str) -> None:
+    """revocation.md, Who is judged: acts of now, and `open` credentials."""
+    _refuse(not credential.valid_at(when), reason)
+    require_standing(credential, when, lambda: when, trust)
+
+
+def in_force(credential: Credential, when: int, trust: Trust) -> bool:
+    """Whether it is."""
+    try:
+        require_in_force(credential, when, trust, "not valid")
+    except Refused:
+        return False
+    return True
 
 
 def read_statement(raw: bytes, kind: str) -> Statement:
@@ -373,7 +416,7 @@ def _refuse(condition: bool, reason: str) -> None:  # noqa: FBT001 - a condition
 
 @dataclass(frozen=True)
 class Roster:
-    """A party's roster that passed steps 1 to 3."""
+    """A party's roster that passed steps 1 to 5."""
 
     party: str
     version: int
@@ -381,21 +424,21 @@ class Roster:
     expires_at: int
     roots: list[Root]
     credentials: dict[bytes, Credential]
+    revocations: list[revoking.Revocation]
     raw: bytes
 
 
 def read_roster(raw: bytes, trust: Trust) -> Roster:
-    """credential.md, Roster, Reading 1 to 3."""
+    """credential.md, Roster, Reading 1 to 5."""
     with step("1"):
         statement = read_statement(raw, "roster")
-        party, version, times, root_raws, members, revocations = _roster_body(statement.body)
+        party, version, times, root_raws, members, revoked, designations = _roster_body(statement.body)
         roots = read_roots(root_raws)
         root = roots[-1]
         if not any(known.digest in {pinned for _, pinned in trust.pinned} for known in roots):
             raise NotAuthentic("no version of this root is pinned")
         _refuse(root.party != party, "the root is of another party than the roster")
         require_pinned(roots, trust)
-        _refuse(len(revocations) > 0, "revocations are not specified")
     chains = Chains(roots, members, {})
     with step("2"):
         signature = _only(statement)
@@ -407,49 +450,113 @@ def read_roster(raw: bytes, trust: Trust) -> Roster:
         if signer.issuer != root.digest:
             raise NotAuthentic("the last version of the root did not issue the roster's signer")
         verify(statement, signature, signer.public_key)
-        _refuse(not signer.valid_at(times[0]), "the roster's signer was not valid at issued at")
     with step("3"):
         credentials = {digest: chains.check(member) for digest, member in members.items()}
-        _one_key_once(list(credentials.values()))
+    with step("4", otherwise=True):
+        revocations = [_revocation(item, party, roots, credentials) for item in revoked]
+        revoking.check_series(revocations)
+        _refuse(len(designations) > 0, "designations are not specified")
+        _refuse(not signer.valid_at(times[0]), "the roster's signer was not valid at issued at")
+        _refuse(not revoking.stands(events_of(signer, credentials, revocations), times[0], None), "the roster's signer was revoked")
+    with step("5"):
+        _one_key_once(credentials, revocations)
         keys = {key for known in roots for _, key in known.custodians.values()}
         _refuse(any(member.public_key in keys for member in credentials.values()), "a custodian's key in a credential")
-    return Roster(party, version, times[0], times[1], roots, credentials, raw)
+    return Roster(party, version, times[0], times[1], roots, credentials, revocations, raw)
 
 
-def _roster_body(body: bytes) -> tuple[str, int, tuple[int, int], list[bytes], dict[bytes, bytes], list[d.Value]]:
-    f = d.fields(d.decode(body), 8)
+def _revocation(raw: bytes, party: str, roots: list[Root], credentials: Mapping[bytes, Credential]) -> revoking.Revocation:
+    """revocation.md, Reading 1 to 5."""
+    with step("revocation 2"):
+        statement = read_statement(raw, "revocation")
+        by = statement.signatures[0].signer
+        root = next((one for one in roots if one.digest == by), None)
+        signer = credentials.get(by)
+        if root is not None:
+            if any(signature.signer != by for signature in statement.signatures):
+                raise NotAuthentic("signed in the name of two roots")
+            verify_quorum(statement, root)
+        elif signer is not None and signer.purpose == "certify":
+            verify(statement, _only(statement), signer.public_key)
+        else:
+            raise NotAuthentic("no root and no body of this roster signs")
+        found = revoking.body_of(statement.body, statement.digest, None if root else by, root.version if root else 0)
+    with step("revocation 3"):
+        _refuse(found.party != party or found.series != (signer.body[1] if signer else None), "another party's or body's series")
+    with step("revocation 4"):
+        target = credentials.get(found.credential)
+        if target is None:
+            raise Refused("a credential that is not in the roster")
+        if signer is not None:
+            issuer = credentials.get(target.issuer)
+            _refuse(issuer is None or issuer.body != signer.body, "another body issued the credential")
+    with step("revocation 5"):
+        _refuse(signer is not None and not signer.valid_at(found.issued_at), "not valid when it revoked")
+    return found
+
+
+def _roster_body(body: bytes) -> tuple[str, int, tuple[int, int], list[bytes], dict[bytes, bytes], list[bytes], list[d.Value]]:
+    f = d.fields(d.decode(body), 9)
     issued_at, expires_at = d.time(f[2]), d.time(f[3])
     d.need(issued_at < expires_at, "expires at is not after issued at")
-    d.extensions(f[7])
+    d.extensions(f[8])
     members = [(wire.digest("statement", d.binary(raw)), d.binary(raw)) for raw in d.array(f[5], 0, 16384)]
     d.ascending(members, lambda member: member[0])
     roots = [d.binary(raw) for raw in d.array(f[4], 1, 64)]
-    return d.matching(f[0], d.PARTY), d.integer(f[1], 1), (issued_at, expires_at), roots, dict(members), d.array(f[6])
+    revoked = [d.binary(raw) for raw in d.array(f[6], 0, 16384)]
+    return d.matching(f[0], d.PARTY), d.integer(f[1], 1), (issued_at, expires_at), roots, dict(members), revoked, d.array(f[7])
 
 
-def _one_key_once(credentials: list[Credential]) -> None:
-    for i, one in enumerate(credentials):
-        for other in credentials[i + 1 :]:
-            overlap = one.valid_from < other.valid_until and other.valid_from < one.valid_until
-            _refuse(overlap and one.public_key == other.public_key, "one public key in two live credentials")
+def _one_key_once(credentials: Mapping[bytes, Credential], revocations: list[revoking.Revocation]) -> None:
+    def end(one: Credential) -> int:
+        ended = [event.effective_at for event in events_of(one, credentials, revocations) if event.kind in {"retired", "compromised"}]
+        return min([one.valid_until, *ended])
+
+    members = list(credentials.values())
+    for i, one in enumerate(members):
+        for other in members[i + 1 :]:
+            if one.public_key == other.public_key:
+                overlap = one.valid_from < end(other) and other.valid_from < end(one)
+                _refuse(overlap, "one public key in two live credentials")
 
 
 def import_roster(new: Roster, old: Roster | None, now: int) -> None:
-    """credential.md, Roster, Reading 4."""
-    with step("4"):
+    """credential.md, Roster, Reading 6."""
+    with step("6"):
         _refuse(new.issued_at > now + 86400, "issued in the future")
-        if old is None or new.raw == old.raw:
+        if old is not None and new.raw == old.raw:
+            return
+        _refuse(now >= new.expires_at, "expired")
+        if old is None:
             return
         _refuse(new.version <= old.version, "the version is not higher")
         known = [root.digest for root in old.roots]
         _refuse([root.digest for root in new.roots[: len(known)]] != known, "other roots than before")
         _refuse(not old.credentials.keys() <= new.credentials.keys(), "a credential of the older roster is missing")
+        known_digests = {one.digest for one in old.revocations}
+        _refuse(not known_digests <= {one.digest for one in new.revocations}, "a revocation of the older roster is missing")
+        lost = {old.credentials[one.credential].public_key for one in old.revocations if one.kind == "compromised"}
+        added = [credential for digest, credential in new.credentials.items() if digest not in old.credentials]
+        _refuse(any(credential.public_key in lost for credential in added), "a compromised key in a new credential")
+    with step("revocation 8"):
+        for one in new.revocations:
+            fresh = one.digest not in known_digests
+            _refuse(fresh and not _may_still_revoke(one, old), "a new revocation by a root or credential that says nothing new any more")
+
+
+def _may_still_revoke(one: revoking.Revocation, old: Roster) -> bool:
+    """revocation.md, Reading 8."""
+    if one.signer is None:
+        return one.version >= old.roots[-1].version
+    signer = old.credentials.get(one.signer)
+    return signer is None or revoking.stands(events_of(signer, old.credentials, old.revocations), one.issued_at, None)
 
 
 def believe(trust: Trust, roster: Roster) -> None:
     """Add what a roster says to what the reader believes."""
     trust.roots.update({root.digest: root for root in roster.roots})
     trust.credentials.update(roster.credentials)
+    trust.revocations += roster.revocations
 
 
 def read_credential(raw: bytes, trust: Trust) -> Credential:

@@ -194,6 +194,7 @@ class Roster:
     signing: Signer | None = None
     unsorted: bool = False
     roots: Sequence[bytes] | None = None
+    revocations: Sequence[bytes] = ()
 
     def versions(self) -> list[bytes]:
         """All versions of the root, the first one first."""
@@ -213,10 +214,42 @@ class Roster:
             "expires at": self.times[1],
             "roots": self.versions() if self.roots is None else list(self.roots),
             "credentials": raws,
-            "revocations": [],
+            "revocations": list(self.revocations),
+            "designations": [],
             "extensions": {},
         }
         return wire.statement("valiza/v1/roster", fields_of(items, self.fields), [self.signing or self.signer.signer("roster")])
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """A revocation of a credential; *signers* are those of its issuer, or of another body or the root."""
+
+    credential: Credential
+    kind: str
+    effective: int
+    number: int = 1
+    issuer: Root | Credential | None = None
+    issued: int | None = None
+    fields: Mapping[str, Item] = field(default_factory=dict)
+    signers: Sequence[Signer] | None = None
+
+    def statement(self) -> bytes:
+        """revocation.md, Revocation."""
+        by = self.issuer or self.credential.issuer
+        items: dict[str, Item] = {
+            "party": self.credential.place[0],
+            "series": None if isinstance(by, Root) else by.place[1],
+            "number": self.number,
+            "kind": self.kind,
+            "credential": self.credential.digest,
+            "effective at": self.effective,
+            "issued at": self.effective if self.issued is None else self.issued,
+            "reason": "left" if self.kind == "retired" else "lost",
+            "extensions": {},
+        }
+        usual = by.quorum("issuer") if isinstance(by, Root) else [by.signer("issuer")]
+        return wire.statement("valiza/v1/revocation", fields_of(items, self.fields), self.signers or usual)
 
 
 KZ, BY = Root("KZ", ["ov", "ss", "s"]), Root("BY", ["ov", "ss", "s", "dsp"])
