@@ -77,13 +77,13 @@ def backup(
     lies in memory only. T holders together have the key.
     """
     from valiza.keys.keyfile import load_key
-    from valiza.office.backup import back_up, check_value, name_of_key, sheet_name
+    from valiza.office.backup import back_up, check_value, name_of_key, require_whole, sheet_name
 
     if passphrase_fd is not None and passphrase_fd == backup_passphrase_fd:
         message = "the passphrases of the key and of the backup cannot be read from the same file descriptor"
         raise Usage(message, "give --backup-passphrase-fd another one")
     require_output(output)
-    unlocked = load_key(key, passphrase_source(passphrase_fd))
+    unlocked = require_whole(load_key(key, passphrase_source(passphrase_fd)))
     protection = backup_passphrase(backup_passphrase_fd, new=True) if with_passphrase or backup_passphrase_fd is not None else ""
     sheets = back_up(
         unlocked,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from valiza.keys.external import ExternalSigningKey
     from valiza.keys.root import Root
     from valiza.keys.signing import SigningKey
     from valiza.office.founding import NewOfficer
@@ -92,17 +93,24 @@ def public_digest(path: Path) -> bytes:
         return VerifyKey(public).key_digest
 
 
-def signing_key(path: Path, source: Callable[[], str]) -> SigningKey:
-    """The key in a key file that signs, unlocked; errors as `public_digest`, and NoKey for a wrong passphrase."""
+def signing_key(path: Path, source: Callable[[], str]) -> SigningKey | ExternalSigningKey:
+    """The key in a key file that signs, unlocked; errors as `public_digest`, and NoKey for a wrong passphrase.
+
+    Who keeps a half of it elsewhere is asked for it here, and ends with the command; errors as `ExternalSigningKey.begin`.
+    """
+    from valiza.keys.external import ExternalSigningKey
     from valiza.keys.files import about
     from valiza.keys.keyfile import load_key
-    from valiza.keys.signing import SigningKey
+    from valiza.keys.recipient import Identity
 
     with about(path):
         key = load_key(path, source)
-        if not isinstance(key, SigningKey):
+        if isinstance(key, Identity):
             message = "an encryption key signs nothing"
             raise NoKey(message)
+        if isinstance(key, ExternalSigningKey):
+            click.get_current_context().call_on_close(key.close)
+            key.begin()
         return key
 
 

@@ -266,6 +266,18 @@ def example_backup() -> Iterator[str]:
     yield "…"
 
 
+def example_external_signer() -> Iterator[str]:
+    """A conversation with an external signer, of the vectors of its questions."""
+    for name in ("hello", "public", "sign"):
+        head, _, raw = (VECTORS / f"signer-question_{name}.vector").read_bytes().decode("utf-8").partition("\n\n")
+        reply = re.search(r"^reply: (.*)$", head, re.MULTILINE)
+        if reply is None:
+            message = f"the vector {name} has no reply"
+            raise ValueError(message)
+        yield _cut(f"→ {raw.rstrip()}")
+        yield _cut(f"← {reply[1]}")
+
+
 EXAMPLES: Final = {
     "statement": example_statement,
     "credential": example_credential,
@@ -274,6 +286,7 @@ EXAMPLES: Final = {
     "envelope": example_envelope,
     "receipt": example_receipt,
     "backup": example_backup,
+    "external-signer": example_external_signer,
 }
 
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final
 from valiza.keys import labels
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NoKey, Unavailable, Usage
+from valiza.keys.external import ExternalSigner, ExternalSigningKey
 from valiza.keys.fields import array, blob, integer, one_of
 from valiza.keys.files import new_file, read_file
 from valiza.keys.realm import Realm
 from valiza.keys.recipient import ENCRYPTION_SEED_BYTES, Identity
 from valiza.keys.secrecy import hold
-from valiza.keys.signing import SIGNING_SEED_BYTES, SigningKey
+from valiza.keys.signing import SIGNING_PUBLIC_BYTES, SIGNING_SEED_BYTES, SigningKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,12 +25,17 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_PASSES", "Argon2Cost", "PrivateKey", "PublicPart", "key_file", "load_key", "public_part", "save_key", "stretch"]
 
-PrivateKey = SigningKey | Identity
+PrivateKey = SigningKey | ExternalSigningKey | Identity
 
 _MAX_FILE: Final = 8192
 _ARGON2: Final = "argon2id13"
 MAX_PASSES: Final = 16  # of a key file that is read
-_SEED_BYTES: Final = {labels.KIND_SIGNATURE: SIGNING_SEED_BYTES, labels.KIND_ENCRYPTION: ENCRYPTION_SEED_BYTES}
+_ED25519_BYTES: Final = 32
+_SEED_BYTES: Final = {
+    labels.KIND_SIGNATURE: SIGNING_SEED_BYTES,
+    labels.KIND_EXTERNAL: SIGNING_SEED_BYTES - _ED25519_BYTES,
+    labels.KIND_ENCRYPTION: ENCRYPTION_SEED_BYTES,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ def save_key(path: Path, key: PrivateKey, *, passphrase: str | None, random: Cal
 
     Args:
         path: the file; it must not exist.
-        key: a signing or encryption key.
+        key: a signing key, with an external half or without, or an encryption key.
         passphrase: None writes the key unprotected.
         random: source of the salt, 16 bytes.
         cost: of Argon2id.
@@ -58,16 +64,20 @@ def save_key(path: Path, key: PrivateKey, *, passphrase: str | None, random: Cal
 
 def key_file(key: PrivateKey, *, passphrase: str | None, random: Callable[[int], bytes], cost: Argon2Cost | None = None) -> bytes:
     """The bytes of a key file; see `save_key`."""
-    kind = labels.KIND_SIGNATURE if isinstance(key, SigningKey) else labels.KIND_ENCRYPTION
-    realm = key.realm if isinstance(key, SigningKey) else Realm.ORDINARY
+    realm = Realm.ORDINARY if isinstance(key, Identity) else key.realm
+    more: list[Value] = []
+    if isinstance(key, ExternalSigningKey):
+        kind, more = labels.KIND_EXTERNAL, [key.signer.packed()]
+    else:
+        kind = labels.KIND_ENCRYPTION if isinstance(key, Identity) else labels.KIND_SIGNATURE
     label, kind = realm.label(labels.KEY_FILE), realm.kind(kind)
     if passphrase is None:
-        header = pack([label, kind, key.public, None])
+        header = pack([label, kind, key.public, None, *more])
         secret = key.seed
     else:
         cost = cost or Argon2Cost()
         salt = random(16)
-        header = pack([label, kind, key.public, [_ARGON2, cost.passes, cost.memory_kib, salt]])
+        header = pack([label, kind, key.public, [_ARGON2, cost.passes, cost.memory_kib, salt], *more])
         from cryptography.cobblestone import Cobblestone256Encryptor  # noqa: PLC0415 - only with passphrases
 
         encryptor = Cobblestone256Encryptor(stretch(passphrase, salt, cost), header)
@@ -77,10 +87,17 @@ def key_file(key: PrivateKey, *, passphrase: str | None, random: Callable[[int],
 
 @dataclass(frozen=True, slots=True)
 class PublicPart:
-    """What a key file says without its passphrase: the public key, and what a guess at the passphrase costs; None if it has none."""
+    """What a key file says without its passphrase.
+
+    Attributes:
+        public: the public key.
+        cost: what a guess at the passphrase costs; None if it has none.
+        signer: who keeps its Ed25519 half, where that is not in the file.
+    """
 
     public: bytes
     cost: Argon2Cost | None
+    signer: ExternalSigner | None = None
 
     @property
     def protected(self) -> bool:
@@ -89,13 +106,14 @@ class PublicPart:
 
 
 def public_part(path: Path, realm: Realm = Realm.ORDINARY) -> PublicPart:
-    """The public part of a key file. Only `load_key` shows whether it is that of the secret.
+    """The public part of a key file. Only `load_key` shows whether it is that of the secret: nothing that it names is to be started.
 
     Raises:
         Malformed: not a key file. Unavailable: it cannot be read.
     """
     _, header, _ = _parts(path, realm)
-    return PublicPart(blob(header[2], "public key of a key file"), None if header[3] is None else _cost(array(header[3], "key derivation", length=4)))
+    cost = None if header[3] is None else _cost(array(header[3], "key derivation", length=4))
+    return PublicPart(blob(header[2], "public key of a key file"), cost, _signer(header))
 
 
 def load_key(path: Path, passphrase: Callable[[], str], realm: Realm = Realm.ORDINARY) -> PrivateKey:
@@ -111,7 +129,12 @@ def load_key(path: Path, passphrase: Callable[[], str], realm: Realm = Realm.ORD
     if header[3] is not None:
         secret = _unsealed(secret, header_bytes, header[3], passphrase)
     blob(secret, "secret of a key file", size=_SEED_BYTES[kind])
-    key: PrivateKey = SigningKey(secret, realm) if kind == labels.KIND_SIGNATURE else Identity(secret)
+    key: PrivateKey
+    signer = _signer(header)
+    if signer is not None:
+        key = ExternalSigningKey(secret, blob(header[2], "public key of a key file", size=SIGNING_PUBLIC_BYTES)[-_ED25519_BYTES:], signer, realm)
+    else:
+        key = SigningKey(secret, realm) if kind == labels.KIND_SIGNATURE else Identity(secret)
     if key.public != header[2]:  # both public: how far they agree tells nothing
         message = "the public key of a key file is not that of its secret"
         raise Malformed(message)
@@ -126,11 +149,17 @@ def _parts(path: Path, realm: Realm) -> tuple[bytes, list[Value], bytes]:
         message = f"a key file begins with {label!r}, not with {items[0]!r}"
         raise Malformed(message, realm.hint(items[0]))
     header_bytes = blob(items[1], "header of a key file")
-    header = array(unpack(header_bytes, max_bytes=_MAX_FILE, what="header of a key file"), "header of a key file", length=4)
+    header = array(unpack(header_bytes, max_bytes=_MAX_FILE, what="header of a key file"), "header of a key file", least=4, most=5)
     one_of(header[0], "header of a key file", [label])
     kinds = {realm.kind(kind): kind for kind in _SEED_BYTES}
     header[1] = kinds[one_of(header[1], "kind of key", kinds)]
+    array(header, "header of a key file", length=5 if header[1] == labels.KIND_EXTERNAL else 4)
     return header_bytes, header, blob(items[2], "secret of a key file", most=256)
+
+
+def _signer(header: list[Value]) -> ExternalSigner | None:
+    """Who keeps the Ed25519 half, where it is not here."""
+    return ExternalSigner.read(header[4]) if header[1] == labels.KIND_EXTERNAL else None
 
 
 def _unsealed(secret: bytes, header: bytes, kdf: object, passphrase: Callable[[], str]) -> bytes:

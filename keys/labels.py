@@ -56,5 +56,7 @@ MAGIC: Final = bytes.fromhex("89564C5A0D0A1A0A")
 PAE_PREFIX: Final = b"VALIZAv1"
 KIND_SIGNATURE: Final = "MLDSA65-Ed25519"
 KIND_ENCRYPTION: Final = "X-Wing"
+KIND_EXTERNAL: Final = "MLDSA65-Ed25519-external"
 COMPOSITE_PREFIX: Final = b"CompositeAlgorithmSignatures2025"
 COMPOSITE_LABEL: Final = b"COMPSIG-MLDSA65-Ed25519-SHA512"
+SIGNER_TRIAL: Final = "valiza/v1/signer-trial"

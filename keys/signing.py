@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -24,18 +25,45 @@ if TYPE_CHECKING:
 
     from valiza.keys.encoding import Value
 
-__all__ = ["SIGNING_PUBLIC_BYTES", "SIGNING_SEED_BYTES", "SigningKey", "VerifyKey"]
+__all__ = ["SIGNING_PUBLIC_BYTES", "SIGNING_SEED_BYTES", "SigningKey", "VerifyKey", "composite_message", "composite_type", "verify_half"]
 
 SIGNING_PUBLIC_BYTES: Final = 1984
 SIGNING_SEED_BYTES: Final = 64
 _MLDSA_PUBLIC: Final = 1952
 _MLDSA_SIGNATURE: Final = 3309
 _FAILURE: Final = "a signature does not verify"
+_BEGIN: Final = labels.COMPOSITE_PREFIX + labels.COMPOSITE_LABEL
+_COMPOSED: Final = re.compile(re.escape(_BEGIN) + rb"(.)([!-~]{1,255}).{64}", re.DOTALL)
 
 
-def _message(message: bytes, context: bytes) -> bytes:
-    """M' of the composite draft. ctx is a statement type, far below its 255 bytes."""
-    return labels.COMPOSITE_PREFIX + labels.COMPOSITE_LABEL + bytes([len(context)]) + context + hashlib.sha512(message).digest()
+def composite_message(message: bytes, context: bytes) -> bytes:
+    """M' of the composite draft: what each half signs. ctx is a statement type, far below its 255 bytes."""
+    return _BEGIN + bytes([len(context)]) + context + hashlib.sha512(message).digest()
+
+
+def composite_type(composed: bytes) -> str:
+    """The statement type in M', which somebody else composed.
+
+    Raises:
+        Malformed: it has not the form that `composite_message` gives.
+    """
+    found = _COMPOSED.fullmatch(composed)
+    if found is None or found[1] != bytes([len(found[2])]):
+        message = "what is to be signed is not what the half of a signature covers"
+        raise Malformed(message)
+    return found[2].decode("ascii")
+
+
+def verify_half(half: bytes, composed: bytes, ed25519_public: bytes) -> None:
+    """Return if the Ed25519 half of a signature over M' holds. Half a signature is none: this tells whose fault it is when the whole fails.
+
+    Raises:
+        NotAuthentic: it does not.
+    """
+    try:
+        nacl.bindings.crypto_sign_open(half + composed, ed25519_public)
+    except nacl.exceptions.BadSignatureError as error:
+        raise NotAuthentic(_FAILURE) from error
 
 
 def _key_digest(public: bytes, realm: Realm) -> bytes:
@@ -91,11 +119,11 @@ class VerifyKey:
             raise NotAuthentic(_FAILURE)
         if self._mldsa is None:
             self._mldsa = self._check()
-        composed = _message(message, context)
+        composed = composite_message(message, context)
+        verify_half(signature[_MLDSA_SIGNATURE:], composed, self._ed25519)
         try:
-            nacl.bindings.crypto_sign_open(signature[_MLDSA_SIGNATURE:] + composed, self._ed25519)
             self._mldsa.verify(signature[:_MLDSA_SIGNATURE], composed, labels.COMPOSITE_LABEL)
-        except (InvalidSignature, nacl.exceptions.BadSignatureError) as error:
+        except InvalidSignature as error:
             raise NotAuthentic(_FAILURE) from error
 
 
@@ -128,6 +156,6 @@ class SigningKey:
 
     def sign(self, message: bytes, context: bytes) -> bytes:
         """A composite signature, 3373 bytes. The ML-DSA half is randomised: two calls give two signatures."""
-        composed = _message(message, context)
+        composed = composite_message(message, context)
         half = nacl.bindings.crypto_sign(composed, self._ed25519)[:64]
         return self._mldsa.sign(composed, labels.COMPOSITE_LABEL) + half

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from valiza.keys.backup import Recovery, check_value, parse_check_value, share_out
 from valiza.keys.errors import Incomplete, Malformed, Refused, Usage
+from valiza.keys.external import ExternalSigningKey
 from valiza.keys.files import new_file, new_folder, read_text_file
 from valiza.keys.realm import Realm
 from valiza.keys.sheet import MAX_FIELD, MAX_SHEET, Sheet, format_sheet, read_sheet
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from valiza.keys.keyfile import PrivateKey
     from valiza.keys.recipient import Identity
 
-__all__ = ["Recovery", "back_up", "check_value", "name_of_key", "parse_check_value", "read_sheets", "recover", "sheet_name"]
+__all__ = ["Recovery", "back_up", "check_value", "name_of_key", "parse_check_value", "read_sheets", "recover", "require_whole", "sheet_name"]
 
 
 def back_up(
@@ -74,6 +76,18 @@ def back_up(
         for sheet, text in zip(sheets, texts, strict=True):
             new_file(work / sheet_name(sheet), text.encode("utf-8"), 0o600)
     return sheets
+
+
+def require_whole(key: PrivateKey) -> SigningKey | Identity:
+    """The key, if all of it is here.
+
+    Raises:
+        Refused: another program keeps half of it.
+    """
+    if isinstance(key, ExternalSigningKey):
+        message = f"half of this key is kept by {key.signer.program!r}: shares of what is in its file would give no key"
+        raise Refused(message, "keep copies of the key file, and back the other half up as its device allows")
+    return key
 
 
 def sheet_name(sheet: Sheet) -> str:

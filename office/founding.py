@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from valiza.keys import labels
 from valiza.keys.credential import PURPOSES, Credential, CredentialDraft, issue_credential
 from valiza.keys.digests import key_digest
 from valiza.keys.errors import NotAuthentic, Refused, Usage
+from valiza.keys.external import ExternalSigningKey
 from valiza.keys.files import about, new_file, new_folder, storage_errors, sync_folder
 from valiza.keys.keyfile import public_part, save_key
 from valiza.keys.recipient import Identity
@@ -21,16 +23,19 @@ from valiza.office.book import NewBook, keep_roster
 from valiza.office.home import BODY_OFFICER, OFFICER_NAME, Office, toml_string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from valiza.keys.book import Book
+    from valiza.keys.external import ExternalSigner
     from valiza.keys.fields import Body, Names
     from valiza.keys.keyfile import Argon2Cost
+    from valiza.keys.statement import Signer
 
 __all__ = ["OFFICER_PURPOSES", "YEAR", "Founding", "NewOfficer", "certify_officer", "found_office", "publish_roster"]
 
 YEAR: Final = 365 * 86400
+_ED25519_BYTES: Final = 32  # at the end of a public signing key
 OFFICER_PURPOSES: Final = tuple(p for p in PURPOSES if p not in {"certify", "roster", "register"})
 
 
@@ -46,7 +51,11 @@ class NewOfficer:
 
 @dataclass(frozen=True, kw_only=True)
 class Founding:
-    """What an office is to be. Lengths of validity in seconds; `cost` is that of deriving a key from the passphrase, None for the least."""
+    """What an office is to be.
+
+    Lengths of validity are in seconds. `cost` is that of deriving a key from the passphrase, None for the least. `signers` are those who keep the
+    Ed25519 half of keys, by officer and purpose.
+    """
 
     body: Body
     names: Names
@@ -56,6 +65,7 @@ class Founding:
     roster_validity: int = YEAR
     passphrase: str | None = field(default=None, repr=False)
     cost: Argon2Cost | None = None
+    signers: Mapping[tuple[str, str], ExternalSigner] = field(default_factory=dict)
 
 
 def found_office(home: Path, founding: Founding, *, at: int, random: Callable[[int], bytes], root_office: Office | None = None) -> Office:
@@ -69,10 +79,12 @@ def found_office(home: Path, founding: Founding, *, at: int, random: Callable[[i
         root_office: the office that keeps the party's root, when this body is not the first; its roster is published anew with this body.
 
     Raises:
-        Refused: the folder exists. Usage: an officer's name or purpose cannot be.
+        Refused: the folder exists. Usage: an officer's name or purpose cannot be. NoKey, NotAuthentic, Unavailable: see `ExternalSigningKey.enrol`.
     """
     for officer in founding.officers:
         require_officer(officer)
+    own = ("certify",) if root_office is not None else ("certify", "root", "roster")
+    _require_made(founding.signers, {(BODY_OFFICER, purpose) for purpose in own} | _signing(founding.officers))
     if len({officer.name for officer in founding.officers}) != len(founding.officers):
         message = "an officer is named twice"
         raise Usage(message, "give all purposes of an officer in one --officer NAME:PURPOSE,PURPOSE")
@@ -95,10 +107,16 @@ def found_office(home: Path, founding: Founding, *, at: int, random: Callable[[i
 
 def _fill(work: Path, founding: Founding, *, at: int, random: Callable[[int], bytes], root_office: Office | None) -> Roster:
     """Write all that a new office holds into a folder; returns the roster that names it."""
+    known = None if root_office is None else root_office.own_roster
+    with closing(_Desk(work, passphrase=founding.passphrase, cost=founding.cost, random=random, signers=founding.signers, known=known)) as desk:
+        return _furnish(work, desk, founding, at=at, root_office=root_office)
+
+
+def _furnish(work: Path, desk: _Desk, founding: Founding, *, at: int, root_office: Office | None) -> Roster:
+    random = desk.random
     for folder in ("roots", "rosters", "agreements", "keys", "credentials"):
         (work / folder).mkdir(mode=0o700)
     new_file(work / "office.toml", _config(founding).encode("utf-8"), 0o644)
-    desk = _Desk(work, founding.passphrase, founding.cost, random)
     roots, root_key, roster_credential, roster_key, known, version = _root(founding, desk, root_office, at)
     root = roots[-1]
     until = at + founding.validity
@@ -165,17 +183,40 @@ def _config(founding: Founding) -> str:
 class _Desk:
     """Makes keys and credentials in memory; `write` puts them into an office together, or none of them."""
 
-    def __init__(self, home: Path, passphrase: str | None, cost: Argon2Cost | None, random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        passphrase: str | None,
+        cost: Argon2Cost | None,
+        random: Callable[[int], bytes],
+        signers: Mapping[tuple[str, str], ExternalSigner],
+        known: Book | None,
+    ) -> None:
         self._home = home
         self._passphrase = passphrase
         self._cost = cost
-        self._keys: list[tuple[Path, SigningKey | Identity]] = []
+        self._signers = signers
+        self._known = known
+        self._keys: list[tuple[Path, SigningKey | ExternalSigningKey | Identity]] = []
         self._credentials: list[tuple[Path, Credential]] = []
         self.random = random
 
-    def signing(self, officer: str, purpose: str) -> SigningKey:
-        key = SigningKey.generate(self.random)
+    def signing(self, officer: str, purpose: str) -> SigningKey | ExternalSigningKey:
+        key = self._external(officer, purpose) if (officer, purpose) in self._signers else SigningKey.generate(self.random)
         self._keys.append((self._home / "keys" / officer / f"{purpose}.key", key))
+        return key
+
+    def _external(self, officer: str, purpose: str) -> ExternalSigningKey:
+        """A key around a half that is kept elsewhere, if it is part of no other key."""
+        signer = self._signers[officer, purpose]
+        key = ExternalSigningKey.enrol(signer, self.random)
+        half = key.public[-_ED25519_BYTES:]
+        if half in self._halves:
+            key.close()
+            message = f"the key {signer.reference!r} of {signer.program!r} is part of another signing key already"
+            raise Refused(message, "one key, one power: make a new one there for this purpose")
+        self._halves.add(half)
         return key
 
     def encryption(self, officer: str) -> Identity:
@@ -183,7 +224,13 @@ class _Desk:
         self._keys.append((self._home / "keys" / officer / "open.key", key))
         return key
 
-    def issue(self, officer: str, draft: CredentialDraft, issuer: Root | Credential, key: SigningKey) -> Credential:
+    def close(self) -> None:
+        """End the programs that keep halves of keys."""
+        for _, key in self._keys:
+            if isinstance(key, ExternalSigningKey):
+                key.close()
+
+    def issue(self, officer: str, draft: CredentialDraft, issuer: Root | Credential, key: Signer) -> Credential:
         credential = issue_credential(draft, issuer=issuer, keys=[key])
         self._credentials.append((self._home / "credentials" / officer / f"{draft.purpose}.vls", credential))
         return credential
@@ -204,6 +251,15 @@ class _Desk:
                 path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
             raise
 
+    @cached_property
+    def _halves(self) -> set[bytes]:
+        """The Ed25519 halves of all signing keys that the party has."""
+        if self._known is None:
+            return set()
+        keys = [credential.key for credential in self._known.credentials.values()]
+        keys += [custodian.key for root in self._known.roots for custodian in root.custodians]
+        return {key.raw[-_ED25519_BYTES:] for key in keys if isinstance(key, VerifyKey)}
+
     @staticmethod
     def _make_folder(folder: Path, made: list[Path]) -> None:
         """An officer's folder, unless it is there; durable before anything in it is."""
@@ -216,7 +272,7 @@ class _Desk:
 
 def _root(
     founding: Founding, desk: _Desk, root_office: Office | None, at: int
-) -> tuple[tuple[Root, ...], SigningKey, Credential, SigningKey, dict[bytes, bytes], int]:
+) -> tuple[tuple[Root, ...], Signer, Credential, Signer, dict[bytes, bytes], int]:
     """Versions of the root, a custodian's key, the roster credential and its key, credentials known already, and the next version of the roster."""
     if root_office is not None:
         if root_office.body.party != founding.body.party:
@@ -236,33 +292,33 @@ def _root(
         root_key, roster_key = root_office.signing_key(BODY_OFFICER, "root"), root_office.signing_key(BODY_OFFICER, "roster")
         return old.roots, root_key, signer, roster_key, _raws(old), old.version + 1
     until = at + 2 * founding.validity
-    root_key = desk.signing(BODY_OFFICER, "root")
+    new_root_key = desk.signing(BODY_OFFICER, "root")
     draft_root = sole_root(
         party_id=founding.body.party,
         party_names=founding.names,
         degrees=founding.degrees,
         custodian=desk.random(16),
-        key=VerifyKey(root_key.public),
+        key=VerifyKey(new_root_key.public),
         valid_from=at,
         valid_until=until,
     )
-    root = make_root(draft_root, [root_key])
-    roster_key = desk.signing(BODY_OFFICER, "roster")
+    root = make_root(draft_root, [new_root_key])
+    new_roster_key = desk.signing(BODY_OFFICER, "roster")
     draft = CredentialDraft(
         subject=desk.random(16),
         body=founding.body,
         names=founding.names,
         purpose="roster",
-        public_key=roster_key.public,
+        public_key=new_roster_key.public,
         clearance=None,
         valid_from=at,
         valid_until=until,
     )
-    signer = desk.issue(BODY_OFFICER, draft, root, root_key)
-    return (root,), root_key, signer, roster_key, {}, 1
+    signer = desk.issue(BODY_OFFICER, draft, root, new_root_key)
+    return (root,), new_root_key, signer, new_roster_key, {}, 1
 
 
-def _certify(desk: _Desk, officer: NewOfficer, *, issuer: Credential, key: SigningKey, at: int, until: int, subject: bytes) -> list[Credential]:
+def _certify(desk: _Desk, officer: NewOfficer, *, issuer: Credential, key: Signer, at: int, until: int, subject: bytes) -> list[Credential]:
     issued = []
     for purpose in officer.purposes:
         public = desk.encryption(officer.name).public if purpose == "open" else desk.signing(officer.name, purpose).public
@@ -280,6 +336,19 @@ def _certify(desk: _Desk, officer: NewOfficer, *, issuer: Credential, key: Signi
     return issued
 
 
+def _signing(officers: Iterable[NewOfficer]) -> set[tuple[str, str]]:
+    """The signing keys of officers, by officer and purpose."""
+    return {(officer.name, purpose) for officer in officers for purpose in officer.purposes if purpose != "open"}
+
+
+def _require_made(signers: Iterable[tuple[str, str]], made: set[tuple[str, str]]) -> None:
+    """Raise Usage if an external signer is named for a key that is not made: a slip of the pen must not make a key that is all in a file."""
+    for officer, purpose in signers:
+        if (officer, purpose) not in made:
+            message = f"an external signer is named for the {purpose} key of {officer!r}, and no such signing key is made"
+            raise Usage(message, f"signing keys that are made: {', '.join(f'{name}: {what}' for name, what in sorted(made))}")
+
+
 def certify_officer(
     office: Office,
     officer: NewOfficer,
@@ -289,6 +358,7 @@ def certify_officer(
     random: Callable[[int], bytes],
     passphrase: str | None,
     cost: Argon2Cost | None = None,
+    signers: Mapping[tuple[str, str], ExternalSigner] | None = None,
 ) -> list[Credential]:
     """Make keys and credentials for an officer of this office. They count once a roster with them is published.
 
@@ -300,11 +370,14 @@ def certify_officer(
         random: source of secret random bytes.
         passphrase: of the new keys; None leaves them unprotected.
         cost: of deriving a key from it; None for the least.
+        signers: who keep the Ed25519 half of his keys, by officer and purpose.
 
     Raises:
         Refused: the officer has a credential for one of the purposes, or the body may not give the clearance.
+        NoKey, NotAuthentic, Unavailable: see `ExternalSigningKey.enrol`.
     """
     require_officer(officer)
+    _require_made(signers or {}, _signing([officer]))
     for purpose in officer.purposes:
         if office.credential_path(officer.name, purpose).exists():
             message = f"{officer.name!r} has a {purpose} credential already"
@@ -313,12 +386,12 @@ def certify_officer(
     subject = office.credential(officer.name, own[0]).subject if own else random(16)
     issuer, key = office.credential(BODY_OFFICER, "certify"), office.signing_key(BODY_OFFICER, "certify")
     office.trust.require_in_force(issuer, at=at, act="issuing")
-    desk = _Desk(office.home, passphrase, cost, random)
-    issued = _certify(desk, officer, issuer=issuer, key=key, at=at, until=at + validity, subject=subject)
-    for purpose in officer.purposes:
-        _remove_uncertified(office, officer.name, purpose)
-    desk.write()
-    return issued
+    with closing(_Desk(office.home, passphrase=passphrase, cost=cost, random=random, signers=signers or {}, known=office.own_roster)) as desk:
+        issued = _certify(desk, officer, issuer=issuer, key=key, at=at, until=at + validity, subject=subject)
+        for purpose in officer.purposes:
+            _remove_uncertified(office, officer.name, purpose)
+        desk.write()
+        return issued
 
 
 def _remove_uncertified(office: Office, officer: str, purpose: str) -> None:

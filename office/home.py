@@ -25,6 +25,7 @@ from valiza.envelope.container import read_container
 from valiza.keys import labels
 from valiza.keys.digests import digest
 from valiza.keys.errors import Malformed, NoKey, NotAuthentic, Refused, Usage, ValizaError
+from valiza.keys.external import ExternalSigningKey
 from valiza.keys.fields import Body, body_id, names, party
 from valiza.keys.files import about, read_file, read_text_file, storage_errors, sweep
 from valiza.keys.fingerprint import parse_fingerprint
@@ -32,7 +33,6 @@ from valiza.keys.keyfile import load_key
 from valiza.keys.processes import processors
 from valiza.keys.recipient import Identity
 from valiza.keys.roster import Counting, Roster, check_roster, peek_roster, read_roster, untold
-from valiza.keys.signing import SigningKey
 from valiza.keys.statement import LIMITS, read_statement
 from valiza.keys.toml import parse_toml
 from valiza.keys.trust import Trust
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from valiza.keys.book import Book
     from valiza.keys.credential import Credential
     from valiza.keys.fields import Names
+    from valiza.keys.keyfile import PrivateKey
+    from valiza.keys.signing import SigningKey
     from valiza.register.journal import RegisterJournal
 
 __all__ = ["BODY_OFFICER", "OFFICER_NAME", "Office", "about", "read_given_roster", "require_office", "toml_string"]
@@ -91,7 +93,7 @@ class Office:
         self._tell = tell
         self._counting = counting
         self._mends = mends
-        self._keys: dict[tuple[str, str], SigningKey | Identity | NoKey] = {}  # by officer and purpose
+        self._keys: dict[tuple[str, str], PrivateKey | NoKey] = {}  # by officer and purpose
         self._credentials: dict[tuple[str, str], Credential] = {}
         self._books: dict[tuple[Path, bytes], KeptBook] = {}
         path = require_office(home)
@@ -214,7 +216,10 @@ class Office:
         return tuple(self.home / f"register.db{ending}" for ending in ("", "-wal", "-shm"))
 
     def close(self) -> None:
-        """Close the journal, if it was used."""
+        """Close the journal, if it was used, and end the programs that keep halves of keys."""
+        for key in self._keys.values():
+            if isinstance(key, ExternalSigningKey):
+                key.close()
         journal = self.__dict__.pop("journal", None)
         if journal is not None:
             journal.close()
@@ -297,23 +302,27 @@ class Office:
             raise Usage(message, "say which with --as NAME or VALIZA_AS")
         return able[0]
 
-    def signing_key(self, officer: str, purpose: str) -> SigningKey:
-        """An officer's signing key, unlocked, and the one that is certified.
+    def signing_key(self, officer: str, purpose: str) -> SigningKey | ExternalSigningKey:
+        """An officer's signing key, unlocked, and the one that is certified. Who keeps a half of it elsewhere is asked for it here, before any work.
 
         Raises:
-            NoKey: it is not here, another one lies in its place, or the passphrase is wrong.
+            NoKey: it is not here, another one lies in its place, or the passphrase is wrong. Refused, Unavailable: see `ExternalSigningKey.begin`.
         """
-        if purpose == "root":
-            return self._custodian_key(officer)
+        key = self._custodian_key(officer) if purpose == "root" else self._certified_key(officer, purpose)
+        if isinstance(key, ExternalSigningKey):
+            key.begin()
+        return key
+
+    def _certified_key(self, officer: str, purpose: str) -> SigningKey | ExternalSigningKey:
         certified = self.credential(officer, purpose).verify_key
         key = self._key(officer, purpose)
-        if not isinstance(key, SigningKey) or key.key_digest != certified.key_digest:
+        if isinstance(key, Identity) or key.key_digest != certified.key_digest:
             raise self._other_key(officer, purpose)
         return key
 
-    def _custodian_key(self, officer: str) -> SigningKey:
+    def _custodian_key(self, officer: str) -> SigningKey | ExternalSigningKey:
         key = self._key(officer, "root")
-        if not isinstance(key, SigningKey) or self.own_roster.root.custodian(key.key_digest) is None:
+        if isinstance(key, Identity) or self.own_roster.root.custodian(key.key_digest) is None:
             message = f"the root key in this office is that of no custodian of {self.body.party}"
             raise NoKey(message, "the root was renewed, or another file lies in its place")
         return key
@@ -334,7 +343,7 @@ class Office:
         message = f"the {purpose} key of {officer!r} in this office is not the one that is certified"
         return NoKey(message, f"put the right file at {self.key_path(officer, purpose)}, or certify the officer anew")
 
-    def _key(self, officer: str, purpose: str) -> SigningKey | Identity:
+    def _key(self, officer: str, purpose: str) -> PrivateKey:
         if (officer, purpose) not in self._keys:
             self._keys[officer, purpose] = self._unlock(self.key_path(officer, purpose), officer, purpose)
         found = self._keys[officer, purpose]
@@ -342,7 +351,7 @@ class Office:
             raise found
         return found
 
-    def _unlock(self, path: Path, officer: str, purpose: str) -> SigningKey | Identity | NoKey:
+    def _unlock(self, path: Path, officer: str, purpose: str) -> PrivateKey | NoKey:
         """The key of a file; or why it cannot be had, so that a wrong passphrase is tried once however many objects there are."""
         if not path.is_file():
             message = f"the {purpose} key of {officer!r} is not in this office"

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pytest
 from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
 from nacl.pwhash import argon2id
 from tests.support.keys import counting, flipped, identity, signing_key
+from tests.support.signers import external_key
 
 from valiza.keys import keyfile, labels
 from valiza.keys.digests import derive
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NoKey, Refused, Unavailable, ValizaError
+from valiza.keys.external import ExternalSigner, ExternalSigningKey
 from valiza.keys.keyfile import Argon2Cost, load_key, public_part, save_key
+from valiza.keys.signing import VerifyKey
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +29,8 @@ if TYPE_CHECKING:
 CHEAP: Final = Argon2Cost(passes=1, memory_kib=8192)
 SIGNING: Final = signing_key("officer seal")
 OPENING: Final = identity("officer")
-BOTH: Final = pytest.mark.parametrize("key", [SIGNING, OPENING], ids=["signing", "opening"])
+EXTERNAL: Final = external_key("--key", "one")
+EACH: Final = pytest.mark.parametrize("key", [SIGNING, OPENING, EXTERNAL], ids=["signing", "opening", "external"])
 
 
 @pytest.fixture
@@ -60,7 +65,7 @@ def header_of(path: Path) -> list[Any]:
 # -- there and back -------------------------------------------------------------------------------------------------------
 
 
-@BOTH
+@EACH
 def test_without_a_passphrase_nobody_is_asked(path: Path, key: PrivateKey) -> None:
     save(path, key)
     loaded = load_key(path, nobody)
@@ -68,7 +73,7 @@ def test_without_a_passphrase_nobody_is_asked(path: Path, key: PrivateKey) -> No
     assert (loaded.seed, loaded.public) == (key.seed, key.public)
 
 
-@BOTH
+@EACH
 def test_with_a_passphrase_it_is_asked_once_and_nothing_secret_is_readable(path: Path, key: PrivateKey) -> None:
     save(path, key, "пароль")
     asked = []
@@ -85,7 +90,7 @@ def test_with_a_passphrase_it_is_asked_once_and_nothing_secret_is_readable(path:
     assert [piece for piece in (key.seed[:16], key.seed[-16:], "пароль".encode()) if piece in raw] == []
 
 
-@BOTH
+@EACH
 @pytest.mark.parametrize("wrong", ["", "Пароль", "пароль ", "пароль\0"])
 def test_a_wrong_passphrase_is_no_key(path: Path, key: PrivateKey, wrong: str) -> None:
     save(path, key, "пароль")
@@ -146,13 +151,14 @@ def test_what_is_not_there_is_unavailable(path: Path) -> None:
         load_key(path, nobody)
 
 
-@BOTH
+@EACH
 def test_layout_is_that_of_the_specification(path: Path, key: PrivateKey) -> None:
     save(path, key)
     label, _, secret = unpack(path.read_bytes(), max_bytes=8192, what="it")
-    kind = "MLDSA65-Ed25519" if key is SIGNING else "X-Wing"
+    kind = {SIGNING: "MLDSA65-Ed25519", OPENING: "X-Wing", EXTERNAL: "MLDSA65-Ed25519-external"}[key]
     assert (label, secret) == ("valiza/v1/key-file", key.seed)
-    assert header_of(path) == ["valiza/v1/key-file", kind, key.public, None]
+    command = [word.encode() for word in EXTERNAL.signer.command]
+    assert header_of(path) == ["valiza/v1/key-file", kind, key.public, None, *([["any", command]] if key is EXTERNAL else [])]
 
 
 def test_the_cost_stands_in_the_header_and_by_default_is_64_mib_three_times(tmp_path: Path, cheap_derivation: None) -> None:
@@ -262,12 +268,15 @@ def test_an_encrypted_secret_is_checked_like_a_plain_one(path: Path, secret: byt
         load_key(file_with(path, kdf, encryptor.update(secret) + encryptor.finalize()), lambda: "x")
 
 
-@BOTH
-@pytest.mark.parametrize("passphrase", [None, "x"], ids=["open", "locked"])
+@pytest.mark.parametrize(
+    ("key", "passphrase"),
+    [(SIGNING, None), (SIGNING, "x"), (OPENING, None), (OPENING, "x"), (EXTERNAL, "x")],
+    ids=["signing-open", "signing-locked", "opening-open", "opening-locked", "external-locked"],
+)
 def test_whatever_byte_is_altered_no_other_key_comes_of_it(
     path: Path, key: PrivateKey, passphrase: str | None, cheap_derivation: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Thousands of files, so they are given from memory."""
+    """Thousands of files, so they are given from memory. Without a passphrase the command of an external signer is whoever's can write the file."""
     save(path, key, passphrase)
     raw = path.read_bytes()
     spoilt = [flipped(raw, index, 1 << index % 8) for index in range(len(raw))]
@@ -277,7 +286,7 @@ def test_whatever_byte_is_altered_no_other_key_comes_of_it(
             load_key(path, lambda: "x")
 
 
-@BOTH
+@EACH
 def test_a_cut_file_is_malformed(path: Path, key: PrivateKey, monkeypatch: pytest.MonkeyPatch) -> None:
     save(path, key, "x")
     raw = path.read_bytes()
@@ -343,10 +352,69 @@ def test_a_secret_has_at_most_256_bytes_before_it_is_unsealed(path: Path, size: 
         load_key(path, nobody)
 
 
-@BOTH
+@EACH
 @pytest.mark.parametrize("passphrase", [None, "пароль"], ids=["open", "protected"])
 def test_the_public_part_is_read_without_the_passphrase(path: Path, key: PrivateKey, passphrase: str | None) -> None:
     save(path, key, passphrase)
     part = public_part(path)
     assert part.public == key.public
     assert part.protected is (passphrase is not None)
+    assert part.signer == (EXTERNAL.signer if key is EXTERNAL else None)
+
+
+# -- external halves --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("passphrase", [None, "пароль"], ids=["open", "protected"])
+def test_a_key_with_an_external_half_signs_when_it_is_loaded(path: Path, passphrase: str | None) -> None:
+    save(path, EXTERNAL, passphrase)
+    loaded = load_key(path, lambda: passphrase or nobody())
+    assert isinstance(loaded, ExternalSigningKey)
+    assert loaded.signer == EXTERNAL.signer
+    with closing(loaded):
+        VerifyKey(loaded.public).verify(loaded.sign(b"message", b"context"), b"message", b"context")
+
+
+def test_the_command_is_authenticated_by_the_passphrase(path: Path, tmp_path: Path) -> None:
+    """Before anything is started."""
+    save(path, EXTERNAL, "x")
+    other = EXTERNAL.moved(ExternalSigner(reference="any", command=("/bin/touch", str(tmp_path / "started"))))
+    save(path.with_name("other"), other, "y")
+    _, _, secret = unpack(path.read_bytes(), max_bytes=8192, what="it")
+    kdf = header_of(path)[3]
+    header = [*header_of(path.with_name("other"))[:3], kdf, other.signer.packed()]
+    path.write_bytes(pack([labels.KEY_FILE, pack(header), secret]))
+    assert public_part(path).signer == other.signer
+    with pytest.raises(NoKey):
+        load_key(path, lambda: "x")
+    assert not (tmp_path / "started").exists()
+
+
+def _external_with(path: Path, *items: Any, kind: str = labels.KIND_EXTERNAL, public: Any = EXTERNAL.public, secret: Any = EXTERNAL.seed) -> Path:
+    path.write_bytes(pack([labels.KEY_FILE, pack([labels.KEY_FILE, kind, public, None, *items]), secret]))
+    return path
+
+
+SIGNER_ITEM: Final = EXTERNAL.signer.packed()
+LOW_ORDER: Final = EXTERNAL.public[:-32] + b"\x01" + bytes(31)
+BAD_EXTERNALS: Final[dict[str, dict[str, Any]]] = {
+    "no signer": {"items": []},
+    "signer nil": {"items": [None]},
+    "two signers": {"items": [SIGNER_ITEM, SIGNER_ITEM]},
+    "a signer with a whole key": {"items": [SIGNER_ITEM], "kind": labels.KIND_SIGNATURE, "secret": bytes(64)},
+    "a signer with an opening key": {"items": [SIGNER_ITEM], "kind": labels.KIND_ENCRYPTION, "public": OPENING.public, "secret": OPENING.seed},
+    "a program without a path": {"items": [["any", [b"signer"]]]},
+    "both seeds": {"items": [SIGNER_ITEM], "secret": bytes(64)},
+    "seed of another": {"items": [SIGNER_ITEM], "secret": bytes(32)},
+    "Ed25519 half of low order": {"items": [SIGNER_ITEM], "public": LOW_ORDER},
+    "public key short": {"items": [SIGNER_ITEM], "public": EXTERNAL.public[1:]},
+    "public key nil": {"items": [SIGNER_ITEM], "public": None},
+}
+
+
+@pytest.mark.parametrize("changes", BAD_EXTERNALS.values(), ids=BAD_EXTERNALS.keys())
+def test_malformed_with_an_external_half(path: Path, changes: dict[str, Any]) -> None:
+    good: dict[str, Any] = {"kind": labels.KIND_EXTERNAL, "public": EXTERNAL.public, "secret": EXTERNAL.seed}
+    assert isinstance(load_key(_external_with(path, SIGNER_ITEM, **good), nobody), ExternalSigningKey)
+    with pytest.raises(Malformed):
+        load_key(_external_with(path, *changes["items"], **good | {key: value for key, value in changes.items() if key != "items"}), nobody)

@@ -15,7 +15,7 @@ from valiza.keys import labels
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack
 from valiza.keys.errors import Malformed, NotAuthentic
-from valiza.keys.signing import SIGNING_PUBLIC_BYTES, SIGNING_SEED_BYTES, SigningKey, VerifyKey, _message
+from valiza.keys.signing import SIGNING_PUBLIC_BYTES, SIGNING_SEED_BYTES, SigningKey, VerifyKey, composite_message, composite_type, verify_half
 from valiza.keys.statement import SIGNATURE_BYTES
 
 COMPOSITE: Final = json.loads((VECTORS / "composite-mldsa65-ed25519.json").read_text(encoding="utf-8"))
@@ -108,7 +108,7 @@ def test_a_signature_of_another_length_is_none(size: int) -> None:
 
 def test_what_the_signer_puts_behind_the_signature_is_no_part_of_the_message() -> None:
     """The one who has the key could make an Ed25519 half that holds for a longer message, whose beginning it carries itself: a second form."""
-    composed = _message(b"message", b"context")
+    composed = composite_message(b"message", b"context")
     mldsa = KEY.sign(b"message", b"context")[:MLDSA]
     for more in (b"", b"x", b"more"):
         half = nacl.bindings.crypto_sign(more + composed, KEY._ed25519)[:64]
@@ -121,6 +121,43 @@ def test_what_the_signer_puts_behind_the_signature_is_no_part_of_the_message() -
 def test_context_and_message_do_not_flow_into_each_other() -> None:
     require_not_authentic(KEY.sign(b"bc", b"a"), b"c", b"ab")
     require_not_authentic(KEY.sign(b"", b"ab"), b"ab", b"")
+
+
+# -- halves ---------------------------------------------------------------------------------------------------------------
+
+
+def test_an_ed25519_half_is_told_from_a_wrong_one() -> None:
+    composed = composite_message(b"message", b"context")
+    half = KEY.sign(b"message", b"context")[MLDSA:]
+    verify_half(half, composed, KEY.public[-32:])
+    for wrong, message in ((flipped(half, 3), composed), (half, flipped(composed, 70)), (flipped(half, 40), composed)):
+        with pytest.raises(NotAuthentic):
+            verify_half(wrong, message, KEY.public[-32:])
+    with pytest.raises(NotAuthentic):
+        verify_half(half, composed, signing_key("another").public[-32:])
+
+
+@pytest.mark.parametrize("context", [b"x", b"valiza/v1/dispatch", b"~" * 255])
+def test_the_type_of_what_a_half_signs_can_be_read(context: bytes) -> None:
+    composed = composite_message(b"message", context)
+    assert len(composed) == 127 + len(context)
+    assert composite_type(composed) == context.decode()
+
+
+@pytest.mark.parametrize("context", [b"", b"a b", b"\n", b"\xd0\xb0", b"\x00" * 64])
+def test_no_type_of_a_statement_is_no_type(context: bytes) -> None:
+    with pytest.raises(Malformed):
+        composite_type(composite_message(b"message", context))
+
+
+def test_what_is_not_exactly_what_a_half_signs_has_no_type() -> None:
+    composed = composite_message(b"message", b"valiza/v1/dispatch")
+    for index in range(63):
+        with pytest.raises(Malformed):
+            composite_type(flipped(composed, index))
+    for other in (b"", composed[:-1], composed + b"\0", composed[:63], b"\0" + composed):
+        with pytest.raises(Malformed):
+            composite_type(other)
 
 
 # -- keys -----------------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from valiza.envelope.profile import Profile
     from valiza.keys.root import Root
-    from valiza.keys.signing import SigningKey
+    from valiza.keys.statement import Signer
     from valiza.office.home import Office
 
 AT: Final = BEGIN + DAY
@@ -318,7 +318,7 @@ def test_another_text_under_the_same_version_is_refused(acquainted: tuple[Office
     assert everything(kz) == before
 
 
-def signed_without_asking(profile: Profile, folder: Path, *roots: tuple[Root, SigningKey]) -> Path:
+def signed_without_asking(profile: Profile, folder: Path, *roots: tuple[Root, Signer]) -> Path:
     """An agreement signed by these roots, whatever the product thinks of it."""
     signers = [(SignerHeader(role="root", signer_digest=root.digest, key_digest=key.key_digest), key) for root, key in roots]
     path = folder / "agreement.vls"
@@ -326,7 +326,7 @@ def signed_without_asking(profile: Profile, folder: Path, *roots: tuple[Root, Si
     return path
 
 
-def own_root(office: Office) -> tuple[Root, SigningKey]:
+def own_root(office: Office) -> tuple[Root, Signer]:
     return office.trust.rosters[office.body.party].root, office.signing_key("office", "root")
 
 

@@ -27,15 +27,18 @@ from valiza.envelope.receipt import compare_with_envelope, compare_with_record, 
 from valiza.envelope.rewrap import Rewrap, read_rewrap
 from valiza.envelope.verifying import VerifiedDispatch, VerifiedEnvelope, authenticate, verify_dispatch, verify_envelope
 from valiza.keys import labels
+from valiza.keys.conversation import parse_reply, read_question, read_reply
 from valiza.keys.encoding import pack, unpack
-from valiza.keys.errors import Incomplete, NotAuthentic, Refused, ValizaError
+from valiza.keys.errors import Incomplete, NoKey, NotAuthentic, Refused, ValizaError
 from valiza.keys.fingerprint import parse_fingerprint, same_fingerprint
+from valiza.keys.keyfile import key_file, load_key
 from valiza.keys.recipient import Identity
 from valiza.keys.request import check_vouching, read_request
 from valiza.keys.revocation import judge
 from valiza.keys.root import read_root, require_pinned
 from valiza.keys.roster import Roster, check_import, peek_roster, read_roster
 from valiza.keys.sheet import read_sheet
+from valiza.keys.signing import verify_half
 from valiza.keys.statement import read_statement
 from valiza.keys.trust import Trust
 from valiza.office.backup import recover
@@ -279,6 +282,30 @@ def read_backup(vector: Vector, _tmp: Path) -> None:
     recover(sheets, lambda: vector.one("passphrase"))
 
 
+def read_one_key_file(vector: Vector, tmp: Path) -> None:
+    path = tmp / "it.key"
+    path.write_bytes(vector.raw)
+    key = load_key(path, lambda: vector.one("passphrase"))
+    assert key.seed.hex() == vector.one("secret")
+    if not vector.one("passphrase"):
+        assert key_file(key, passphrase=None, random=bytes) == vector.raw
+
+
+def read_one_question(vector: Vector, _tmp: Path) -> None:
+    assert read_question(vector.raw).line() == vector.raw
+
+
+def read_one_reply(vector: Vector, _tmp: Path) -> None:
+    question = read_question(vector.one("question").encode() + b"\n")
+    value, public = read_reply(vector.raw, question), bytes.fromhex(vector.one("ed25519"))
+    if question.verb == "sign":
+        verify_half(value, question.message, public)
+    elif question.verb == "public" and value != public:
+        message = "another key"
+        raise NoKey(message)
+    assert parse_reply(vector.raw).line() == vector.raw
+
+
 READERS: dict[str, Callable[[Vector, Path], None]] = {
     "encoding": read_encoding,
     "standing": read_one_standing,
@@ -296,6 +323,9 @@ READERS: dict[str, Callable[[Vector, Path], None]] = {
     "refusal": read_one_answer,
     "receipt": read_one_receipt,
     "backup": read_backup,
+    "key-file": read_one_key_file,
+    "signer-question": read_one_question,
+    "signer-reply": read_one_reply,
 }
 
 

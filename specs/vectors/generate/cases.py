@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import objects as o
+import wire
 import world as w
 
 # Everything that several vectors read. A case names these files in its head.
@@ -17,6 +18,7 @@ BAG = o.Built(
     o.Envelope("bag", carriers=[o.Carrier(), o.Carrier("Sealed box No. 3", None), o.Carrier("map.txt", b"x"), o.Carrier("Film roll", None, "s")])
 )
 PASSED_ON = o.rewrap(LETTER, "alena", w.PEOPLE["taras-open"])
+SIGNER_SEED = wire.draw("external signer")  # of the Ed25519 half that it keeps
 IDENTITIES = ("alena", "bahdan", "taras", "kastus", "lida", "pavel", "aigerim")
 WORLD: dict[str, bytes] = {
     "kz.vls": w.kz_rolls.statement(),
@@ -37,6 +39,7 @@ WORLD: dict[str, bytes] = {
     "bag.vlz": BAG.container,
     "bag.record": BAG.record(),
     "rewrap.vls": PASSED_ON,
+    "signer.seed": SIGNER_SEED.hex().encode() + b"\n",
     **{f"{name}-open.seed": w.PEOPLE[f"{name}-open"].seed.hex().encode() + b"\n" for name in IDENTITIES},
 }
 PINNED = tuple(f"{root.party} {root.digest.hex()}" for root in (w.KZ, w.BY))

@@ -14,11 +14,13 @@ import cases_credential
 import cases_encoding
 import cases_envelope
 import cases_fingerprint
+import cases_keyfile
 import cases_payload
 import cases_receipt
 import cases_request
 import cases_revocation
 import cases_roster
+import cases_signer
 import cases_splice
 import cases_statement
 from cases import WORLD, Case
@@ -40,6 +42,8 @@ MODULES = (
     cases_receipt,
     cases_revocation,
     cases_backup,
+    cases_keyfile,
+    cases_signer,
 )
 
 

@@ -41,6 +41,12 @@ class Refused(Outcome):
     expect = "refused"
 
 
+class Unavailable(Outcome):
+    """Another program did not do its part."""
+
+    expect = "unavailable"
+
+
 class Incomplete(Outcome):
     """No final answer yet."""
 

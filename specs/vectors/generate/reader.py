@@ -17,6 +17,7 @@ import answers
 import asking
 import decode as d
 import fingerprints
+import halves
 import opening
 import reading
 import restoring
@@ -121,8 +122,8 @@ def record_of(vector: Vector) -> answers.Record | None:
 def read(vector: Vector) -> Result:
     """Read the object of a vector; an outcome that is no success comes as an exception."""
     kind, raw = vector.one("object"), vector.raw
-    if kind == "encoding":
-        d.decode(raw)
+    if kind in ALONE:
+        ALONE[kind](vector)
         return Result("success")
     if kind == "backup":
         restoring.read_backup(raw, vector.one("passphrase"))
@@ -180,6 +181,27 @@ def _read_rewrap(vector: Vector, world: reading.World) -> None:
     with step("rewrap"):
         reading.rewrapped(vector.raw, found, agreement, world)
 
+
+def _read_key_file(vector: Vector) -> None:
+    secret = halves.read_key_file(vector.raw, vector.one("passphrase"))
+    if secret.hex() != vector.one("secret"):
+        raise ValueError(secret.hex())
+
+
+def _read_question(vector: Vector) -> None:
+    (seed,) = vector.files("seed")
+    reply = halves.reply_to(vector.raw, bytes.fromhex(seed.decode()))
+    if reply != vector.one("reply"):
+        raise ValueError(reply)
+
+
+# What is read with nothing else at hand.
+ALONE: dict[str, Callable[[Vector], object]] = {
+    "encoding": lambda vector: d.decode(vector.raw),
+    "key-file": _read_key_file,
+    "signer-question": _read_question,
+    "signer-reply": lambda vector: halves.check_reply(vector.raw, vector.one("question"), bytes.fromhex(vector.one("ed25519"))),
+}
 
 # What is read with success or an exception; vectors of statements are dispatches.
 STATEMENTS: dict[str, Callable[[Vector, reading.World], object]] = {
