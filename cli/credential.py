@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from valiza.cli.external import external_option, given_signers
 from valiza.cli.options import (
     STATEMENT,
     OrderedGroup,
@@ -46,6 +47,7 @@ def credential() -> None:
 @click.argument("officer", type=Text(), metavar="NAME:PURPOSE,…[:CLEARANCE[:TEXT]]")
 @click.option("--validity", type=click.IntRange(1, 3650), default=1825, show_default=True, metavar="DAYS", help="Validity of the credentials.")
 @click.option("--unprotected", is_flag=True, help="Write keys without a passphrase. For tests and demonstrations.")
+@external_option
 @home_option
 @passphrase_fd
 @unlock_seconds_option
@@ -54,6 +56,7 @@ def issue(
     officer: str,
     validity: int,
     unprotected: bool,
+    external: Path | None,
     home: Path | None,
     passphrase_fd: int | None,
     unlock_seconds: float,
@@ -67,11 +70,14 @@ def issue(
     if not wanted.purposes:
         message = f"{officer!r} names no purpose"
         raise Usage(message, "write it as NAME:PURPOSE,…, for example aigul:seal,open:1")
+    signers = given_signers(external)
     source = passphrase_source(passphrase_fd)
     at_office = open_office(home, source)
     passphrase = new_passphrase(unprotected, passphrase_fd, source)
     cost = None if unprotected else measured_cost(unlock_seconds)
-    issued = certify_officer(at_office, wanted, at=now(), validity=validity * DAY, random=os.urandom, passphrase=passphrase, cost=cost)
+    issued = certify_officer(
+        at_office, wanted, at=now(), validity=validity * DAY, random=os.urandom, passphrase=passphrase, cost=cost, signers=signers
+    )
     emit({"issued": [credential_facts(c) for c in issued]}, json_=json_)
     warn_unprotected(unprotected)
     say("valiza: publish a roster with it: valiza roster publish -o FILE")

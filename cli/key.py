@@ -1,4 +1,4 @@
-"""Commands for key files: key passphrase, and from valiza.cli.backup key backup and key recover."""
+"""Commands for key files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from valiza.cli.backup import backup, recover
+from valiza.cli.external import check, external, show
 from valiza.cli.options import OrderedGroup, as_json, command_epilog, home_option, offer, open_office, passphrase_fd, unlock_seconds_option
 from valiza.cli.render import emit
 from valiza.cli.terminal import ask, new_passphrase, passphrase_source, warn
@@ -91,5 +92,5 @@ def passphrase(
         warn("the keys are written without a passphrase: whoever reads the files has them")
 
 
-key.add_command(backup)
-key.add_command(recover)
+for command in (show, check, external, backup, recover):
+    key.add_command(command)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from valiza.cli.external import external_option, given_signers
 from valiza.cli.options import (
     FOLDER,
     OrderedGroup,
@@ -63,6 +64,7 @@ def office() -> None:
 @click.option("--validity", type=click.IntRange(1, 3650), default=1825, show_default=True, metavar="DAYS", help="Validity of the credentials.")
 @click.option("--roster-validity", type=click.IntRange(1, 3650), default=365, show_default=True, metavar="DAYS", help="Validity of the roster.")
 @click.option("--unprotected", is_flag=True, help="Write keys without a passphrase. For tests and demonstrations.")
+@external_option
 @passphrase_fd
 @unlock_seconds_option
 @as_json
@@ -77,6 +79,7 @@ def init(
     validity: int,
     roster_validity: int,
     unprotected: bool,
+    external: Path | None,
     passphrase_fd: int | None,
     unlock_seconds: float,
     json_: bool,
@@ -93,6 +96,7 @@ def init(
         message = "the party's degrees are missing"
         raise Usage(message, "give --degrees CODE,…, the most secret first")
     require_output(home)
+    signers = given_signers(external)
     source = passphrase_source(passphrase_fd)
     passphrase = new_passphrase(unprotected, passphrase_fd, source)
     root = open_office(root_office, source) if root_office is not None else None
@@ -114,6 +118,7 @@ def init(
         roster_validity=roster_validity * DAY,
         passphrase=passphrase,
         cost=None if unprotected else measured_cost(unlock_seconds),
+        signers=signers,
     )
     made = found_office(home, founding, at=now(), random=os.urandom, root_office=root)
     _show_office(str(home), made, json_=json_)

@@ -201,6 +201,7 @@ def _given_passphrase(descriptor: int | None, names: tuple[str, str]) -> str | N
     if descriptor is not None:
         try:
             with os.fdopen(descriptor, "rb", closefd=False) as file:
+                os.set_inheritable(descriptor, False)  # no program that we start has to do with it  # noqa: FBT003 - its one argument
                 return file.readline(4097).rstrip(b"\r\n").decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             message = f"the passphrase cannot be read from file descriptor {descriptor}"

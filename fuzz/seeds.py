@@ -22,6 +22,7 @@ from valiza.envelope.verifying import VerifiedDispatch
 from valiza.keys import labels
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import ValizaError
+from valiza.keys.external import ExternalSigner, ExternalSigningKey
 from valiza.keys.keyfile import Argon2Cost, save_key
 from valiza.keys.recipient import Identity
 from valiza.keys.signing import SigningKey
@@ -45,6 +46,7 @@ _CSV: Final = (
     b'map.txt,,,2,text/plain,5/1,1,3,A,list\n,"parcel, 1",yes,1,,,,,,\n'
 )
 _OFFICE: Final = 'party = "KZ"\nbody = "KZ-MFA"\n\n[names]\nen = "Ministry"\nkk = "Министрлік"\n'.encode()
+_SIGNERS: Final = b'[[key]]\nofficer = "aigul"\npurpose = "seal"\nreference = "pkcs11:object=a"\ncommand = ["/bin/sh", "-c", "true"]\n'
 _OPTIONS: Final = ("2026-01-01T00:00:00Z", "2026-01-01", "Astana:Minsk", "20260101T000000+0500", "9999-12-31T23:59:59-23:59")
 
 
@@ -123,7 +125,9 @@ def _copies() -> list[bytes]:
 
 def _key_files() -> list[bytes]:
     found = []
-    for key in (SigningKey(bytes(range(64))), Identity(bytes(range(32)))):
+    signer = ExternalSigner(reference="pkcs11:token=a;object=b", command=("/bin/signer", "--module", "/lib/a.so"))
+    half = SigningKey(bytes(range(64))).public[-32:]
+    for key in (SigningKey(bytes(range(64))), Identity(bytes(range(32))), ExternalSigningKey(bytes(range(32)), half, signer)):
         for passphrase in (None, world.PASSPHRASE):
             path = world.folder() / "seed.key"
             path.unlink(missing_ok=True)
@@ -198,7 +202,9 @@ _SEEDS: Final[dict[str, Callable[[], Iterable[bytes]]]] = {
     "credential": lambda: bodies(labels.CREDENTIAL),
     "request": lambda: bodies(labels.REQUEST),
     "roster": lambda: bodies(labels.ROSTER),
-    "key-file": _key_files,
+    "key-file": lambda: _key_files() + raws("key-file"),
+    "signer-question": lambda: raws("signer-question"),
+    "signer-reply": lambda: raws("signer-reply"),
     "sheet": lambda: [sheet for raw in raws("backup") for sheet in re.split(rb"(?m)^(?=VALIZA)", raw) if sheet],
     "fingerprint": lambda: [bytes(range(32)).hex().encode(), b"AB:cd " * 16, bytes(32).hex(" ").encode()],
     "agreement": lambda: bodies(labels.AGREEMENT),
@@ -228,6 +234,7 @@ _SEEDS: Final[dict[str, Callable[[], Iterable[bytes]]]] = {
     "basis-file": lambda: [_BASIS],
     "inventory-toml": lambda: [_INVENTORY],
     "inventory-csv": lambda: [_CSV],
+    "signers-file": lambda: [_SIGNERS],
     "office-file": lambda: [_OFFICE],
     "options": lambda: [text.encode() for text in _OPTIONS],
     "terminal": lambda: ["Құпия\n\u202e\x1b[31m".encode(), b"\xff\xfe"],

@@ -42,10 +42,12 @@ from valiza.envelope.rewrap import read_rewrap
 from valiza.envelope.route import read_route, read_stamp
 from valiza.envelope.verifying import VerifiedDispatch, authenticate, verify_dispatch, verify_envelope
 from valiza.keys import labels
+from valiza.keys.conversation import Question, parse_reply, read_question, read_reply
 from valiza.keys.credential import Credential, check_credential
 from valiza.keys.digests import digest, keyed
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import ValizaError
+from valiza.keys.external import ExternalSigner, ExternalSigningKey
 from valiza.keys.fields import array, body_id, one_of, optional, time
 from valiza.keys.fingerprint import in_words, parse_fingerprint
 from valiza.keys.keyfile import load_key
@@ -58,6 +60,7 @@ from valiza.keys.sheet import format_sheet, read_sheet
 from valiza.keys.signing import SigningKey, VerifyKey
 from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statement
 from valiza.office.home import Office, read_given_roster
+from valiza.office.keyring import read_signers
 from valiza.office.papers import parse_leg, read_basis, read_carriers, read_route_file
 
 if TYPE_CHECKING:
@@ -298,6 +301,24 @@ def key_file(data: bytes) -> None:
         found = load_key(path, lambda: world.PASSPHRASE)
     seed = 64 if isinstance(found, SigningKey) else 32
     holds(len(found.seed) == seed, "the seed has another length than its kind")
+    if isinstance(found, ExternalSigningKey):
+        holds(found.signer.program.startswith("/"), "a program that would be looked for")
+        holds(ExternalSigner.read(found.signer.packed()) == found.signer, "the signer is not what it is written as")
+
+
+def signer_question(line: bytes) -> None:
+    same(read_question(line).line(), line)
+
+
+def signer_reply(line: bytes) -> None:
+    """A reply, and what it is to each question: taken as at most one of them."""
+    same(parse_reply(line).line(), line)
+    values = []
+    for verb in ("hello", "public", "sign"):
+        with contextlib.suppress(ValizaError):
+            values.append(read_reply(line, Question(verb=verb)))
+    holds(len(values) <= 1, "a reply to several questions")
+    holds(all(len(value) in {0, 32, 64} for value in values), "another length than a key or a signature has")
 
 
 def sheet(data: bytes) -> None:
@@ -609,6 +630,11 @@ def inventory_csv(data: bytes) -> None:
     read_carriers([], world.file("inventory.csv", data), mark="1")
 
 
+def signers_file(data: bytes) -> None:
+    for signer in read_signers(world.file("signers.toml", data)).values():
+        holds(ExternalSigner.read(signer.packed()) == signer, "the signer cannot be written into a key file")
+
+
 def office_file(data: bytes) -> None:
     Office(world.file("office.toml", data).parent, lambda: "")
 
@@ -706,6 +732,8 @@ TARGETS: Final = {
         Target("request", request, 24576),
         Target("roster", roster, 65536),
         Target("key-file", key_file, 8200),
+        Target("signer-question", signer_question, 1100, tree=False),
+        Target("signer-reply", signer_reply, 1100, tree=False),
         Target("sheet", sheet, 4096, tree=False),
         Target("fingerprint", fingerprint_, 200, tree=False),
         Target("agreement", agreement, 8192),
@@ -735,6 +763,7 @@ TARGETS: Final = {
         Target("basis-file", basis_file, 4096, tree=False),
         Target("inventory-toml", inventory_toml, 4096, tree=False),
         Target("inventory-csv", inventory_csv, 4096, tree=False),
+        Target("signers-file", signers_file, 4096, tree=False),
         Target("office-file", office_file, 4096, tree=False),
         Target("options", options, 200, tree=False),
         Target("terminal", terminal, 200, tree=False),

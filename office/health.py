@@ -263,6 +263,20 @@ def _passphrases(patient: _Patient, officer: str, costs: list[Argon2Cost | None]
         yield NOTE, f"the passphrase of {count} keys of {officer!r} is cheap to guess at", where, mend
 
 
+def _signers(patient: _Patient) -> Iterator[_Row]:
+    """Who keeps halves of keys. No program is started: nobody has unlocked the files that name them."""
+    for key in office_keys(patient.home):
+        with contextlib.suppress(ValizaError):  # what cannot be read is told by `_keys`
+            signer = public_part(key.path).signer
+            if signer is None:
+                continue
+            whose = f"a half of the {key.purpose} key of {key.officer!r} is kept by {signer.program}"
+            if os.access(signer.program, os.X_OK):
+                yield OK, f"{whose}, as {signer.reference}", str(key.path), patient.command("key", "check", "--as", key.officer)
+            else:
+                yield PROBLEM, f"{whose}, which is not there", str(key.path), patient.command("key", "external", "FILE")
+
+
 def _certified(patient: _Patient, trust: Trust, officer: str, purpose: str) -> set[bytes]:
     """The public keys that are certified for an officer; none if the rosters here know of none. A root's are those of its custodians."""
     if (officer, purpose) == (BODY_OFFICER, "root"):
@@ -509,6 +523,7 @@ CHECKS: Final[dict[str, Callable[[_Patient], Iterator[_Row]]]] = {
     "leftovers": _leftovers,
     "disk": _disk,
     "keys": _keys,
+    "signers": _signers,
     "credentials": _credentials,
     "rosters": _rosters,
     "addressees": _addressees,
@@ -524,6 +539,7 @@ _FINE: Final = {
     "leftovers": "nothing is left of interrupted commands",
     "disk": "there is room, and files can be made",
     "keys": "every key is the one that is certified",
+    "signers": "every key is whole in its file",
     "credentials": "every credential is valid and in the roster",
     "rosters": "every roster is in force",
     "addressees": "every known body has two officers who can open",

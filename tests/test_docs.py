@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 import pytest
+from tests.support import signers
 
 from valiza.cli.main import cli, run
 from valiza.cli.register import STANDINGS
@@ -266,7 +267,8 @@ def _found(at: Desk) -> str:
         '[[carrier]]\nphysical = true\nname = "parcel 1"\nmark = "3"\n',
         encoding="utf-8",
     )
-    kz = at.type("office init kz --party KZ --body KZ-MFA --degrees 1,2,3 --officer aigul:seal,open:1:Aigul --unprotected")
+    (at.folder / "signers.toml").write_text(signers.toml(("aigul", "seal", signers.command())), encoding="utf-8")
+    kz = at.type("office init kz --party KZ --body KZ-MFA --degrees 1,2,3 --officer aigul:seal,open:1:Aigul --external signers.toml --unprotected")
     by = at.type(
         "office init by --party BY --body BY-MFA --degrees 1,2,3 --unprotected "
         "--officer yanka:open,acknowledge:1:Yanka --officer maryna:open,countersign:1:Maryna"
@@ -390,6 +392,9 @@ def _look_up(at: Desk) -> None:
     at.type("agreement terminate kz-by --home kz --takes-effect 2099-06-01T00:00:00Z -o end.vls")
     at.type("agreement adopt end.vls --home kz")
     at.type("agreement list --home kz")
+    at.type("key show --home kz")
+    at.type("key check --home kz")
+    at.type("key external signers.toml --home kz")
     at.type("key passphrase --as aigul --home kz --unprotected --yes")
     at.type("key backup kz/keys/office/root.key --shares 3 --threshold 2 -o sheets")
     at.type("key recover sheets/share-01.txt sheets/share-03.txt --dry-run")
@@ -513,7 +518,7 @@ def test_man_page_of_a_command_says_what_its_help_says() -> None:
         assert [option for parameter in command.params for option in parameter.opts if option.startswith("--") and option not in shown] == []
 
 
-@pytest.mark.parametrize("name", ["statement", "credential", "request", "agreement", "envelope", "receipt", "backup"])
+@pytest.mark.parametrize("name", ["statement", "credential", "request", "agreement", "envelope", "receipt", "backup", "external-signer"])
 def test_example_on_top_of_a_specification_is_a_real_object(name: str) -> None:
     make_examples = _script("make_examples")
     assert name in make_examples.EXAMPLES

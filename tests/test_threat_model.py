@@ -21,6 +21,7 @@ ATTACKERS: Final = (
     "An officer of the same body",
     "The other party",
     "The thief of a key",
+    "A program that keeps half of a key",
     "A quantum computer, later",
     "The clerk's mistake",
 )
