@@ -190,9 +190,11 @@ def _escape_what_cannot_be_shown() -> None:
 
 def _guard(arguments: Sequence[str]) -> None:
     """Let no core dump, debugger or swap have what is in memory, as far as that is granted. Nothing secret is in a command's help."""
+    if {"-h", "--help", "--version"} & set(arguments):
+        return
     if os.environ.get("VALIZA_DEBUG"):
         warn("VALIZA_DEBUG is set: debuggers and core dumps can have what is in memory, keys among it")
-    elif not {"-h", "--help", "--version"} & set(arguments):
+    else:
         guard_process()
 
 
