@@ -53,6 +53,7 @@ COMMANDS: Final = {
     "register": ("register", "register", "Look up what was sent and received."),
     "doctor": ("doctor", "doctor", "Say what is wrong with an office, and how to mend it."),
     "key": ("key", "key", "Show and check keys; change their passphrase; share a key out on paper, and get it back."),
+    "ceremony": ("ceremony", "ceremony", "Plan, run and verify key ceremonies."),
     "config": ("config", "config", "Show the defaults of options, and where they come from."),
     "completion": ("completion", "completion", "Print what lets a shell complete commands and values."),
 }

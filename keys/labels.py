@@ -19,6 +19,7 @@ REWRAP: Final = "valiza/v1/rewrap"
 ACKNOWLEDGEMENT: Final = "valiza/v1/acknowledgement"
 REFUSAL: Final = "valiza/v1/refusal"
 RECEIPT: Final = "valiza/v1/receipt"
+TRANSCRIPT: Final = "valiza/v1/transcript"
 
 # Digest labels.
 DIGEST_ROOT: Final = "valiza/v1/digest/root"
@@ -33,12 +34,16 @@ DIGEST_PAYLOAD: Final = "valiza/v1/digest/payload"
 DIGEST_MANIFEST: Final = "valiza/v1/digest/manifest"
 DIGEST_COMMITMENT: Final = "valiza/v1/digest/commitment"
 DIGEST_INDEX: Final = "valiza/v1/digest/index"
+DIGEST_TRANSCRIPT: Final = "valiza/v1/digest/transcript"
+DIGEST_PLAN: Final = "valiza/v1/digest/plan"
+DIGEST_CODE: Final = "valiza/v1/digest/code"
 
 # Key labels, for `derive`.
 KEY_CARRIER: Final = "valiza/v1/key/carrier"
 KEY_ACKNOWLEDGEMENT: Final = "valiza/v1/key/acknowledgement"
 KEY_MARKS: Final = "valiza/v1/key/marks"
 KEY_STAMP: Final = "valiza/v1/key/stamp"
+KEY_ENTROPY: Final = "valiza/v1/key/entropy"
 
 # `info` and `context`.
 WRAP_PAYLOAD_KEY: Final = "valiza/v1/wrap/payload-key"

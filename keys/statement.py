@@ -49,6 +49,7 @@ LIMITS: Final = {
     labels.ACKNOWLEDGEMENT: 4 * _MIB,
     labels.REFUSAL: 4 * _MIB,
     labels.RECEIPT: 8 * _MIB,
+    labels.TRANSCRIPT: 8 * _MIB,
 }
 
 # The role in which each type is signed, and by how many at most (labels.md). Several sign for a root, whose quorum its reader counts, and for a
@@ -66,6 +67,7 @@ ROLES: Final = {
     labels.ACKNOWLEDGEMENT: ("acknowledger", 1),
     labels.REFUSAL: ("acknowledger", 1),
     labels.RECEIPT: ("countersigner", 1),
+    labels.TRANSCRIPT: ("participant", 64),
 }
 
 

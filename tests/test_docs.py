@@ -254,7 +254,44 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
         _answer(at, trust)
         _do_many(at, trust)
         _look_up(at)
+        _gather(at)
     return at
+
+
+def _gather(at: Desk) -> None:
+    """A ceremony and its rehearsal, by a script; and one that is void."""
+    shown = at.type(
+        "ceremony plan new-root -o root.toml --title 'A root' --place Astana --party KZ --name en=Kazakhstan --degrees 1,2 --threshold 1 "
+        "--operator timur:Timur --custodian aliya:Aliya --witness saule:Saule"
+    )
+    at.type("ceremony show root.toml")
+    for name, more, missing, code in (("led", "", "", 0), ("practised", "--rehearsal", "", 0), ("stopped", "", "heard", 8)):
+        answers = f'[open]\npresent = true\nplan = "{shown["digest"]}"\ncode = true\ntime = true\n[draft.root]\nfingerprint = "shown"\n'
+        for person in ("aliya", "saule"):
+            key = f'[key.{person}]\nfile = "{name}-{person}.key"\n'
+            answers += f"{key}{'heard = true' if person == 'aliya' or not missing else ''}\n[attest.{person}]\nsign = true\n"
+        answers += "[sign.root.aliya]\nsign = true\n[passphrase]\n"
+        answers += "".join(f"{person} = {_pipe()}\n" for person in ("aliya", "saule"))
+        (at.folder / f"{name}.toml").write_text(answers, encoding="utf-8")
+        words = f"ceremony run root.toml --dir {name} --answers {name}.toml {more}"
+        if code:
+            assert at._printed(words, code) == ""
+        else:
+            at.type(words)
+            at.type(f"ceremony verify {name}/transcript.vls {more}")
+        at.type(f"ceremony show {name}")
+    (at.folder / "void.toml").write_text(f"[void.aliya]\nsign = true\n[passphrase]\naliya = {_pipe()}\n", encoding="utf-8")
+    at.type("ceremony void stopped --reason fire --answers void.toml")
+    at.type("ceremony verify stopped/void.vls", code=8)
+    at.type("ceremony show stopped")
+
+
+def _pipe() -> int:
+    """A descriptor from which a passphrase comes."""
+    reading, writing = os.pipe()
+    os.write(writing, b"secret\n")
+    os.close(writing)
+    return reading
 
 
 def _found(at: Desk) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ORDER_OF_THE_WORK: Final = [
     *("demo", "custodian", "root", "office", "credential", "roster", "agreement", "seal", "withdraw", "inspect"),
     *("verify", "open", "rewrap", "acknowledge", "refuse", "countersign", "receipt", "register"),
-    *("doctor", "key", "config", "completion"),
+    *("doctor", "key", "ceremony", "config", "completion"),
 ]
 LEAVES: Final = list(leaves())
 NEEDS_NOTHING: Final = (("agreement", "list"), ("config", "path"), ("config", "show"))

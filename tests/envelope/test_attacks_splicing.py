@@ -38,6 +38,7 @@ from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NoKey, NotAuthentic, Refused
 from valiza.keys.files import new_folder
 from valiza.keys.keyfile import load_key, save_key
+from valiza.keys.realm import Realm
 from valiza.keys.recipient import Identity
 from valiza.keys.request import RequestDraft, make_request, read_request
 from valiza.keys.revocation import check_revocation
@@ -45,6 +46,7 @@ from valiza.keys.root import read_root
 from valiza.keys.roster import read_roster
 from valiza.keys.signing import SigningKey
 from valiza.keys.statement import ROLES, SignerHeader, read_statement, sign_statement
+from valiza.keys.transcript import KEY, Outcome, Participant, Record, Tool, TranscriptDraft, read_transcript, sign_transcript
 from valiza.register.journal import RegisterJournal
 
 if TYPE_CHECKING:
@@ -341,6 +343,33 @@ def test_receipt_within_a_receipt(exchange: Exchange) -> None:
 # -- one type as another -------------------------------------------------------------------------------------------------
 
 
+def _practice(key: SigningKey) -> TranscriptDraft:
+    """A ceremony of one step, in which one custodian makes a key."""
+    step = Record(
+        number=1,
+        name="make",
+        about=None,
+        participant="aliya",
+        aloud=(),
+        answers=(),
+        results=((KEY, pack([labels.KIND_SIGNATURE, key.public])),),
+        began_at=SEALED,
+        ended_at=SEALED,
+    )
+    return TranscriptDraft(
+        id=bytes(32),
+        kind="new-root",
+        plan=b"",
+        tool=Tool(version="1", code=bytes(32), interpreter="Python", platform="a machine", libraries=()),
+        participants=(Participant(id="aliya", role="custodian", names={"en": "Aliya"}, key_digest=key.key_digest),),
+        inputs=(),
+        sittings=((SEALED, 1),),
+        steps=(step,),
+        entropy=("system",),
+        outcome=Outcome(word="complete", remark="", at=SEALED),
+    )
+
+
 @pytest.fixture(scope="module")
 def objects(letter: Exchange) -> dict[str, bytes]:
     """A real statement of each type."""
@@ -364,6 +393,7 @@ def objects(letter: Exchange) -> dict[str, bytes]:
         labels.REFUSAL: refused(letter.expectation.dispatch, letter.expectation.core, chief),
         labels.RECEIPT: letter.receipt.raw,
         labels.REQUEST: make_request(asked, [newcomer]).raw,
+        labels.TRANSCRIPT: sign_transcript(_practice(newcomer).body, [newcomer], Realm.ORDINARY).raw,
     }
 
 
@@ -385,6 +415,7 @@ def readers(exchange: Exchange) -> dict[str, Reader]:
         labels.REFUSAL: lambda raw: read_answer(raw, world.trust),
         labels.RECEIPT: lambda raw: read_receipt(raw, trust=world.trust, agreements=world.agreements),
         labels.REQUEST: read_request,
+        labels.TRANSCRIPT: read_transcript,
     }
 
 

@@ -108,7 +108,17 @@ def test_a_signature_as_another_type_does_not_verify() -> None:
 
 
 # Where several custodians sign for one root or two, or one holder with several keys; all other types have a single signature.
-SEVERAL: Final = {labels.ROOT: 32, labels.CREDENTIAL: 16, labels.REVOCATION: 16, labels.REQUEST: 16, labels.AGREEMENT: 32, labels.TERMINATION: 16}
+SEVERAL: Final = {
+    
+    labels.ROOT: 32,
+    labels.CREDENTIAL: 16,
+    labels.REVOCATION: 16,
+    labels.REQUEST: 16,
+    labels.AGREEMENT: 32,
+    labels.TERMINATION: 16,
+    labels.TRANSCRIPT: 64,
+,
+}
 
 
 @pytest.mark.parametrize(("type_", "role"), [(type_, role) for type_, (role, _) in ROLES.items()], ids=[name.rpartition("/")[2] for name in ROLES])

@@ -1,0 +1,194 @@
+"""What a ceremony is about: its plan, and the files that the plan names, read and compared with it before anything is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from valiza.keys import labels
+from valiza.keys.credential import Credential, check_credential
+from valiza.keys.digests import digest
+from valiza.keys.errors import NotAuthentic, Refused
+from valiza.keys.request import read_request
+from valiza.keys.root import Root, read_root, read_roots
+from valiza.keys.signing import VerifyKey
+from valiza.keys.statement import read_statement
+from valiza.office.ceremony.plan import read_plan
+
+if TYPE_CHECKING:
+    from valiza.keys.realm import Realm
+    from valiza.keys.request import Request
+    from valiza.keys.transcript import Tool
+    from valiza.office.ceremony.plan import Person, Plan
+
+__all__ = ["KeyWanted", "Matter", "keys_wanted", "read_matter"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matter:
+    """A plan with its inputs, which fit together; the realm in which it is carried out, and by what."""
+
+    plan: Plan
+    inputs: dict[str, bytes] = field(repr=False)
+    realm: Realm
+    tool: Tool
+
+    @cached_property
+    def roots(self) -> tuple[Root, ...]:
+        """The party's root before the ceremony: the latest version, or all. They are meant in a rehearsal too."""
+        raws = tuple(self.inputs[name] for name in self.plan.roots)
+        return read_roots(raws) if len(raws) > 1 else tuple(read_root(raw) for raw in raws)
+
+    @property
+    def root(self) -> Root | None:
+        """The latest version. What a rehearsal does is done with a copy of it that counts for nothing."""
+        return self.roots[-1] if self.roots else None
+
+    @property
+    def party(self) -> str:
+        """Whose ceremony it is."""
+        return self.root.party if self.root is not None else (self.plan.new_root.party or "" if self.plan.new_root is not None else "")
+
+    def known_key(self, person: Person, which: str) -> VerifyKey | None:
+        """The public key that somebody brings, as the inputs have it; None if it is made in the ceremony."""
+        if which == "previous" or person.key == "previous":
+            return next((c.key for c in (() if self.root is None else self.root.custodians) if c.id == person.person), None)
+        if person.key == "request":
+            found = self.request(person).keys[person.role]
+            return found if isinstance(found, VerifyKey) else None
+        return self.credential(person).verify_key if person.key == "act" else None
+
+    def known_id(self, person: Person) -> bytes | None:
+        """A custodian's id that is known before the ceremony."""
+        return person.person or (self.request(person).subject if person.key == "request" else None)
+
+    def request(self, person: Person) -> Request:
+        """By which somebody asks to become custodian or witness (specs/request.md).
+
+        Raises:
+            Refused: it asks for something else, or is of somebody else.
+        """
+        found = read_request(self.inputs[person.files[0]])
+        if set(found.keys) != {person.role} or found.party != self.party:
+            message = f"the request of {found.title!r} is not to be a {person.role} of {self.party}"
+            raise Refused(message)
+        if found.names != person.names or (person.person is not None and found.subject != person.person):
+            message = f"the request of {found.title!r} is of another person than {person.title!r} in the plan"
+            raise Refused(message, "names and person stand in the plan as they stand in the request")
+        return found
+
+    def credential(self, person: Person) -> Credential:
+        """By which a witness was certified, checked up to the root.
+
+        Raises:
+            NotAuthentic, Refused: it is not for acts of this party, or of somebody else, or the issuers are not there.
+        """
+        roots = {root.digest: root for root in self.roots}
+        issuer: Root | Credential | None = None
+        found = None
+        for name in reversed(person.files):
+            statement = read_statement(self.inputs[name], labels.CREDENTIAL)
+            above = issuer or roots.get(statement.signer.signer_digest)
+            if above is None:
+                message = f"the issuer of {name!r} is not among the files of the plan"
+                raise NotAuthentic(message, "name the credentials above it in issuers, and all versions of the root in root")
+            issuer = found = check_credential(statement, above)
+        if found is None or found.purpose != "act" or found.names != person.names:
+            message = f"the credential of {person.title!r} is not for acts, or of somebody else"
+            raise Refused(message, "names stand in the plan as they stand in the credential")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class KeyWanted:
+    """A key that has to be there before anything is signed: whose, which of his, and whether it is made in the ceremony."""
+
+    person: Person
+    which: str
+    made: bool
+
+
+def read_matter(raw: bytes, inputs: dict[str, bytes], realm: Realm, tool: Tool) -> Matter:
+    """Read a plan and compare it with its inputs (transcript.md, Plan and its inputs).
+
+    Raises:
+        Malformed: the plan or an input is none. NotAuthentic: an input is another file than the plan means.
+        Refused: what the plan wants cannot be, or not with this program.
+    """
+    plan = read_plan(raw)
+    if set(inputs) != set(plan.inputs):
+        message = "other files are given than the plan names"
+        raise NotAuthentic(message)
+    for name, expected in plan.inputs.items():
+        if digest(labels.DIGEST_STATEMENT, inputs[name]) != expected:
+            message = f"the file {name!r} is another one than the plan means"
+            raise NotAuthentic(message, "its digest is not the one in [inputs]")
+    if plan.code is not None and plan.code != tool.code:
+        message = "the installed program is another one than the plan was made for"
+        raise Refused(message, f"its digest is {tool.code.hex()}, and the plan says {plan.code.hex()}")
+    matter = Matter(plan=plan, inputs=inputs, realm=realm, tool=tool)
+    if matter.root is not None:
+        _require_fitting(plan, matter.root)
+    _require_distinct(matter)
+    return matter
+
+
+def keys_wanted(plan: Plan) -> list[KeyWanted]:
+    """The keys of all who sign, in the plan's order; of one who has two the older first."""
+    found = []
+    for person in plan.people:
+        if not person.present:
+            continue
+        if person.person is not None and not person.lost and person.key != "previous":
+            found.append(KeyWanted(person, "previous", made=False))
+        if person.key != "none":
+            found.append(KeyWanted(person, "own", made=person.key == "new"))
+    return found
+
+
+def _require_distinct(matter: Matter) -> None:
+    """Nobody brings another one's key or id. Whoever cannot be what he asks for is refused here too, before anything is begun."""
+    keys = [(one, which) for one in matter.plan.people for which in ("own", "previous") if which == "own" or one.key not in {"previous", "none"}]
+    found = [key.key_digest for one, which in keys if one.role != "operator" and (key := matter.known_key(one, which)) is not None]
+    ids = [known for one in matter.plan.of_role("custodian") if (known := matter.known_id(one)) is not None]
+    if len(set(found)) != len(found) or len(set(ids)) != len(ids):
+        message = "two of those whom the plan names bring one key, or have one custodian's id"
+        raise Refused(message)
+
+
+def _require_fitting(plan: Plan, root: Root) -> None:
+    """Whether the plan's custodians are the root's, and enough of them there."""
+    own = {custodian.id: custodian for custodian in root.custodians}
+    old = [one for one in plan.people if one.person is not None]
+    strangers = [one.title for one in old if one.person not in own]
+    if strangers:
+        message = f"the root has no custodian {', '.join(strangers)}"
+        raise Refused(message, "person is his custodian id in the root, 32 digits")
+    signing = [one for one in old if one.present and not one.lost]
+    if len(signing) < root.threshold and plan.kind != "recovery":
+        message = f"the root needs {root.threshold} of its custodians, and {len(signing)} of them are present with their keys"
+        raise Refused(message)
+    if plan.new_root is not None:
+        missing = [c.id for c in root.custodians if c.id not in {one.person for one in old}]
+        if missing:
+            message = f"the plan does not say what becomes of {len(missing)} custodians of the root"
+            raise Refused(message, 'who leaves stands in the plan with key = "none"')
+        if plan.kind == "replacement":
+            _require_replacement(plan, root)
+
+
+def _require_replacement(plan: Plan, root: Root) -> None:
+    """A replacement changes who the custodians are, or a custodian's key, and nothing else."""
+    new = plan.new_root
+    if new is None:
+        raise AssertionError
+    custodians = plan.of_role("custodian")
+    same = [one for one in custodians if one.key == "previous"]
+    after = [one for one in custodians if one.key != "none"]
+    if (new.threshold, new.names, len(after)) != (root.threshold, root.names, len(root.custodians)):
+        message = "a replacement leaves the threshold, the names and the number of custodians as they are"
+        raise Refused(message, "change them by a rotation")
+    if len(same) == len(custodians):
+        message = "a replacement replaces nobody"
+        raise Refused(message)

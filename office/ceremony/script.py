@@ -1,0 +1,47 @@
+"""The script of a ceremony: the steps that follow from a plan, and nothing else."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from valiza.keys.transcript import SIGNING
+from valiza.office.ceremony.matter import keys_wanted
+from valiza.office.ceremony.papers import papers
+from valiza.office.ceremony.steps import AttestStep, CloseStep, DraftStep, FinishStep, KeyStep, OpenStep, SignStep
+
+if TYPE_CHECKING:
+    from valiza.office.ceremony.plan import Person, Plan
+    from valiza.office.ceremony.steps import Step
+
+__all__ = ["attestations", "script", "signers"]
+
+
+def script(plan: Plan) -> tuple[Step, ...]:
+    """All steps that the transcript tells of, in order (transcript.md, Steps)."""
+    number = itertools.count(1)
+    operator = plan.operator
+    steps: list[Step] = [OpenStep(number=next(number), person=operator)]
+    for wanted in keys_wanted(plan):
+        about = None if wanted.which == "own" else wanted.which
+        steps.append(KeyStep(number=next(number), person=wanted.person, about=about, wanted=wanted))
+    for paper in papers(plan):
+        steps.append(DraftStep(number=next(number), person=operator, about=paper.about, paper=paper))
+        for signing in paper.signings(plan):
+            name = "sign" if signing.which == "own" else "sign-previous"
+            steps.append(SignStep(number=next(number), person=signing.person, name=name, about=paper.about, paper=paper, signing=signing))
+        steps.append(FinishStep(number=next(number), person=operator, about=paper.about, paper=paper))
+    steps.append(CloseStep(number=next(number), person=operator))
+    return tuple(steps)
+
+
+def signers(plan: Plan) -> list[Person]:
+    """Who signs the transcript: every custodian and witness who took part, in the plan's order."""
+    having = {wanted.person.id for wanted in keys_wanted(plan)}
+    return [one for one in plan.people if one.role in SIGNING and one.id in having]
+
+
+def attestations(plan: Plan) -> tuple[Step, ...]:
+    """The steps by which the transcript is signed; they follow the others, and it cannot tell of them."""
+    first = len(script(plan)) + 1
+    return tuple(AttestStep(number=number, person=person) for number, person in enumerate(signers(plan), first))

@@ -1,0 +1,474 @@
+"""Key ceremonies on the command line: at a terminal, by a script, in rehearsal; and what becomes of what a rehearsal made."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any, Final
+
+import pexpect
+import pytest
+from tests.support.cli import VALIZA, Outcome, World, listing, run, works
+
+from valiza.keys.fingerprint import in_words
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLAN: Final = (
+    *("ceremony", "plan", "new-root", "--title=The first root", "--place=Astana", "--party=KZ", "--name=en=Kazakhstan", "--degrees=1,2,3"),
+    *("--threshold=1", "--operator=olzhas:Olzhas", "--custodian=aliya:Aliya Serik", "--witness=wanda:Wanda"),
+)
+SECRET: Final = {"aliya": "сакрэт 7 ☂", "wanda": "another secret"}
+
+
+def planned(folder: Path, *more: str) -> tuple[Path, dict[str, Any]]:
+    """A plan with one custodian and one witness, and what was said of it."""
+    path = folder / "root.toml"
+    return path, works(*PLAN, *more, "-o", path, "--json").facts
+
+
+def answers(folder: Path, digest: str, descriptors: dict[str, int], **changes: str) -> Path:
+    """A file of answers that are all right, but for the tables changed."""
+    tables = {
+        "passphrase": "".join(f"{name} = {number}\n" for name, number in descriptors.items()),
+        "open": f'present = true\nplan = "{digest}"\ncode = true\ntime = true\n',
+        "draft.root": 'fingerprint = "shown"\n',
+        "sign.root.aliya": "sign = true\n",
+        **{f"key.{name}": f'file = "{folder}/{name}.key"\nheard = true\n' for name in SECRET},
+        **{f"attest.{name}": "sign = true\n" for name in SECRET},
+        **changes,
+    }
+    path = folder / "answers.toml"
+    path.write_text("".join(f"[{name}]\n{table}" for name, table in tables.items()), encoding="utf-8")
+    return path
+
+
+def scripted(folder: Path, *words: str | Path, digest: str, secrets: Any = SECRET, **changes: Any) -> Outcome:
+    """Run the program with a file of answers and a pipe for each passphrase."""
+    descriptors = {}
+    for name, secret in secrets.items():
+        reading, writing = os.pipe()
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(secret.encode())
+        descriptors[name] = reading
+    path = answers(folder, digest, descriptors, **changes)
+    try:
+        done = subprocess.run(
+            [VALIZA, *words, "--answers", path, "--json"],
+            pass_fds=list(descriptors.values()), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    finally:
+        for descriptor in descriptors.values():
+            os.close(descriptor)
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def made(folder: Path, *more: str, name: str = "root") -> dict[str, Any]:
+    """A first root, made by a script; what was said of it."""
+    folder.mkdir()
+    plan, facts = planned(folder)
+    done = scripted(folder, "ceremony", "run", plan, "--dir", folder / name, *more, digest=facts["digest"])
+    assert done.code == 0, done.err
+    found: dict[str, Any] = done.facts
+    return found
+
+
+@pytest.fixture(scope="module")
+def practised(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a rehearsal."""
+    folder = tmp_path_factory.mktemp("practised") / "x"
+    made(folder, "--rehearsal")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def meant(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a ceremony."""
+    folder = tmp_path_factory.mktemp("meant") / "x"
+    made(folder)
+    return folder
+
+
+# -- by a script ----------------------------------------------------------------------------------------------------------
+
+
+def test_script(tmp_path: Path) -> None:
+    facts = made(tmp_path / "x")
+    assert facts["written"] == ["root.vls", "transcript.vls"]
+    assert [(one["id"], one["signed"]) for one in facts["participants"]] == [("olzhas", False), ("aliya", True), ("wanda", True)]
+    verified = works("ceremony", "verify", tmp_path / "x" / "root" / "transcript.vls", "--root", facts["roots"][0], "--json").facts["verified"]
+    assert verified["root_compared"] is True
+    assert {key: value for key, value in verified.items() if key != "root_compared"} == {
+        key: value for key, value in facts.items() if key not in {"folder", "written"}
+    }
+
+
+def test_secrets_are_shown_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    plan, facts = planned(tmp_path / "x")
+    done = scripted(tmp_path / "x", "ceremony", "run", plan, "--dir", tmp_path / "x" / "root", digest=facts["digest"])
+    assert done.code == 0
+    for secret in SECRET.values():
+        assert secret not in done.out + done.err
+        assert [path for path in tmp_path.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()] == []
+
+
+def test_what_stops_a_script_and_where_it_goes_on(tmp_path: Path) -> None:
+    plan, facts = planned(tmp_path)
+    words = ("ceremony", "run", plan, "--dir", tmp_path / "root")
+    digest = facts["digest"]
+    assert scripted(tmp_path, *words, digest="0" * 64).code == 4
+    missing = scripted(tmp_path, *words, digest=digest, **{"key.wanda": ""})
+    assert (missing.code, missing.error) == (8, "no answer to 'file' in step 'key.wanda'")
+    assert works("ceremony", "show", tmp_path / "root", "--json").facts["state"] == "unfinished"
+    denied = scripted(tmp_path, *words, digest=digest, **{"sign.root.aliya": "sign = false\n"})
+    assert denied.code == 6
+    wrong = scripted(tmp_path, *words, digest=digest, secrets={**SECRET, "aliya": "wrong"})
+    assert (wrong.code, wrong.error) == (5, "wrong passphrase")
+    done = scripted(tmp_path, *words, digest=digest)
+    assert done.code == 0
+    assert done.facts["sittings"] == 5
+    assert works("ceremony", "show", tmp_path / "root", "--json").facts["state"] == "complete"
+    again = scripted(tmp_path, *words, digest=digest)
+    assert again.facts["transcript"] == done.facts["transcript"]
+
+
+def test_nobody_to_ask(tmp_path: Path) -> None:
+    plan, _ = planned(tmp_path)
+    done = run("ceremony", "run", plan, "--dir", tmp_path / "root")
+    assert (done.code, "--answers" in done.hint) == (2, True)
+    assert not (tmp_path / "root").exists()
+
+
+def test_another_plan_in_the_same_folder(tmp_path: Path) -> None:
+    plan, facts = planned(tmp_path)
+    assert scripted(tmp_path, "ceremony", "run", plan, "--dir", tmp_path / "root", digest="0" * 64).code == 4
+    plan.write_bytes(plan.read_bytes() + b"# altered\n")
+    done = scripted(tmp_path, "ceremony", "run", plan, "--dir", tmp_path / "root", digest=facts["digest"])
+    assert (done.code, "another plan" in done.error) == (2, True)
+
+
+def test_a_folder_of_something_else(tmp_path: Path) -> None:
+    plan, facts = planned(tmp_path)
+    (tmp_path / "root").mkdir()
+    before = listing(tmp_path / "root")
+    assert scripted(tmp_path, "ceremony", "run", plan, "--dir", tmp_path / "root", digest=facts["digest"]).code == 2
+    assert run("ceremony", "void", tmp_path / "root", "--reason=x", "--answers", tmp_path / "answers.toml").code == 2
+    assert run("ceremony", "show", tmp_path / "root").code == 2
+    assert listing(tmp_path / "root") == before
+
+
+# -- plans ----------------------------------------------------------------------------------------------------------------
+
+
+def test_plan_for_this_program_only(tmp_path: Path) -> None:
+    plan, facts = planned(tmp_path, "--this-code")
+    assert scripted(tmp_path, "ceremony", "run", plan, "--dir", tmp_path / "root", digest=facts["digest"]).code == 0
+    other = plan.read_text(encoding="utf-8")
+    at = other.index('code = "') + 8
+    plan.write_text(other[:at] + ("1" if other[at] == "0" else "0") + other[at + 1 :], encoding="utf-8")
+    assert works("ceremony", "show", plan).code == 0
+    assert scripted(tmp_path, "ceremony", "run", plan, "--dir", tmp_path / "other", digest=facts["digest"]).code == 6
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["--threshold=2"],
+        ["--custodian=aliya:Again"],
+        ["--witness=Wanda:Wanda"],
+        ["--custodian=bolat"],
+        ["--custodian=bolat:"],
+        ["--degrees=top secret"],
+        ["--degrees="],
+        ["--party=kz"],
+        ["--name=English=x"],
+        ["--validity=0"],
+        ["--valid-from=yesterday"],
+        ["--entropy=hope"],
+        ["--title="],
+    ],
+    ids=lambda more: more[0],
+)
+def test_what_makes_no_plan(more: list[str], tmp_path: Path) -> None:
+    done = run(*PLAN, *more, "-o", tmp_path / "root.toml")
+    assert done.code == 2
+    assert done.error
+    assert not (tmp_path / "root.toml").exists()
+
+
+@pytest.mark.parametrize("missing", ["--party=KZ", "--degrees=1,2,3", "--threshold=1", "--operator=olzhas:Olzhas", "--witness=wanda:Wanda"])
+def test_what_a_plan_needs(missing: str, tmp_path: Path) -> None:
+    assert run(*[word for word in PLAN if word != missing], "-o", tmp_path / "root.toml").code == 2
+
+
+# -- at a terminal --------------------------------------------------------------------------------------------------------
+
+
+def at_terminal(*words: str | Path) -> pexpect.spawn[str]:
+    terminal = pexpect.spawn(str(VALIZA), [str(word) for word in words], encoding="utf-8", timeout=60, dimensions=(50, 160))
+    terminal.setecho(state=False)
+    return terminal
+
+
+def told(terminal: pexpect.spawn[str], *exchanges: tuple[str, str]) -> str:
+    """Wait for each text, and type the answer; everything that was shown."""
+    shown = ""
+    for expected, typed in exchanges:
+        terminal.expect_exact(expected)
+        shown += (terminal.before or "") + expected
+        terminal.sendline(typed)
+    return shown
+
+
+def ended(terminal: pexpect.spawn[str]) -> tuple[int | None, str]:
+    terminal.expect(pexpect.EOF)
+    shown = terminal.before or ""
+    terminal.close()
+    return terminal.exitstatus, shown
+
+
+def digest_shown(shown: str, label: str) -> str:
+    """The digest that is to be read aloud under a label."""
+    lines = shown.rpartition(f"write down: {label}:")[2].splitlines()[1:5]
+    return " ".join(line.strip() for line in lines)
+
+
+@pytest.mark.slow
+def test_terminal(tmp_path: Path) -> None:
+    plan, facts = planned(tmp_path, "--entropy=dice")
+    terminal = at_terminal("ceremony", "run", plan, "--dir", tmp_path / "root")
+    shown = told(
+        terminal,
+        ("who was named? [yes/no]", "yes"),
+        ("digits or words", "3f5a"),
+        ("has 64 hexadecimal digits", ""),
+        ("digits or words", " ".join(facts["digest"][at : at + 4] for at in range(0, 64, 4)).upper()),
+        ("agreed on? [yes/no]", "yes"),
+        ("in UTC? [yes/no]", "y"),
+        ("neither yes nor no", ""),
+        ("in UTC? [yes/no]", "yes"),
+    )
+    assert facts["digest"][:4] in shown
+    for name in SECRET:
+        shown += told(
+            terminal,
+            ("File of the key", str(tmp_path / "root")),
+            ("exists already", ""),
+            ("File of the key", str(tmp_path / f"{name}.key")),
+            ("Passphrase of", SECRET[name]),
+            ("Repeat for confirmation", SECRET[name]),
+            ("(100 more; not shown)", "1 2 3 4 5 6 " * 10),
+            ("(40 more; not shown)", "123456" * 7),
+            ("read back? [yes/no]", "yes"),
+        )
+    shown += told(terminal, ("digits or words", "shown"))
+    fingerprint = digest_shown(shown, "fingerprint")
+    assert len("".join(fingerprint.split())) == 64
+    shown += told(
+        terminal,
+        ("digits or words", fingerprint[:-1]),
+        ("digits or words", in_words(bytes.fromhex("".join(fingerprint.split())))),
+        ("do you sign? [yes/no]", "yes"),
+        ("Passphrase of Aliya Serik", "wrong"),
+        ("wrong passphrase", ""),
+        ("Passphrase of Aliya Serik", SECRET["aliya"]),
+        ("press Enter", ""),
+        ("do you sign? [yes/no]", "yes"),
+        ("Passphrase of Aliya Serik", SECRET["aliya"]),
+        ("do you sign? [yes/no]", "yes"),
+        ("Passphrase of Wanda", SECRET["wanda"]),
+    )
+    code, rest = ended(terminal)
+    assert code == 0, rest
+    assert [secret for secret in (*SECRET.values(), "1 2 3 4 5 6", "123456") if secret in shown + rest] == []
+    root = "".join(fingerprint.split())
+    assert works("ceremony", "verify", tmp_path / "root" / "transcript.vls", "--root", root).code == 0
+
+
+@pytest.mark.slow
+def test_terminal_interrupted_and_gone_on_with(tmp_path: Path) -> None:
+    plan, facts = planned(tmp_path)
+    words = ("ceremony", "run", plan, "--dir", tmp_path / "root")
+    start = (("who was named? [yes/no]", "yes"), ("digits or words", facts["digest"]), ("agreed on? [yes/no]", "yes"), ("in UTC? [yes/no]", "yes"))
+    terminal = at_terminal(*words)
+    told(terminal, *start, ("File of the key", str(tmp_path / "aliya.key")))
+    terminal.expect_exact("Passphrase of")
+    terminal.sendintr()
+    assert ended(terminal)[0] == 130
+    terminal = at_terminal(*words)
+    key = (("File of the key", str(tmp_path / "aliya.key")), ("Passphrase of", "a"), ("Repeat for confirmation", "a"))
+    shown = told(terminal, *key, ("read back? [yes/no]", "no"))
+    assert "open: done in an earlier sitting" in shown
+    assert ended(terminal)[0] == 6
+    assert not (tmp_path / "aliya.key").exists()
+    terminal = at_terminal(*words)
+    told(terminal, *key, ("read back? [yes/no]", "yes"))
+    terminal.expect_exact("File of the key")
+    terminal.kill(9)
+    terminal.close()
+    assert (tmp_path / "aliya.key").exists()
+    assert works("ceremony", "show", tmp_path / "root", "--json").facts["done"] == 2
+    terminal = at_terminal("ceremony", "void", tmp_path / "root", "--reason", "fire")
+    told(terminal, ("do you sign? [yes/no]", "yes"), ("Passphrase of Aliya Serik", "a"))
+    assert ended(terminal)[0] == 0
+    assert not (tmp_path / "aliya.key").exists()
+    done = run("ceremony", "verify", tmp_path / "root" / "void.vls")
+    assert (done.code, "fire" in done.error) == (8, True)
+    terminal = at_terminal(*words)
+    code, said = ended(terminal)
+    assert code == 6
+    assert "declared void" in said
+
+
+@pytest.mark.slow
+def test_terminal_in_a_rehearsal_says_so_at_every_step(tmp_path: Path) -> None:
+    plan, facts = planned(tmp_path)
+    terminal = at_terminal("ceremony", "run", plan, "--dir", tmp_path / "root", "--rehearsal")
+    shown = told(terminal, ("who was named? [yes/no]", "yes"), ("digits or words", facts["digest"]), ("agreed on? [yes/no]", "yes"))
+    shown += told(terminal, ("in UTC? [yes/no]", "yes"), ("File of the key", str(tmp_path / "a.key")))
+    assert "REHEARSAL  --- Step 1 of" in shown
+    assert "REHEARSAL  --- Step 2 of" in shown
+    assert "counts for nothing" in shown
+    terminal.sendintr()
+    terminal.close()
+
+
+# -- void -----------------------------------------------------------------------------------------------------------------
+
+
+def test_void_by_a_script(tmp_path: Path) -> None:
+    plan, facts = planned(tmp_path)
+    stopped = scripted(tmp_path, "ceremony", "run", plan, "--dir", tmp_path / "root", digest=facts["digest"], **{"draft.root": ""})
+    assert stopped.code == 8
+    path = tmp_path / "void.toml"
+    path.write_text("", encoding="utf-8")
+    done = works("ceremony", "void", tmp_path / "root", "--reason=fire", "--answers", path, "--json")
+    assert done.facts == {
+        "folder": str(tmp_path / "root"),
+        "reason": "fire",
+        "signed_by": [],
+        "removed": [str(tmp_path / "aliya.key"), str(tmp_path / "wanda.key")],
+        "missing": [],
+    }
+    assert "nobody signed" in done.err
+    assert works("ceremony", "show", tmp_path / "root", "--json").facts["state"] == "void"
+
+
+def test_void_with_a_medium_away(tmp_path: Path) -> None:
+    plan, facts = planned(tmp_path)
+    (tmp_path / "stick").mkdir()
+    key = f'file = "{tmp_path}/stick/aliya.key"\nheard = true\n'
+    words = ("ceremony", "run", plan, "--dir", tmp_path / "root")
+    assert scripted(tmp_path, *words, digest=facts["digest"], **{"draft.root": "", "key.aliya": key}).code == 8
+    (tmp_path / "stick").rename(tmp_path / "away")
+    path = tmp_path / "void.toml"
+    path.write_text("", encoding="utf-8")
+    done = run("ceremony", "void", tmp_path / "root", "--reason=fire", "--answers", path, "--json")
+    assert (done.code, done.facts["missing"]) == (7, [str(tmp_path / "stick" / "aliya.key")])
+    (tmp_path / "away").rename(tmp_path / "stick")
+    assert works("ceremony", "void", tmp_path / "root", "--reason=fire", "--answers", path, "--json").facts["missing"] == []
+
+
+def test_a_complete_ceremony_is_not_void(meant: Path) -> None:
+    before = listing(meant)
+    done = run("ceremony", "void", meant / "root", "--reason=x", "--answers", meant / "answers.toml")
+    assert (done.code, "complete" in done.error) == (6, True)
+    assert listing(meant) == before
+
+
+# -- verify ---------------------------------------------------------------------------------------------------------------
+
+
+def test_what_came_of_it_is_written_out(meant: Path, tmp_path: Path) -> None:
+    works("ceremony", "verify", meant / "root" / "transcript.vls", "-o", tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["root.vls"]
+    assert (tmp_path / "out" / "root.vls").read_bytes() == (meant / "root" / "root.vls").read_bytes()
+    assert run("ceremony", "verify", meant / "root" / "transcript.vls", "-o", tmp_path / "out").code == 6
+
+
+def test_another_root(meant: Path) -> None:
+    done = run("ceremony", "verify", meant / "root" / "transcript.vls", "--root", "0" * 64)
+    assert done.code == 4
+    assert run("ceremony", "verify", meant / "root" / "transcript.vls", "--root", "3f5a").code == 2
+
+
+def test_an_altered_transcript(meant: Path, tmp_path: Path) -> None:
+    raw = (meant / "root" / "transcript.vls").read_bytes()
+    path = tmp_path / "transcript.vls"
+    codes = set()
+    for index in range(0, len(raw), len(raw) // 40):
+        path.write_bytes(raw[:index] + bytes([raw[index] ^ 1]) + raw[index + 1 :])
+        codes.add(run("ceremony", "verify", path).code)
+    assert codes == {3, 4}
+    for other in (raw[:-1], raw + b"\0", b"", (meant / "root" / "root.vls").read_bytes()):
+        path.write_bytes(other)
+        assert run("ceremony", "verify", path).code == 3
+
+
+# -- what a rehearsal made ------------------------------------------------------------------------------------------------
+
+
+def test_rehearsal_is_verified_as_one(practised: Path) -> None:
+    transcript = practised / "root" / "transcript.vls"
+    facts = works("ceremony", "verify", transcript, "--rehearsal", "--json").facts["verified"]
+    assert facts["rehearsal"] is True
+    done = run("ceremony", "verify", transcript)
+    assert (done.code, "rehearsal" in done.hint) == (3, True)
+
+
+def test_what_is_meant_is_no_rehearsal(meant: Path) -> None:
+    done = run("ceremony", "verify", meant / "root" / "transcript.vls", "--rehearsal")
+    assert (done.code, "rehearsal" in done.hint) == (3, True)
+
+
+def test_a_rehearsal_is_not_gone_on_with_as_if_it_were_meant(practised: Path, meant: Path) -> None:
+    for folder, more in ((practised, ()), (meant, ("--rehearsal",))):
+        digest = works("ceremony", "show", folder / "root.toml", "--json").facts["digest"]
+        done = scripted(folder, "ceremony", "run", folder / "root.toml", "--dir", folder / "root", *more, digest=digest)
+        assert (done.code, "rehearsal" in done.error) == (2, True)
+
+
+def test_every_command_refuses_what_a_rehearsal_made(practised: Path, world: World) -> None:
+    """As malformed, whatever it is given for: roots, transcripts and keys."""
+    root, transcript, key = practised / "root" / "root.vls", practised / "root" / "transcript.vls", practised / "aliya.key"
+    out = ("-o", world.path("out"))
+    envelope = world.seal()
+    before = listing(world.folder)
+    for made_ in (root, transcript, key):
+        for words in (
+            ["inspect", made_],
+            ["verify", made_],
+            ["open", made_, *out, "--as=yanka"],
+            ["open", envelope, *out, "--as=yanka", "--rewrap", made_],
+            ["acknowledge", made_, *out, "--as=yanka"],
+            ["refuse", made_, "--reason=other", *out, "--as=yanka"],
+            ["countersign", made_, "--envelope", envelope, *out, "--as=maryna"],
+            ["receipt", "show", made_],
+            ["receipt", "verify", made_],
+            ["credential", "verify", made_],
+            ["roster", "import", made_],
+            ["agreement", "adopt", made_],
+            ["agreement", "sign", str(made_), *out],
+            ["agreement", "show", str(made_)],
+            ["ceremony", "verify", made_],
+        ):
+            home = (
+                () if words[0] in {"inspect", "ceremony"} or words[:2] in (["receipt", "show"], ["agreement", "show"]) else ("--home", world.by.home)
+            )
+            done = run(*words, *home)
+            assert done.code == 3, (words, done.err)
+            assert listing(world.folder) == before, words
+
+
+def test_a_key_of_a_rehearsal_in_an_office(practised: Path, world: World) -> None:
+    """In the place of every key of the office."""
+    for path in sorted(world.by.home.glob("keys/*/*.key")):
+        kept = path.read_bytes()
+        path.write_bytes((practised / "aliya.key").read_bytes())
+        done = run("key", "passphrase", "--all", "--unprotected", "--yes", "--home", world.by.home)
+        assert done.code == 3
+        assert "rehearsal" in done.hint
+        path.write_bytes(kept)

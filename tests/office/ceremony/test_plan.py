@@ -1,0 +1,385 @@
+"""Plans: what people wrote is read whole or not at all, and compared with the files that it names before anything is done."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.ceremony import CODE, TOOL, input_digest, named, new_root, old, root_before, written
+from tests.support.keys import BEGIN, END, issue, party, root_of, signing_key, subject
+
+from valiza.keys import labels
+from valiza.keys.digests import digest
+from valiza.keys.errors import Malformed, NotAuthentic, Refused
+from valiza.keys.fields import Body
+from valiza.keys.realm import Realm
+from valiza.keys.request import Request, RequestDraft, make_request
+from valiza.office.ceremony.matter import Matter, read_matter
+from valiza.office.ceremony.plan import Plan, read_plan
+from valiza.office.ceremony.script import attestations, script
+
+if TYPE_CHECKING:
+    from valiza.office.ceremony.planning import Named
+
+FIRST: Final = written()
+ROOT: Final = {"root.vls": root_before().raw}
+
+
+def later(custodians: list[Named], **changes: Any) -> bytes:
+    said = {"kind": "rotation", "roots": ("root.vls",), "inputs": ROOT, "new_root": new_root(party=None, degrees=None)}
+    return written(**{**said, "custodians": custodians, **changes})
+
+
+ROTATION: Final = later([old("aliya"), old("bolat", "new"), old("dana", "none"), named("erlan")])
+
+
+def with_line(raw: bytes, pattern: str, line: str, count: int = 1) -> bytes:
+    text, found = re.subn(pattern, lambda _: line, raw.decode(), count=count, flags=re.MULTILINE)
+    assert found
+    return text.encode()
+
+
+# -- what is written is read ----------------------------------------------------------------------------------------------
+
+
+def test_a_plan_says_what_was_wanted() -> None:
+    plan = read_plan(written(entropy=("dice", "keyboard"), code=CODE, title='He said: "now"\t\u202e', place=""))
+    assert (plan.kind, plan.title, plan.place, plan.code, plan.entropy) == ("new-root", 'He said: "now"\t\u202e', "", CODE, ("dice", "keyboard"))
+    assert [(one.id, one.role, one.key) for one in plan.people] == [
+        ("olzhas", "operator", "none"),
+        ("aliya", "custodian", "new"),
+        ("bolat", "custodian", "new"),
+        ("wanda", "witness", "new"),
+    ]
+    new = plan.new_root
+    assert new is not None
+    assert (new.party, new.degrees, new.threshold, new.valid_from, new.valid_until) == ("KZ", ("1", "2", "3"), 2, BEGIN, END)
+
+
+def test_a_plan_is_called_by_its_very_bytes() -> None:
+    assert read_plan(FIRST).digest == digest(labels.DIGEST_PLAN, FIRST)
+    assert read_plan(FIRST + b"# a remark\n").digest != read_plan(FIRST).digest
+
+
+def test_people_of_a_rotation() -> None:
+    plan = read_plan(ROTATION)
+    assert {one.id: (one.key, one.person) for one in plan.of_role("custodian")} == {
+        "aliya": ("previous", subject("aliya")),
+        "bolat": ("new", subject("bolat")),
+        "dana": ("none", subject("dana")),
+        "erlan": ("new", None),
+    }
+    assert plan.roots == ("root.vls",)
+    assert plan.inputs == {"root.vls": bytes.fromhex(input_digest(ROOT["root.vls"]))}
+
+
+def steps_of(raw: bytes) -> list[str]:
+    plan = read_plan(raw)
+    return [one.id for one in (*script(plan), *attestations(plan))]
+
+
+def test_steps_of_a_first_root() -> None:
+    assert steps_of(FIRST) == [
+        *("open", "key.aliya", "key.bolat", "key.wanda", "draft.root", "sign.root.aliya", "sign.root.bolat", "finish.root", "close"),
+        *("attest.aliya", "attest.bolat", "attest.wanda"),
+    ]
+
+
+def test_steps_of_a_rotation() -> None:
+    assert steps_of(ROTATION) == [
+        *("open", "key.aliya", "key.previous.bolat", "key.bolat", "key.previous.dana", "key.erlan", "key.wanda", "draft.root"),
+        *("sign-previous.root.bolat", "sign-previous.root.dana", "sign.root.aliya", "sign.root.bolat", "sign.root.erlan", "finish.root", "close"),
+        *("attest.aliya", "attest.bolat", "attest.dana", "attest.erlan", "attest.wanda"),
+    ]
+
+
+def test_who_is_not_there_does_nothing() -> None:
+    raw = later([old("aliya"), old("bolat"), old("dana", present=False)])
+    assert [step for step in steps_of(raw) if "dana" in step] == []
+
+
+# -- what is no plan ------------------------------------------------------------------------------------------------------
+
+SPOILT: Final[dict[str, tuple[str, str]]] = {
+    "another kind": ("^ceremony = .*", 'ceremony = "party"'),
+    "no kind": ("^ceremony = .*", ""),
+    "no title": ("^title = .*", ""),
+    "an empty title": ("^title = .*", 'title = ""'),
+    "a title that is no text": ("^title = .*", "title = 7"),
+    "a title not in NFC": ("^title = .*", 'title = "e\u0301"'),
+    "an unknown key": ("^title = .*", 'title = "x"\nhaste = true'),
+    "a code that is none": ("^title = .*", 'title = "x"\ncode = "3f5a"'),
+    "a code in capitals": ("^title = .*", f'title = "x"\ncode = "{"A" * 64}"'),
+    "unknown entropy": ("^title = .*", 'title = "x"\nentropy = ["hope"]'),
+    "entropy twice": ("^title = .*", 'title = "x"\nentropy = ["dice", "dice"]'),
+    "entropy out of order": ("^title = .*", 'title = "x"\nentropy = ["keyboard", "dice"]'),
+    "a root before the first": ("^title = .*", 'title = "x"\nroot = "root.vls"'),
+    "an input that nobody needs": (r"\Z", f'\n[inputs]\n"x.vls" = "{"0" * 64}"\n'),
+    "no operator": (r"^\[operator\]", "[helper]"),
+    "an operator with a key": (r"^\[operator\]", '[operator]\nkey = "new"'),
+    "a custodian's id in capitals": ('^id = "aliya"', 'id = "Aliya"'),
+    "an id twice": ('^id = "aliya"', 'id = "bolat"'),
+    "a custodian without names": ('^names = { en = "Aliya" }', ""),
+    "a custodian with no text as name": ('^names = { en = "Aliya" }', "names = { en = 1 }"),
+    "a language that is none": ('^names = { en = "Aliya" }', 'names = { English = "Aliya" }'),
+    "a key of another sort": ('^key = "new"', 'key = "old"'),
+    "a key kept from no root": ('^key = "new"', 'key = "previous"'),
+    "a key made by who is not there": ('^key = "new"', 'key = "new"\npresent = false'),
+    "presence in words": ('^key = "new"', 'key = "new"\npresent = "yes"'),
+    "a request of whom makes a key": ('^key = "new"', 'key = "new"\nrequest = "a.vls"'),
+    "a person in a first root": ('^key = "new"', f'key = "new"\nperson = "{"0" * 32}"'),
+    "threshold 0": ("^threshold = .*", "threshold = 0"),
+    "threshold true": ("^threshold = .*", "threshold = true"),
+    "threshold above all": ("^threshold = .*", "threshold = 3"),
+    "a time without zone": ("^valid_from = .*", "valid_from = 2026-01-01T00:00:00"),
+    "a day": ("^valid_from = .*", "valid_from = 2026-01-01"),
+    "a time with a fraction": ("^valid_from = .*", "valid_from = 2026-01-01T00:00:00.5Z"),
+    "a time before 1970": ("^valid_from = .*", "valid_from = 1969-01-01T00:00:00Z"),
+    "a time before all times": ("^valid_from = .*", "valid_from = 0001-01-01T00:00:00+23:59"),
+    "valid backwards": ("^valid_until = .*", "valid_until = 2001-01-01T00:00:00Z"),
+    "degrees as text": ("^degrees = .*", 'degrees = "1,2"'),
+    "a degree that is none": ("^degrees = .*", 'degrees = ["top secret"]'),
+    "no party": ("^party = .*", ""),
+    "a party in small letters": ("^party = .*", 'party = "kz"'),
+    "no new root": (r"^\[new_root\]", "[root_new]"),
+    "custodians as a table": (r"^\[\[custodian\]\]\nid = \"aliya\"", '[custodian]\nid = "aliya"'),
+    "no TOML": ("^title = .*", "title"),
+}
+
+
+@pytest.mark.parametrize(("pattern", "line"), SPOILT.values(), ids=SPOILT.keys())
+def test_no_plan(pattern: str, line: str) -> None:
+    with pytest.raises(Malformed):
+        read_plan(with_line(FIRST, pattern, line))
+
+
+def test_no_plan_at_all() -> None:
+    for raw in (b"", b"\xff", b"\x00", b"x" * 65537, FIRST + b"#" * 65536):
+        with pytest.raises(Malformed):
+            read_plan(raw)
+
+
+SPOILT_ROTATION: Final[dict[str, tuple[str, str]]] = {
+    "no root before": ("^root = .*", ""),
+    "no file as root": ("^root = .*", "root = []"),
+    "a root elsewhere": ("^root = .*", 'root = "../root.vls"'),
+    "a root that is a folder": ("^root = .*", 'root = ".."'),
+    "an input without digest": (r"\n\[inputs\][^\[]*", ""),
+    "a digest too short": ('^"root.vls" = .*', '"root.vls" = "3f5a"'),
+    "a person that is none": ("^person = .*", 'person = "aliya"'),
+    "a person twice": (f'^person = "{subject("bolat").hex()}"', f'person = "{subject("aliya").hex()}"'),
+    "a key kept of nobody": (f'^person = "{subject("aliya").hex()}"', ""),
+    "nobody leaves": (f'^person = "{subject("dana").hex()}"', ""),
+    "a lost key that is kept": ('^key = "previous"', 'key = "previous"\nlost = true'),
+    "another party": (r"^\[new_root\]", '[new_root]\nparty = "BY"'),
+    "other degrees": (r"^\[new_root\]", '[new_root]\ndegrees = ["1"]'),
+}
+
+
+@pytest.mark.parametrize(("pattern", "line"), SPOILT_ROTATION.values(), ids=SPOILT_ROTATION.keys())
+def test_no_plan_of_a_rotation(pattern: str, line: str) -> None:
+    with pytest.raises(Malformed):
+        read_plan(with_line(ROTATION, pattern, line))
+
+
+def test_no_plan_without_a_witness() -> None:
+    with pytest.raises(Malformed, match="no witness"):
+        written(witnesses=[])
+
+
+@pytest.mark.parametrize(("custodians", "witnesses"), [(17, 1), (2, 17)])
+def test_no_plan_with_too_many(custodians: int, witnesses: int) -> None:
+    with pytest.raises(Malformed):
+        written(custodians=[named(f"c{n}") for n in range(custodians)], witnesses=[named(f"w{n}") for n in range(witnesses)])
+
+
+@given(st.binary(max_size=200), st.integers(0, len(FIRST)), st.integers(0, 40))
+def test_whatever_is_written_is_a_plan_or_malformed(piece: bytes, at: int, cut: int) -> None:
+    for raw in (FIRST, ROTATION):
+        try:
+            plan = read_plan(raw[:at] + piece + raw[at + cut :])
+        except Malformed:
+            continue
+        assert isinstance(plan, Plan)
+        assert script(plan)[0].name == "open"
+
+
+# -- a plan and its inputs ------------------------------------------------------------------------------------------------
+
+
+def read(raw: bytes, inputs: dict[str, bytes]) -> Matter:
+    return read_matter(raw, inputs, Realm.ORDINARY, TOOL)
+
+
+def test_a_plan_and_its_inputs() -> None:
+    assert read(FIRST, {}).party == "KZ"
+    matter = read(ROTATION, ROOT)
+    assert matter.root == root_before()
+    assert matter.party == "KZ"
+
+
+@pytest.mark.parametrize(
+    "inputs", [{}, {"root.vls": b"x"}, {"root.vls": root_of("KZ").raw}, {**ROOT, "more.vls": b""}], ids=["none", "no root", "another", "more"]
+)
+def test_other_inputs_than_planned(inputs: dict[str, bytes]) -> None:
+    with pytest.raises(NotAuthentic):
+        read(ROTATION, inputs)
+
+
+def test_an_input_that_is_no_root() -> None:
+    with pytest.raises(Malformed):
+        read(later([old("aliya"), old("bolat"), old("dana")], inputs={"root.vls": b"x"}), {"root.vls": b"x"})
+
+
+def test_another_program_than_planned() -> None:
+    assert read(written(code=CODE), {}).plan.code == CODE
+    with pytest.raises(Refused, match="another one than the plan was made for"):
+        read(written(code=bytes(32)), {})
+
+
+REFUSED: Final[dict[str, tuple[list[Named], dict[str, Any], str]]] = {
+    "a custodian left out": ([old("aliya"), old("bolat")], {}, "what becomes of 1 custodians"),
+    "too few of the old ones": ([old("aliya"), old("bolat", present=False), old("dana", present=False), named("erlan")], {}, "1 of them are present"),
+    "too few of them with keys": (
+        [old("aliya"), old("bolat", "new", lost=True), old("dana", "new", lost=True)],
+        {},
+        "1 of them are present with their keys",
+    ),
+    "a stranger": ([old("aliya"), old("bolat"), old("dana"), named("zoya", "none", person=bytes(16))], {}, "no custodian Zoya"),
+    "a replacement of nobody": ([old("aliya"), old("bolat"), old("dana")], {"kind": "replacement"}, "replaces nobody"),
+    "a replacement with one more": ([old("aliya"), old("bolat"), old("dana"), named("erlan")], {"kind": "replacement"}, "number of custodians"),
+    "a replacement with one less": ([old("aliya"), old("bolat"), old("dana", "none")], {"kind": "replacement"}, "number of custodians"),
+    "a replacement with another threshold": (
+        [old("aliya"), old("bolat"), old("dana", "new")],
+        {"kind": "replacement", "new_root": new_root(3, party=None, degrees=None)},
+        "threshold",
+    ),
+    "a replacement with another name": (
+        [old("aliya"), old("bolat"), old("dana", "new")],
+        {"kind": "replacement", "new_root": new_root(party=None, degrees=None, names={"en": "x"})},
+        "names",
+    ),
+}
+
+
+@pytest.mark.parametrize(("custodians", "changes", "said"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_a_root_does_not_allow(custodians: list[Named], changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        read(later(custodians, **changes), ROOT)
+
+
+# -- keys that are brought ------------------------------------------------------------------------------------------------
+
+
+def request(name: str, purpose: str = "custodian", **changes: Any) -> Request:
+    """Somebody's request to become custodian or witness; his key is `signing_key("NAME anew")`."""
+    key = signing_key(f"{name} anew")
+    said: dict[str, Any] = {
+        "subject": subject(name),
+        "party": "KZ",
+        "body_id": None,
+        "names": {"en": name.capitalize()},
+        "keys": {purpose: key.public},
+        "made_at": BEGIN,
+    }
+    return make_request(RequestDraft(**{**said, **changes}), [key])
+
+
+def by_request(asked: Request, **changes: Any) -> tuple[bytes, dict[str, bytes]]:
+    inputs = {"bolat.vls": asked.raw}
+    bolat = named("bolat", "request", files=("bolat.vls",), **changes)
+    return written(custodians=[named("aliya"), named("dana"), bolat], inputs=inputs), inputs
+
+
+def test_a_custodian_by_request() -> None:
+    for present in (True, False):
+        raw, inputs = by_request(request("bolat"), present=present)
+        matter = read(raw, inputs)
+        bolat = matter.plan.person("bolat")
+        key = matter.known_key(bolat, "own")
+        assert key is not None
+        assert (key.raw, matter.known_id(bolat)) == (signing_key("bolat anew").public, subject("bolat"))
+        assert ("key.bolat" in steps_of(raw)) is present
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [request("bolat", "witness"), request("bolat", party="BY"), request("bolat", names={"en": "Zoya"})],
+    ids=["another purpose", "another party", "another name"],
+)
+def test_a_request_that_does_not_fit(asked: Request) -> None:
+    with pytest.raises(Refused):
+        read(*by_request(asked))
+
+
+def test_two_bring_one_key() -> None:
+    inputs = {"bolat.vls": request("bolat").raw, "wanda.vls": request("bolat", "witness", names={"en": "Wanda"}).raw}
+    custodians = [named("aliya"), named("dana"), named("bolat", "request", files=("bolat.vls",))]
+    raw = written(custodians=custodians, witnesses=[named("wanda", "request", files=("wanda.vls",))], inputs=inputs)
+    with pytest.raises(Refused, match="one key"):
+        read(raw, inputs)
+
+
+def test_a_custodian_before_by_request() -> None:
+    """His id is the one that he had."""
+    for name, fits in (("dana", True), ("erlan", False)):
+        inputs = {**ROOT, "dana.vls": request(name, names={"en": "Dana"}).raw}
+        raw = later([old("aliya"), old("bolat"), old("dana", "request", files=("dana.vls",))], inputs=inputs)
+        if fits:
+            assert read(raw, inputs).known_id(read_plan(raw).person("dana")) == subject("dana")
+        else:
+            with pytest.raises(Refused, match="another person"):
+                read(raw, inputs)
+
+
+# -- witnesses who were certified -----------------------------------------------------------------------------------------
+
+
+def certified(**changes: Any) -> tuple[bytes, dict[str, bytes]]:
+    """A rotation with a witness who has an `act` credential, by way of the body that certified her."""
+    root = root_before()
+    keys = [signing_key(name) for name in ("aliya", "bolat")]
+    body = issue(root, keys[0], "KZ-GOV", "certify", keys=keys[1:], body=Body("KZ", "KZ-GOV"), clearance="1", certifies_bodies=True)
+    said = {"purpose": "act", "names": {"en": "Wanda"}, **changes}
+    act = issue(body.credential, body.key, "wanda", said.pop("purpose"), **said)
+    inputs = {**ROOT, "wanda.vls": act.credential.raw, "gov.vls": body.credential.raw}
+    witness = named("wanda", "act", files=("wanda.vls", "gov.vls"))
+    return later([old("aliya"), old("bolat"), old("dana")], witnesses=[witness], inputs=inputs), inputs
+
+
+def test_a_witness_who_was_certified() -> None:
+    raw, inputs = certified()
+    matter = read(raw, inputs)
+    key = matter.known_key(matter.plan.person("wanda"), "own")
+    assert key is not None
+    assert key.raw == signing_key("wanda act").public
+
+
+@pytest.mark.parametrize("changes", [{"purpose": "seal"}, {"names": {"en": "Zoya"}}], ids=["another purpose", "another name"])
+def test_a_witness_certified_for_something_else(changes: dict[str, Any]) -> None:
+    with pytest.raises(Refused):
+        read(*certified(**changes))
+
+
+def test_a_witness_certified_by_nobody_known() -> None:
+    raw, inputs = certified()
+    for missing in ("gov.vls",):
+        less = {name: data for name, data in inputs.items() if name != missing}
+        text = raw.decode().replace('issuers = ["gov.vls"]\n', "")
+        text = re.sub(r'"gov.vls" = "[0-9a-f]+"\n', "", text)
+        with pytest.raises(NotAuthentic, match="issuer"):
+            read(text.encode(), less)
+    other = party("KZ")
+    stranger = other.officer("wanda", "act", names={"en": "Wanda"})
+    inputs = {**ROOT, "wanda.vls": stranger.credential.raw, "gov.vls": other.body.credential.raw}
+    raw = later([old("aliya"), old("bolat"), old("dana")], witnesses=[named("wanda", "act", files=("wanda.vls", "gov.vls"))], inputs=inputs)
+    with pytest.raises(NotAuthentic):
+        read(raw, inputs)
+
+
+def test_a_first_root_has_certified_nobody() -> None:
+    with pytest.raises(Malformed, match="no root yet"):
+        written(witnesses=[named("wanda", "act", files=("wanda.vls",))], inputs={"wanda.vls": b"x"})

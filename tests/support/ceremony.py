@@ -1,0 +1,229 @@
+"""Ceremonies in tests: plans, people who answer as they should unless a test says otherwise, and a party with a root that exists."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.support.keys import BEGIN, END, counting, signing_key, subject
+
+from valiza.keys import labels
+from valiza.keys.digests import digest
+from valiza.keys.keyfile import Argon2Cost, save_key
+from valiza.keys.realm import Realm
+from valiza.keys.root import Custodian, Root, RootDraft, make_root
+from valiza.keys.signing import VerifyKey
+from valiza.keys.transcript import Tool, plan_digest
+from valiza.office.ceremony.asking import LEAST, SECRET, SHOWN
+from valiza.office.ceremony.desk import Tools
+from valiza.office.ceremony.folder import Folder
+from valiza.office.ceremony.plan import NewRoot
+from valiza.office.ceremony.planning import Named, Wanted, write_plan
+from valiza.office.ceremony.running import begin, lead
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from valiza.keys.errors import ValizaError
+    from valiza.office.ceremony.act import Act
+    from valiza.office.ceremony.asking import Ask
+    from valiza.office.ceremony.replay import Replayed
+
+CHEAP: Final = Argon2Cost(passes=1, memory_kib=8192)
+START: Final = 1_775_000_000
+CODE: Final = hashlib.sha256(b"the code").digest()
+TOOL: Final = Tool(version="1.2.3", code=CODE, interpreter="Python 3", platform="a machine", libraries=(("msgpack", "1"),))
+CUSTODIANS: Final = ("aliya", "bolat", "dana")
+OPERATOR: Final = Named(id="olzhas", names={"en": "Olzhas"})
+WITNESS: Final = Named(id="wanda", names={"en": "Wanda"}, key="new")
+
+
+class Clock:
+    """A clock that goes on by a second whenever it is read."""
+
+    def __init__(self, at: int = START) -> None:
+        self.at = at
+
+    def __call__(self) -> int:
+        self.at += 1
+        return self.at
+
+
+@dataclass
+class People:
+    """People in a room who do what they are asked, unless `changed` says otherwise by step and question; they remember everything.
+
+    A changed answer that is an exception is raised: somebody pulls the plug.
+    """
+
+    folder: Path
+    plan: bytes
+    roots: tuple[Root, ...] = ()
+    changed: dict[tuple[str, str], Any] = field(default_factory=dict)
+    unattended: bool = True
+    asked: list[tuple[str, str, str]] = field(default_factory=list)
+    heard: list[tuple[str, str, str]] = field(default_factory=list)
+    done: list[tuple[str, bool]] = field(default_factory=list)
+    told: list[ValizaError] = field(default_factory=list)
+    secrets: set[str] = field(default_factory=set)
+
+    def begin(self, step: Act, of: int) -> None:
+        assert 1 <= step.number <= of
+
+    def read_aloud(self, step: Act, what: str, value: str) -> None:
+        self.heard.append((step.id, what, value))
+
+    def answer(self, step: Act, ask: Ask[Any], wrong: ValizaError | None) -> str:
+        self.asked.append((step.id, ask.what, ask.kind))
+        if wrong is not None:
+            self.told.append(wrong)
+        given = self.changed.get((step.id, ask.what), self.right(step, ask))
+        if isinstance(given, list):
+            given = given.pop(0) if given else self.right(step, ask)
+        if isinstance(given, BaseException):
+            raise given
+        assert isinstance(given, str)
+        if ask.kind in SECRET:
+            self.secrets.add(given)
+        return given
+
+    def right(self, step: Act, ask: Ask[Any]) -> str:
+        """What answers the question."""
+        if ask.kind == "confirm":
+            return "yes"
+        if ask.kind in {"file", "new-file"}:
+            return str(key_path(self.folder, step.person.id, step.about))
+        if ask.kind in {"passphrase", "new-passphrase"}:
+            return f"{ask.what} of {step.person.id}"
+        if ask.kind == "entropy":
+            return "".join(str(1 + number % 6) for number in range(LEAST[ask.what]))
+        return {"plan": plan_digest(self.plan).hex(), "root": self.roots[-1].fingerprint if self.roots else "", "fingerprint": SHOWN, "remark": ""}[
+            ask.what
+        ]
+
+    def end(self, step: Act, *, again: bool) -> None:
+        self.done.append((step.id, again))
+
+
+def key_path(folder: Path, person: str, about: str | None) -> Path:
+    """Where somebody keeps a key."""
+    return folder / f"{person}{'' if about is None else f'-{about}'}.key"
+
+
+@dataclass(kw_only=True)
+class Scene:
+    """A ceremony about to happen: its plan and inputs, and a folder on the table with the keys that are brought."""
+
+    table: Path
+    plan: bytes
+    inputs: dict[str, bytes] = field(default_factory=dict)
+    roots: tuple[Root, ...] = ()
+    realm: Realm = Realm.ORDINARY
+    clock: Clock = field(default_factory=Clock)
+    random: Callable[[int], bytes] = field(default_factory=counting)
+
+    @property
+    def folder(self) -> Path:
+        """The ceremony's own."""
+        return self.table / "ceremony"
+
+    @property
+    def tools(self) -> Tools:
+        return Tools(clock=self.clock, random=self.random, cost=CHEAP)
+
+    def people(self, **options: Any) -> People:
+        return People(self.table, self.plan, self.roots, **options)
+
+    def open(self) -> Folder:
+        """The folder, made if it is not there."""
+        if not self.folder.exists():
+            begin(self.folder, self.plan, self.inputs, self.realm, tool=TOOL, random=self.random)
+        return Folder(self.folder)
+
+    def lead(self, people: People | None = None) -> Replayed:
+        """Do all that is left."""
+        return lead(self.open(), people or self.people(), self.tools, TOOL)
+
+
+def named(name: str, key: str = "new", **more: Any) -> Named:
+    return Named(id=name, names={"en": name.capitalize()}, key=key, **more)
+
+
+def new_root(threshold: int = 2, **more: Any) -> NewRoot:
+    said = {"party": "KZ", "degrees": ("1", "2", "3"), "names": {"en": "Kazakhstan"}, "valid_from": BEGIN, "valid_until": END}
+    return NewRoot(**{**said, "threshold": threshold, **more})
+
+
+def written(**changes: Any) -> bytes:
+    """A plan; of a first root with two custodians and a witness, unless something else is said."""
+    said: dict[str, Any] = {
+        "kind": "new-root",
+        "title": "A ceremony",
+        "place": "Astana",
+        "code": None,
+        "entropy": (),
+        "operator": OPERATOR,
+        "custodians": [named("aliya"), named("bolat")],
+        "witnesses": [WITNESS],
+        "new_root": new_root(),
+    }
+    return write_plan(Wanted(**{**said, **changes})).raw
+
+
+def first_root(table: Path, **changes: Any) -> Scene:
+    """A scene for a first root."""
+    return Scene(table=table, plan=written(**changes))
+
+
+@cache
+def root_before() -> Root:
+    """A root of three custodians, of whom two are a quorum; the key of each is `signing_key(name)`, his id `subject(name)`."""
+    custodians = tuple(Custodian(id=subject(name), names={"en": name.capitalize()}, key=VerifyKey(signing_key(name).public)) for name in CUSTODIANS)
+    draft = RootDraft(
+        party="KZ",
+        names={"en": "Kazakhstan"},
+        degrees=("1", "2", "3"),
+        custodians=tuple(sorted(custodians, key=lambda c: c.id)),
+        threshold=2,
+        valid_from=BEGIN,
+        valid_until=END,
+    )
+    return make_root(draft, [signing_key(name) for name in CUSTODIANS])
+
+
+def old(name: str, key: str = "previous", **more: Any) -> Named:
+    """A custodian of the root before, as a plan names him."""
+    return named(name, key, person=subject(name), **more)
+
+
+def later_root(table: Path, custodians: list[Named], *, kind: str = "rotation", threshold: int = 2, **changes: Any) -> Scene:
+    """A scene for the next version of a root; the key files of the custodians before lie on the table."""
+    root = root_before()
+    next_root = new_root(threshold, party=None, degrees=None)
+    inputs = {"root.vls": root.raw}
+    plan = written(**{"kind": kind, "roots": ("root.vls",), "inputs": inputs, "custodians": custodians, "new_root": next_root, **changes})
+    scene = Scene(table=table, plan=plan, inputs=inputs, roots=(root,))
+    if changes.get("realm", Realm.ORDINARY) is Realm.ORDINARY:
+        lay_keys(scene, custodians)
+    return scene
+
+
+def lay_keys(scene: Scene, custodians: list[Named]) -> None:
+    """Put the keys of the custodians before on the table."""
+    for one in custodians:
+        if one.person is not None:
+            about, word = (None, "passphrase") if one.key == "previous" else ("previous", "previous-passphrase")
+            save_key(key_path(scene.table, one.id, about), signing_key(one.id), passphrase=f"{word} of {one.id}", random=scene.random, cost=CHEAP)
+
+
+def input_digest(raw: bytes) -> str:
+    """As it stands in [inputs]."""
+    return digest(labels.DIGEST_STATEMENT, raw).hex()
+
+
+def on_the_table(scene: Scene) -> dict[str, bytes]:
+    """Files on the table beside the ceremony's own folder."""
+    return {path.name: path.read_bytes() for path in sorted(scene.table.iterdir()) if path.is_file()}
