@@ -55,7 +55,7 @@ def _roster_facts(shown: Book) -> dict[str, Any]:
 @as_json
 def publish(output: Path, validity: int, home: Path | None, passphrase_fd: int | None, json_: bool) -> None:
     """Sign a new version of this party's roster, with every credential issued here, and write it for the other side."""
-    from valiza.office.founding import publish_roster
+    from valiza.office.publishing import publish_roster
     from valiza.office.reader import write_object
 
     require_output(output)

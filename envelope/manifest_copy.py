@@ -17,11 +17,12 @@ from valiza.keys.fields import array, blob
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from valiza.envelope.header import Stanza
     from valiza.envelope.manifest import Manifest
     from valiza.keys.credential import Credential
     from valiza.keys.recipient import Identity
 
-__all__ = ["make_manifest_copy", "open_manifest_copy"]
+__all__ = ["make_manifest_copy", "manifest_copy_recipients", "open_manifest_copy"]
 
 _MAX_COPY: Final = 9 << 20  # the longest manifest, encrypted, and as many stanzas as there may be
 
@@ -43,18 +44,28 @@ def open_manifest_copy(copy: bytes, dispatch_digest: bytes, credential_digest: b
         NoKey: it was not wrapped for this credential.
         NotAuthentic: it is altered.
     """
-    items = array(unpack(copy, max_bytes=_MAX_COPY, what="manifest copy"), "manifest copy", length=2)
-    stanzas = {s.credential: s for s in map(read_stanza, array(items[0], "stanzas", least=1, most=64))}
+    stanzas, sealed = _parts(copy)
     if credential_digest not in stanzas:
         message = "the manifest copy is not kept for this officer"
         raise NoKey(message)
     key = identity.unwrap(stanzas[credential_digest].wrapped, _info(dispatch_digest, credential_digest))
     decryptor = Cobblestone256Decryptor(key, _context(dispatch_digest))
     try:
-        return unpack_manifest(decryptor.update(blob(items[1], "manifest copy")) + decryptor.finalize())
+        return unpack_manifest(decryptor.update(sealed) + decryptor.finalize())
     except InvalidTag as error:
         message = "the manifest copy is altered"
         raise NotAuthentic(message) from error
+
+
+def manifest_copy_recipients(copy: bytes) -> set[bytes]:
+    """Digests of the credentials that a copy was wrapped for."""
+    return set(_parts(copy)[0])
+
+
+def _parts(copy: bytes) -> tuple[dict[bytes, Stanza], bytes]:
+    items = array(unpack(copy, max_bytes=_MAX_COPY, what="manifest copy"), "manifest copy", length=2)
+    stanzas = {stanza.credential: stanza for stanza in map(read_stanza, array(items[0], "stanzas", least=1, most=64))}
+    return stanzas, blob(items[1], "manifest copy")
 
 
 def _info(dispatch_digest: bytes, credential_digest: bytes) -> bytes:

@@ -213,7 +213,7 @@ def request(body: bytes) -> None:
         pass
     with world.believing():
         found: Request = read_request(world.framed(labels.REQUEST, body, signed or [_NO_HOLDER]))
-        vouched = check_vouching(found, world.trust().credential, world.AT)
+        vouched = check_vouching(found, world.trust(), world.AT)
     keys = [[purpose, [labels.KIND_ENCRYPTION if purpose == "open" else labels.KIND_SIGNATURE, key.raw]] for purpose, key in found.keys.items()]
     same(pack([found.subject, found.party, found.body_id, found.names, keys, found.made_at, found.extensions]), body)
     holds(set(found.keys) != {"open"} or vouched, "an open key alone, and nobody vouches for it")

@@ -86,8 +86,8 @@ __getattr__ = lazy(
         "fingerprint",
         "root",
         "credential",
-        "request",
         "roster",
         "trust",
+        "request",
     ),
 )

@@ -15,12 +15,13 @@ from valiza.keys.signing import VerifyKey
 from valiza.keys.statement import LIMITS, SignerHeader, read_statement, sign_statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from valiza.keys.encoding import Value
     from valiza.keys.fields import Extensions
     from valiza.keys.recipient import Recipient
     from valiza.keys.statement import Signer, Statement
+    from valiza.keys.trust import Trust
 
 __all__ = ["ALONE", "ASKED", "CUSTODIAN", "WITNESS", "Request", "RequestDraft", "check_vouching", "make_request", "read_request"]
 
@@ -137,12 +138,12 @@ def _read_body(statement: Statement) -> Request:
     return request
 
 
-def check_vouching(request: Request, find: Callable[[bytes], Credential | None], at: int) -> tuple[Credential, ...]:
+def check_vouching(request: Request, trust: Trust, at: int) -> tuple[Credential, ...]:
     """The credentials whose keys vouch for a request: earlier ones of the same subject (request.md, Reading 4, 5).
 
     Args:
         request: the request.
-        find: the credential with a digest, if the reader trusts it.
+        trust: whom the reader believes.
         at: now, in seconds since 1970.
 
     Raises:
@@ -157,7 +158,7 @@ def check_vouching(request: Request, find: Callable[[bytes], Credential | None],
         if request.body_id is None:  # step 4
             message = "nobody vouches for a custodian or witness: his own key signs, and no other"
             raise NotAuthentic(message)
-        credential = find(entry.header.signer_digest)
+        credential = trust.credential(entry.header.signer_digest)
         if credential is None:
             message = f"who vouches for the request of {request.title!r} is in no roster that is trusted here"
             raise NotAuthentic(message, "import the latest roster of that party")
@@ -168,7 +169,7 @@ def check_vouching(request: Request, find: Callable[[bytes], Credential | None],
         if (credential.body.party, credential.body.id, credential.subject) != (request.party, request.body_id, request.subject):
             message = f"the request of {request.title!r} is vouched for by another, {credential.title!r} ({credential.body})"
             raise Refused(message)
-        credential.require_valid(at, "vouching for a request")
+        trust.require_in_force(credential, at=at, act="vouching for a request")
         found.append(credential)
     if set(request.keys) == {"open"} and not any(credential.purpose == "acknowledge" for credential in found):  # step 5
         message = f"the request of {request.title!r} is for an open key alone, and no acknowledge credential of his vouches for it"

@@ -36,6 +36,7 @@ __all__ = [
     "Roster",
     "check_import",
     "check_roster",
+    "claimed_credentials",
     "claimed_roots",
     "make_roster",
     "peek_roster",
@@ -154,6 +155,13 @@ def peek_roster(raw: bytes) -> tuple[str, list[bytes]]:
 def claimed_roots(raw: bytes) -> tuple[Root, ...]:
     """All versions of the root that a roster claims, each signed by its quorums: whose they are, only a fingerprint says."""
     return _read_roots(_items(read_statement(raw, labels.ROSTER))[4])
+
+
+def claimed_credentials(raw: bytes) -> list[Statement]:
+    """The credentials in a roster, none of them checked: nothing of it is to be believed."""
+    return [
+        read_statement(blob(item, "credential"), labels.CREDENTIAL) for item in array(_items(read_statement(raw, labels.ROSTER))[5], "credentials")
+    ]
 
 
 def _read_roots(value: Value) -> tuple[Root, ...]:

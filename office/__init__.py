@@ -1,6 +1,6 @@
 """One body's office: its folder, and everything that it does, composed of the layers below. cli calls only this.
 
-Modules in order: confinement, home, keyring, health, founding, reader, certifying, trusting, papers, sending, receiving, answering.
+A module imports only those before it in the order that pyproject.toml gives.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from valiza.keys.lazy import lazy
 
 if TYPE_CHECKING:
     from valiza.office.answering import acknowledge_envelope, countersign_answer, judge_receipts, read_answer_file, refuse_envelope
-    from valiza.office.founding import Founding, NewOfficer, certify_officer, found_office, publish_roster
+    from valiza.office.founding import Founding, NewOfficer, certify_officer, found_office
     from valiza.office.home import Office
+    from valiza.office.publishing import publish_roster
     from valiza.office.reader import Reader, office_reader, stranger
     from valiza.office.receiving import open_into, pass_on, verify
     from valiza.office.sending import SealOrder, plan_sealing, seal, seal_group, withdraw
@@ -50,5 +51,5 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     __all__,
-    ("home", "founding", "trusting", "reader", "sending", "receiving", "answering"),
+    ("home", "founding", "publishing", "trusting", "reader", "sending", "receiving", "answering"),
 )

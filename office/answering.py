@@ -104,7 +104,7 @@ def _opener_name(office: Office, credential: bytes, wanted: str | None) -> str:
     if wanted is not None:
         return wanted
     for name in office.officers_with("open"):
-        if office.credential(name, "open").digest == credential:
+        if office.addressee(name, [credential]).digest == credential:
             return name
     return office.pick(None, "acknowledge")
 

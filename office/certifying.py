@@ -12,24 +12,31 @@ from typing import TYPE_CHECKING, Final
 from valiza.envelope.agreement import TerminationDraft, read_termination_body, require_degrees, termination_body
 from valiza.envelope.profile import Profile, read_profile
 from valiza.keys import labels
-from valiza.keys.credential import CredentialDraft, read_credential_body
+from valiza.keys.credential import PURPOSES, CredentialDraft, read_credential_body
 from valiza.keys.errors import NotAuthentic, Refused, Usage
-from valiza.keys.request import CUSTODIAN, Request, RequestDraft, check_vouching, make_request
+from valiza.keys.fields import Body
+from valiza.keys.recipient import Identity
+from valiza.keys.request import ALONE, ASKED, CUSTODIAN, Request, RequestDraft, check_vouching, make_request
 from valiza.keys.root import MAX_CUSTODIANS, Custodian, Root, RootDraft, read_root, read_root_body, require_follows, root_header, verify_signatures
 from valiza.keys.roster import claimed_roots
 from valiza.keys.signing import SigningKey, VerifyKey
 from valiza.keys.statement import ROLES, Statement, read_statement, sign_statement
+from valiza.keys.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from valiza.envelope.agreement import Agreement
+    from valiza.keys.book import Book
+    from valiza.keys.credential import Credential
     from valiza.keys.fields import Names
+    from valiza.keys.keyfile import PrivateKey
     from valiza.keys.statement import Signer
 
 __all__ = [
     "BY_QUORUM",
     "ClaimedRoot",
+    "Grant",
     "Share",
     "Unfinished",
     "add_signature",
@@ -40,8 +47,10 @@ __all__ = [
     "claims",
     "draft_next_root",
     "draft_root",
+    "granted",
     "latest_root",
     "new_custodian",
+    "new_request",
     "read_unfinished",
     "roots_in",
     "to_sign",
@@ -394,7 +403,7 @@ def _custodians(requests: Iterable[Request], party: str) -> tuple[Custodian, ...
         if request.party != party:
             message = f"the request of {request.title!r} is to become a custodian of {request.party}, not of {party}"
             raise Refused(message)
-        check_vouching(request, lambda _: None, request.made_at)
+        check_vouching(request, Trust([]), request.made_at)
         found.append(Custodian(id=request.subject, names=request.names, key=key))
     return tuple(sorted(found, key=lambda custodian: custodian.id))
 
@@ -413,6 +422,142 @@ def _require_distinct(draft: RootDraft) -> None:
     if draft.valid_from >= draft.valid_until:
         message = "the root would end before it begins"
         raise Usage(message)
+
+
+# --- requests and what is granted -------------------------------------------------------------------------------------------------------------------
+
+
+def new_request(
+    body: Body,
+    *,
+    names: Names,
+    purposes: Iterable[str],
+    at: int,
+    random: Callable[[int], bytes],
+    subject: bytes | None = None,
+    vouching: Iterable[tuple[Credential, Signer]] = (),
+    keep: Mapping[str, PrivateKey] | None = None,
+) -> tuple[dict[str, PrivateKey], Request]:
+    """Make keys, and the request to have them certified; returns both.
+
+    Args:
+        body: the holder's.
+        names: the holder's, for display.
+        purposes: what the keys are for, one each.
+        at: now, in seconds since 1970.
+        random: source of secret random bytes.
+        subject: that of the credentials that he has already; None for one who is new.
+        vouching: credentials of his that are in force, each with its key.
+        keep: keys to be certified once more, by purpose, in the place of new ones.
+
+    Raises:
+        Usage: a purpose cannot be asked for, or an open key is asked for alone and nothing vouches for it.
+    """
+    wanted = sorted(set(purposes))
+    wrong = [purpose for purpose in wanted if purpose not in ASKED or purpose in ALONE]
+    if wrong or not wanted:
+        message = f"nobody is certified to {', '.join(wrong)}" if wrong else "no purpose was named"
+        raise Usage(message, f"purposes: {', '.join(purpose for purpose in ASKED if purpose not in ALONE)}")
+    keys: dict[str, PrivateKey] = {
+        purpose: (keep or {}).get(purpose) or (Identity if purpose == "open" else SigningKey).generate(random) for purpose in wanted
+    }
+    vouchers = list(vouching)
+    if wanted == ["open"] and not any(credential.purpose == "acknowledge" for credential, _ in vouchers):
+        message = "an open key alone is asked for with an acknowledge key that is certified already"
+        raise Usage(message, "ask for both: an officer who opens also acknowledges")
+    draft = RequestDraft(
+        subject=subject,
+        party=body.party,
+        body_id=body.id,
+        names=names,
+        keys={purpose: key.public for purpose, key in keys.items()},
+        made_at=at,
+    )
+    return keys, make_request(draft, [key for key in keys.values() if not isinstance(key, Identity)], vouchers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What an issuer gives on a request. Times in seconds since 1970; `purposes` None gives all that was asked for."""
+
+    purposes: tuple[str, ...] | None = None
+    clearance: str | None = None
+    certifies_bodies: bool = False
+    valid_from: int
+    valid_until: int
+
+
+def granted(
+    request: Request, grant: Grant, *, roots: Sequence[Root], trust: Trust, at: int, random: Callable[[int], bytes], lost: bool = False
+) -> list[CredentialDraft]:
+    """The credentials to be issued on a request, one for each purpose (request.md, Granting 1, 3 and 4; 2 is checked when the issuer signs).
+
+    Args:
+        request: the request.
+        grant: what is given.
+        roots: the versions of the own root at hand.
+        trust: with the roster of the own party, if it is at hand.
+        at: now, in seconds since 1970.
+        random: source of the subject's id, for one who is new.
+        lost: the issuer says himself that the holder's earlier keys are lost, so that nothing vouches for the new ones.
+
+    Raises:
+        NotAuthentic: who vouches is not known, or did not sign. Usage: a purpose was not asked for.
+        Refused: it may not be granted.
+    """
+    if request.made_at > at + _DAY:  # step 1
+        message = f"the request of {request.title!r} was made in the future"
+        raise Refused(message, "compare the clocks of both sides")
+    if request.body_id is None:
+        message = f"the request of {request.title!r} is to become a {next(iter(request.keys))}, and no credential says that"
+        raise Refused(message, "a custodian comes into a root: valiza root draft --custodian FILE")
+    purposes = tuple(request.keys) if grant.purposes is None else grant.purposes
+    beyond = [purpose for purpose in purposes if purpose not in request.keys]
+    if beyond or not purposes:
+        message = f"the request of {request.title!r} does not ask for {', '.join(beyond) or 'nothing'}"
+        raise Usage(message, f"it asks for: {', '.join(request.keys)}")
+    book = trust.rosters.get(request.party)
+    subject = _subject(request, trust, at, random, lost=lost)
+    drafts = [
+        CredentialDraft(
+            subject=subject,
+            body=Body(request.party, request.body_id),
+            names=request.names,
+            purpose=purpose,
+            public_key=request.keys[purpose].raw,
+            clearance=None if purpose == "roster" else grant.clearance,
+            certifies_bodies=grant.certifies_bodies and purpose == "certify",
+            valid_from=grant.valid_from,
+            valid_until=grant.valid_until,
+        )
+        for purpose in purposes
+    ]
+    for draft in drafts:  # step 3
+        _require_no_custodian(draft.public_key, roots)
+        _require_free(draft, request.keys[draft.purpose].key_digest, book)
+    return drafts
+
+
+def _subject(request: Request, trust: Trust, at: int, random: Callable[[int], bytes], *, lost: bool) -> bytes:
+    """Step 4: the subject of a request, if it is known and vouched for; a new one for somebody new."""
+    vouching = check_vouching(request, trust, at)
+    if request.subject is None or request.body_id is None:
+        return random(16)
+    body = Body(request.party, request.body_id)
+    if request.party in trust.rosters and not any(c.subject == request.subject for purpose in PURPOSES for c in trust.of_body(body, purpose)):
+        message = f"the request of {request.title!r} is of a subject of {body} that is not known here"
+        raise Refused(message, "import the latest roster, or have him ask anew without the credentials that he has")
+    if not vouching and not lost:
+        message = f"no earlier key of {request.title!r} vouches for the request"
+        raise Refused(message, "if they are lost, and you know that it is he: --lost")
+    return request.subject
+
+
+def _require_free(draft: CredentialDraft, key_digest: bytes, book: Book | None) -> None:
+    for other in [] if book is None else book.with_key(key_digest):
+        if draft.valid_from < other.valid_until and other.valid_from < draft.valid_until:
+            message = f"the {draft.purpose} key of this request is in a live credential of {other.title!r} ({other.body}, {other.purpose})"
+            raise Refused(message, "ask with a new key, or let the new credential begin when the old one ends")
 
 
 # --- reading roots ----------------------------------------------------------------------------------------------------------------------------------

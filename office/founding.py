@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 from valiza.keys import labels
 from valiza.keys.credential import PURPOSES, Credential, CredentialDraft, issue_credential
 from valiza.keys.digests import key_digest
-from valiza.keys.errors import NotAuthentic, Refused, Usage
+from valiza.keys.errors import Refused, Usage
 from valiza.keys.external import ExternalSigningKey
-from valiza.keys.files import about, new_file, new_folder, storage_errors, sync_folder
+from valiza.keys.files import new_file, new_folder, storage_errors, sync_folder
 from valiza.keys.keyfile import public_part, save_key
 from valiza.keys.recipient import Identity
 from valiza.keys.root import Root, make_root, sole_root
-from valiza.keys.roster import Roster, check_import, make_roster
+from valiza.keys.roster import Roster, make_roster
 from valiza.keys.signing import SigningKey, VerifyKey
 from valiza.office.book import NewBook, keep_roster
 from valiza.office.home import BODY_OFFICER, OFFICER_NAME, Office, toml_string
@@ -32,7 +32,18 @@ if TYPE_CHECKING:
     from valiza.keys.keyfile import Argon2Cost
     from valiza.keys.statement import Signer
 
-__all__ = ["OFFICER_PURPOSES", "YEAR", "Founding", "NewOfficer", "certify_officer", "found_office", "publish_roster"]
+__all__ = [
+    "OFFICER_PURPOSES",
+    "YEAR",
+    "Founding",
+    "NewOfficer",
+    "certify_officer",
+    "ed25519_halves",
+    "enrol_unused",
+    "found_office",
+    "office_config",
+    "require_made",
+]
 
 YEAR: Final = 365 * 86400
 _ED25519_BYTES: Final = 32  # at the end of a public signing key
@@ -84,7 +95,7 @@ def found_office(home: Path, founding: Founding, *, at: int, random: Callable[[i
     for officer in founding.officers:
         require_officer(officer)
     own = ("certify",) if root_office is not None else ("certify", "root", "roster")
-    _require_made(founding.signers, {(BODY_OFFICER, purpose) for purpose in own} | _signing(founding.officers))
+    require_made(founding.signers, {(BODY_OFFICER, purpose) for purpose in own} | _signing(founding.officers))
     if len({officer.name for officer in founding.officers}) != len(founding.officers):
         message = "an officer is named twice"
         raise Usage(message, "give all purposes of an officer in one --officer NAME:PURPOSE,PURPOSE")
@@ -116,7 +127,7 @@ def _furnish(work: Path, desk: _Desk, founding: Founding, *, at: int, root_offic
     random = desk.random
     for folder in ("roots", "rosters", "agreements", "keys", "credentials"):
         (work / folder).mkdir(mode=0o700)
-    new_file(work / "office.toml", _config(founding).encode("utf-8"), 0o644)
+    new_file(work / "office.toml", office_config(founding.body, founding.names).encode("utf-8"), 0o644)
     roots, root_key, roster_credential, roster_key, known, version = _root(founding, desk, root_office, at)
     root = roots[-1]
     until = at + founding.validity
@@ -174,10 +185,36 @@ def require_officer(officer: NewOfficer) -> None:
         raise Usage(message)
 
 
-def _config(founding: Founding) -> str:
-    lines = [f'party = "{founding.body.party}"', f'body = "{founding.body.id}"', "", "[names]"]
-    lines += [f"{tag} = {toml_string(text)}" for tag, text in sorted(founding.names.items())]
+def office_config(body: Body, names: Names) -> str:
+    """What `office.toml` says."""
+    lines = [f'party = "{body.party}"', f'body = "{body.id}"', "", "[names]"]
+    lines += [f"{tag} = {toml_string(text)}" for tag, text in sorted(names.items())]
     return "\n".join(lines) + "\n"
+
+
+def enrol_unused(signer: ExternalSigner, halves: set[bytes], random: Callable[[int], bytes]) -> ExternalSigningKey:
+    """A key around a half that is kept elsewhere, if that is none of some halves; it is added to them.
+
+    Raises:
+        Refused: it is one. As `ExternalSigningKey.enrol`: the program cannot be used.
+    """
+    key = ExternalSigningKey.enrol(signer, random)
+    half = key.public[-_ED25519_BYTES:]
+    if half in halves:
+        key.close()
+        message = f"the key {signer.reference!r} of {signer.program!r} is part of another signing key already"
+        raise Refused(message, "one key, one power: make a new one there for this purpose")
+    halves.add(half)
+    return key
+
+
+def ed25519_halves(known: Book | None) -> set[bytes]:
+    """The Ed25519 halves of all signing keys that a party has, custodians' too."""
+    if known is None:
+        return set()
+    keys = [credential.key for credential in known.credentials.values()]
+    keys += [custodian.key for root in known.roots for custodian in root.custodians]
+    return {key.raw[-_ED25519_BYTES:] for key in keys if isinstance(key, VerifyKey)}
 
 
 class _Desk:
@@ -209,15 +246,7 @@ class _Desk:
 
     def _external(self, officer: str, purpose: str) -> ExternalSigningKey:
         """A key around a half that is kept elsewhere, if it is part of no other key."""
-        signer = self._signers[officer, purpose]
-        key = ExternalSigningKey.enrol(signer, self.random)
-        half = key.public[-_ED25519_BYTES:]
-        if half in self._halves:
-            key.close()
-            message = f"the key {signer.reference!r} of {signer.program!r} is part of another signing key already"
-            raise Refused(message, "one key, one power: make a new one there for this purpose")
-        self._halves.add(half)
-        return key
+        return enrol_unused(self._signers[officer, purpose], self._halves, self.random)
 
     def encryption(self, officer: str) -> Identity:
         key = Identity.generate(self.random)
@@ -254,11 +283,7 @@ class _Desk:
     @cached_property
     def _halves(self) -> set[bytes]:
         """The Ed25519 halves of all signing keys that the party has."""
-        if self._known is None:
-            return set()
-        keys = [credential.key for credential in self._known.credentials.values()]
-        keys += [custodian.key for root in self._known.roots for custodian in root.custodians]
-        return {key.raw[-_ED25519_BYTES:] for key in keys if isinstance(key, VerifyKey)}
+        return ed25519_halves(self._known)
 
     @staticmethod
     def _make_folder(folder: Path, made: list[Path]) -> None:
@@ -290,7 +315,7 @@ def _root(
             raise Refused(message, "certify further officers there: valiza credential issue")
         signer = root_office.credential(BODY_OFFICER, "roster")
         root_key, roster_key = root_office.signing_key(BODY_OFFICER, "root"), root_office.signing_key(BODY_OFFICER, "roster")
-        return old.roots, root_key, signer, roster_key, _raws(old), old.version + 1
+        return old.roots, root_key, signer, roster_key, {name: old.credentials.raw(name) for name in old.credentials}, old.version + 1
     until = at + 2 * founding.validity
     new_root_key = desk.signing(BODY_OFFICER, "root")
     draft_root = sole_root(
@@ -341,7 +366,7 @@ def _signing(officers: Iterable[NewOfficer]) -> set[tuple[str, str]]:
     return {(officer.name, purpose) for officer in officers for purpose in officer.purposes if purpose != "open"}
 
 
-def _require_made(signers: Iterable[tuple[str, str]], made: set[tuple[str, str]]) -> None:
+def require_made(signers: Iterable[tuple[str, str]], made: set[tuple[str, str]]) -> None:
     """Raise Usage if an external signer is named for a key that is not made: a slip of the pen must not make a key that is all in a file."""
     for officer, purpose in signers:
         if (officer, purpose) not in made:
@@ -377,7 +402,7 @@ def certify_officer(
         NoKey, NotAuthentic, Unavailable: see `ExternalSigningKey.enrol`.
     """
     require_officer(officer)
-    _require_made(signers or {}, _signing([officer]))
+    require_made(signers or {}, _signing([officer]))
     for purpose in officer.purposes:
         if office.credential_path(officer.name, purpose).exists():
             message = f"{officer.name!r} has a {purpose} credential already"
@@ -401,53 +426,3 @@ def _remove_uncertified(office: Office, officer: str, purpose: str) -> None:
     if path.is_file() and not office.own_roster.with_key(key_digest(kind, public_part(path).public)):
         with storage_errors(path):
             path.unlink()
-
-
-def publish_roster(office: Office, *, at: int, validity: int) -> Roster:
-    """Sign a new version of the party's roster with every credential that lies in this office, and import it here.
-
-    Raises:
-        NoKey: this office does not keep the roster key.
-    """
-    signer, key = office.credential(BODY_OFFICER, "roster"), office.signing_key(BODY_OFFICER, "roster")
-    old = office.roster_of(office.body.party)
-    if old is None:
-        message = f"this office has no roster of {office.body.party}"
-        raise Refused(message)
-    roster = make_roster(
-        version=old.version + 1,
-        issued_at=at,
-        expires_at=at + validity,
-        roots=old.roots,
-        credentials=_new_credentials(office, old),
-        others=_raws(old),
-        revocations=old.revocations,
-        signer=signer,
-        key=key,
-        read=office.read_roster,
-    )
-    check_import(roster, old, at)
-    keep_roster(office.home / "rosters", roster, at=at, before=old)
-    office.reread()
-    return roster
-
-
-def _raws(old: Book) -> dict[bytes, bytes]:
-    return {name: old.credentials.raw(name) for name in old.credentials}
-
-
-def _new_credentials(office: Office, old: Book) -> Iterable[Credential]:
-    from valiza.keys.credential import check_credential  # noqa: PLC0415
-    from valiza.keys.files import read_file  # noqa: PLC0415
-    from valiza.keys.statement import LIMITS, read_statement  # noqa: PLC0415
-
-    for path in sorted((office.home / "credentials").glob("*/*.vls")):
-        with about(path):
-            statement = read_statement(read_file(path, LIMITS[labels.CREDENTIAL]), labels.CREDENTIAL)
-            if statement.digest in old.credentials:
-                continue
-            issuer = old.credentials.get(statement.signer.signer_digest)
-            if issuer is None:
-                message = "its issuer is in no roster known here"
-                raise NotAuthentic(message)
-            yield check_credential(statement, issuer)

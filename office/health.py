@@ -31,8 +31,8 @@ from valiza.keys.secrecy import guarded
 from valiza.keys.statement import LIMITS
 from valiza.keys.trust import Trust
 from valiza.office.book import index_faults
-from valiza.office.home import BODY_OFFICER, Office
-from valiza.office.keyring import office_keys
+from valiza.office.home import BODY_OFFICER, Office, purpose_of
+from valiza.office.keyring import OfficeKey, office_keys
 from valiza.register.store import VERSION
 
 if TYPE_CHECKING:
@@ -230,28 +230,44 @@ def _file_system(path: Path) -> str:
 
 
 def _keys(patient: _Patient) -> Iterator[_Row]:
-    trust, parts = patient.trust, list[tuple[str, PublicPart]]()
+    trust, found = patient.trust, list[tuple[OfficeKey, PublicPart]]()
     for key in office_keys(patient.home):
         try:
             part = public_part(key.path)
         except ValizaError as error:
             yield PROBLEM, f"it cannot be read as a key: {error.message}", str(key.path), "restore it from a backup"
             continue
-        parts.append((key.officer, part))
+        found.append((key, part))
+    for key, part in found:
         certified = _certified(patient, trust, key.officer, key.purpose)
-        if not certified:
-            if not patient.office.credential_path(key.officer, key.purpose).exists():
-                yield NOTE, "no credential here belongs to this key", str(key.path)
-        elif part.public not in certified:
+        if part.public in certified:
+            continue
+        right = {other.public for one, other in found if (one.officer, one.purpose) == (key.officer, key.purpose)} & certified
+        if right or not (certified or patient.office.has_credential(key.officer, key.purpose)):
+            yield NOTE, "no credential here belongs to this key", str(key.path)
+        elif certified:
             yield PROBLEM, f"it is not the key that is certified for {key.officer!r}", str(key.path), "restore the right one from a backup"
-    for officer in dict.fromkeys(officer for officer, _ in parts):
-        yield from _passphrases(patient, officer, [part.cost for name, part in parts if name == officer])
+    for officer in dict.fromkeys(key.officer for key, _ in found):
+        yield from _passphrases(patient, officer, [part.cost for key, part in found if key.officer == officer])
+    here = {
+        (key.officer, key.purpose): {part.public for one, part in found if (one.officer, one.purpose) == (key.officer, key.purpose)}
+        for key, _ in found
+    }
     for path in sorted((patient.home / "credentials").glob("*/*.vls")):
-        officer, purpose = path.parent.name, path.stem
-        if not (patient.home / "keys" / officer / f"{purpose}.key").exists():
-            missing = patient.home / "keys" / officer / f"{purpose}.key"
-            level = NOTE if officer == BODY_OFFICER else PROBLEM  # those of the body may be kept elsewhere
+        officer, purpose = path.parent.name, purpose_of(path)
+        credential, keys = _credential(trust, path), here.get((officer, purpose), set())
+        if not keys if credential is None else credential.key.raw not in keys:
+            missing = patient.home / "keys" / officer / f"{path.stem}.key"
+            # Those of the body may be kept elsewhere, and after a renewal the old one is needed less.
+            level = NOTE if officer == BODY_OFFICER or _followed(patient, path) else PROBLEM
             yield level, f"the {purpose} key of {officer!r} is not here", str(missing), "restore it from a backup, or certify the officer anew"
+
+
+def _followed(patient: _Patient, path: Path) -> bool:
+    """Whether another credential has taken the place of this one: it is in force, and ends later."""
+    own = _credential(patient.trust, path)
+    others = (_credential(patient.trust, other) for other in patient.office.credential_paths(path.parent.name, purpose_of(path)) if other != path)
+    return any(one is not None and patient.trust.in_force(one, patient.at) and (own is None or one.valid_until > own.valid_until) for one in others)
 
 
 def _passphrases(patient: _Patient, officer: str, costs: list[Argon2Cost | None]) -> Iterator[_Row]:
@@ -282,8 +298,8 @@ def _certified(patient: _Patient, trust: Trust, officer: str, purpose: str) -> s
     if (officer, purpose) == (BODY_OFFICER, "root"):
         own = trust.rosters.get(patient.office.body.party)
         return set() if own is None else {custodian.key.raw for custodian in own.root.custodians}
-    found = _credential(trust, patient.home / "credentials" / officer / f"{purpose}.vls")
-    return set() if found is None else {found.key.raw}
+    found = [_credential(trust, path) for path in patient.office.credential_paths(officer, purpose)]
+    return {credential.key.raw for credential in found if credential is not None}
 
 
 def _credential(trust: Trust, path: Path) -> Credential | None:
@@ -307,13 +323,13 @@ def _until(patient: _Patient, end: float) -> str:
 def _credentials(patient: _Patient) -> Iterator[_Row]:
     trust = patient.trust
     for path in sorted((patient.home / "credentials").glob("*/*.vls")):
-        officer, purpose = path.parent.name, path.stem
+        officer, purpose = path.parent.name, purpose_of(path)
         found = _credential(trust, path)
         if found is None:
             mend = patient.command("roster", "publish", "-o", "FILE")
             yield PROBLEM, "it is in no roster known here, so nobody accepts it", str(path), f"{mend}, or restore it from a backup"
             continue
-        if found.valid_until - patient.at < _SOON:
+        if found.valid_until - patient.at < _SOON and not _followed(patient, path):
             level = PROBLEM if found.valid_until <= patient.at else NOTE
             mend = "certify him anew: valiza credential issue" if officer != BODY_OFFICER else "certify the body anew, with the root"
             yield level, f"the {purpose} credential of {officer!r} {_until(patient, found.valid_until)}", str(path), mend

@@ -4,8 +4,9 @@ office.toml                    body and names
 roots/PARTY                    pinned fingerprints
 rosters/PARTY-VERSION.vls      imported rosters, each with its index; the highest version counts
 agreements/*.vls               adopted agreements and terminations
-keys/OFFICER/PURPOSE.key       private keys, 0600
-credentials/OFFICER/PURPOSE.vls
+keys/OFFICER/PURPOSE.key       private keys, 0600; after a renewal PURPOSE-2.key and so on beside it
+credentials/OFFICER/PURPOSE.vls and PURPOSE-2.vls and so on; a credential's key is the one with its public key, whatever their numbers
+issued/                        credentials that this body issued on request, and roots, for the next roster
 register.db                    the journal
 """
 
@@ -29,7 +30,7 @@ from valiza.keys.external import ExternalSigningKey
 from valiza.keys.fields import Body, body_id, names, party
 from valiza.keys.files import about, read_file, read_text_file, storage_errors, sweep
 from valiza.keys.fingerprint import parse_fingerprint
-from valiza.keys.keyfile import load_key
+from valiza.keys.keyfile import load_key, public_part
 from valiza.keys.processes import processors
 from valiza.keys.recipient import Identity
 from valiza.keys.roster import Counting, Roster, check_roster, peek_roster, read_roster, untold
@@ -39,7 +40,7 @@ from valiza.keys.trust import Trust
 from valiza.office.book import KeptBook, Opening, open_book
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
     from valiza.keys.book import Book
@@ -49,8 +50,19 @@ if TYPE_CHECKING:
     from valiza.keys.signing import SigningKey
     from valiza.register.journal import RegisterJournal
 
-__all__ = ["BODY_OFFICER", "OFFICER_NAME", "Office", "about", "read_given_roster", "require_office", "toml_string"]
+__all__ = [
+    "BODY_OFFICER",
+    "OFFICER_NAME",
+    "Office",
+    "next_renewal",
+    "purpose_of",
+    "read_given_roster",
+    "require_office",
+    "toml_string",
+    "with_public_key",
+]
 
+_NUMBERED: Final = re.compile(r"([a-z]+)(?:-([1-9][0-9]*))?")  # PURPOSE, or PURPOSE-N after a renewal
 OFFICER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 BODY_OFFICER: Final = "office"  # whose folder of keys holds the root, certify and roster keys
 _MAX_CONFIG: Final = 1 << 16
@@ -93,7 +105,7 @@ class Office:
         self._tell = tell
         self._counting = counting
         self._mends = mends
-        self._keys: dict[tuple[str, str], PrivateKey | NoKey] = {}  # by officer and purpose
+        self._keys: dict[tuple[str, str, bytes], PrivateKey | NoKey] = {}  # by officer, purpose and public key
         self._credentials: dict[tuple[str, str], Credential] = {}
         self._books: dict[tuple[Path, bytes], KeptBook] = {}
         path = require_office(home)
@@ -245,40 +257,59 @@ class Office:
         return [path.name for path in self._files("credentials") if path.name != BODY_OFFICER]
 
     def credential_path(self, officer: str, purpose: str) -> Path:
-        """Where an officer's own credential for a purpose lies."""
+        """Where an officer's own credential for a purpose lies, or the first of several."""
         return self.home / "credentials" / _officer(officer) / f"{purpose}.vls"
 
     def key_path(self, officer: str, purpose: str) -> Path:
-        """Where an officer's key for a purpose lies."""
+        """Where an officer's key for a purpose lies, or the first of several."""
         return self.home / "keys" / _officer(officer) / f"{purpose}.key"
 
+    def credential_paths(self, officer: str, purpose: str) -> list[Path]:
+        """An officer's credentials for a purpose, the first one first: a renewal puts another one beside those that are there."""
+        return _renewals(self.credential_path(officer, purpose))
+
+    def key_paths(self, officer: str, purpose: str) -> list[Path]:
+        """An officer's keys for a purpose, the first one first."""
+        return _renewals(self.key_path(officer, purpose))
+
     def credential(self, officer: str, purpose: str) -> Credential:
-        """An officer's credential for a purpose, checked through the roster of the own party.
+        """The credential by which an officer acts for a purpose now: the latest that is in the roster of the own party and in force.
 
         Raises:
-            NoKey: the officer has none. Refused: it is not in the roster, or of another body.
+            NoKey: the officer has none. Refused: none is in the roster, or it is of another body.
         """
         known = self._credentials.get((officer, purpose))
-        if known is not None:
-            return known
-        path = self.credential_path(officer, purpose)
-        if not path.is_file():
+        if known is None:
+            found, at = self.credentials(officer, purpose), self._clock()
+            in_force = [credential for credential in found if self.trust.in_force(credential, at)]
+            known = max(in_force or found, key=lambda credential: credential.valid_from if in_force else credential.valid_until)
+            self._credentials[officer, purpose] = known
+        return known
+
+    def credentials(self, officer: str, purpose: str) -> list[Credential]:
+        """Every credential of an officer for a purpose that is in the roster of the own party, the newest first, in force or not.
+
+        Raises:
+            NoKey: the officer has none. Refused: none is in the roster, or one is of another body.
+        """
+        paths = self.credential_paths(officer, purpose)
+        if not paths:
             message = f"the officer {officer!r} has no {purpose} credential in this office"
             raise NoKey(message, f"officers who have: {', '.join(self.officers_with(purpose)) or 'none'}")
-        name = digest(labels.DIGEST_STATEMENT, read_file(path, LIMITS[labels.CREDENTIAL]))
-        found = self.trust.credential(name)
-        if found is None:
+        names = [digest(labels.DIGEST_STATEMENT, read_file(path, LIMITS[labels.CREDENTIAL])) for path in reversed(paths)]
+        found = [credential for name in names if (credential := self.trust.credential(name)) is not None]
+        if not found:
             message = f"the {purpose} credential of {officer!r} is not in the roster of {self.body.party} known here"
             raise Refused(message, "publish a roster with it: valiza roster publish")
-        if found.body != self.body:
-            message = f"the {purpose} credential of {officer!r} is of {found.body}, and this is {self.body}"
+        strange = next((credential for credential in found if credential.body != self.body), None)
+        if strange is not None:
+            message = f"the {purpose} credential of {officer!r} is of {strange.body}, and this is {self.body}"
             raise Refused(message, "put back the credential, or office.toml, that was changed")
-        self._credentials[officer, purpose] = found
         return found
 
     def has_credential(self, officer: str, purpose: str) -> bool:
         """Whether an officer has a credential for a purpose; it may yet be refused."""
-        return (officer, purpose) in self._credentials or self.credential_path(officer, purpose).is_file()
+        return (officer, purpose) in self._credentials or bool(self.credential_paths(officer, purpose))
 
     def officers_with(self, purpose: str) -> list[str]:
         """Officers who have a credential for a purpose."""
@@ -308,59 +339,120 @@ class Office:
         Raises:
             NoKey: it is not here, another one lies in its place, or the passphrase is wrong. Refused, Unavailable: see `ExternalSigningKey.begin`.
         """
-        key = self._custodian_key(officer) if purpose == "root" else self._certified_key(officer, purpose)
+        if purpose == "root":
+            key = self._custodian_key(officer)
+            if isinstance(key, ExternalSigningKey):
+                key.begin()
+            return key
+        return self.key_of(officer, self.credential(officer, purpose))
+
+    def key_of(self, officer: str, credential: Credential) -> SigningKey | ExternalSigningKey:
+        """The signing key that belongs to one of an officer's credentials; errors as `signing_key`."""
+        key = self._key(officer, credential.purpose, credential.verify_key.raw)
+        if isinstance(key, Identity):
+            raise self._other_key(officer, credential.purpose)
         if isinstance(key, ExternalSigningKey):
             key.begin()
         return key
 
-    def _certified_key(self, officer: str, purpose: str) -> SigningKey | ExternalSigningKey:
-        certified = self.credential(officer, purpose).verify_key
-        key = self._key(officer, purpose)
-        if isinstance(key, Identity) or key.key_digest != certified.key_digest:
-            raise self._other_key(officer, purpose)
-        return key
-
     def _custodian_key(self, officer: str) -> SigningKey | ExternalSigningKey:
-        key = self._key(officer, "root")
-        if isinstance(key, Identity) or self.own_roster.root.custodian(key.key_digest) is None:
-            message = f"the root key in this office is that of no custodian of {self.body.party}"
-            raise NoKey(message, "the root was renewed, or another file lies in its place")
-        return key
+        for custodian in self.own_roster.root.custodians:
+            if with_public_key(self.key_paths(officer, "root"), custodian.key.raw) is not None:
+                key = self._key(officer, "root", custodian.key.raw)
+                if not isinstance(key, Identity):
+                    return key
+        if not self.key_paths(officer, "root"):
+            message = f"the root key of {officer!r} is not in this office"
+            raise NoKey(message)
+        message = f"the root key in this office is that of no custodian of {self.body.party}"
+        raise NoKey(message, "the root was renewed, or another file lies in its place")
 
-    def identity(self, officer: str) -> Identity:
-        """An officer's opening key, unlocked, and the one that is certified.
+    def identity(self, officer: str, credential: Credential | None = None) -> Identity:
+        """An officer's opening key, unlocked, and the one that is certified: now, or by an earlier credential of his.
 
         Raises:
             NoKey: it is not here, another one lies in its place, or the passphrase is wrong.
         """
-        certified = self.credential(officer, "open").recipient
-        key = self._key(officer, "open")
-        if not isinstance(key, Identity) or key.public != certified.raw:
+        certified = self.credential(officer, "open") if credential is None else credential
+        key = self._key(officer, "open", certified.recipient.raw)
+        if not isinstance(key, Identity):
             raise self._other_key(officer, "open")
         return key
+
+    def addressee(self, officer: str, addressed: Collection[bytes]) -> Credential:
+        """The newest `open` credential of an officer that is among the addressed ones, or else the one that he has now; errors as `credential`."""
+        found = (credential for credential in self.credentials(officer, "open") if credential.digest in addressed)
+        return next(found, None) or self.credential(officer, "open")
 
     def _other_key(self, officer: str, purpose: str) -> NoKey:
         message = f"the {purpose} key of {officer!r} in this office is not the one that is certified"
         return NoKey(message, f"put the right file at {self.key_path(officer, purpose)}, or certify the officer anew")
 
-    def _key(self, officer: str, purpose: str) -> PrivateKey:
-        if (officer, purpose) not in self._keys:
-            self._keys[officer, purpose] = self._unlock(self.key_path(officer, purpose), officer, purpose)
-        found = self._keys[officer, purpose]
+    def _key(self, officer: str, purpose: str, public: bytes) -> PrivateKey:
+        if (officer, purpose, public) not in self._keys:
+            self._keys[officer, purpose, public] = self._unlock(officer, purpose, public)
+        found = self._keys[officer, purpose, public]
         if isinstance(found, NoKey):
             raise found
         return found
 
-    def _unlock(self, path: Path, officer: str, purpose: str) -> PrivateKey | NoKey:
-        """The key of a file; or why it cannot be had, so that a wrong passphrase is tried once however many objects there are."""
-        if not path.is_file():
+    def _unlock(self, officer: str, purpose: str, public: bytes) -> PrivateKey | NoKey:
+        """The key with a public key; or why it cannot be had, so that a wrong passphrase is tried once however many objects there are."""
+        paths = self.key_paths(officer, purpose)
+        if not paths:
             message = f"the {purpose} key of {officer!r} is not in this office"
             return NoKey(message)
+        path = with_public_key(paths, public)
+        if path is None:
+            return self._other_key(officer, purpose)
         with about(path):
             try:
                 return load_key(path, self._passphrase)
             except NoKey as error:
                 return error
+
+
+def with_public_key(paths: Iterable[Path], public: bytes) -> Path | None:
+    """The key file among some that has this public key; None if none has.
+
+    Raises:
+        Malformed: none has, and one of them is no key file. Unavailable: one cannot be read.
+    """
+    damaged: list[Malformed] = []
+    for path in paths:
+        try:
+            with about(path):
+                if public_part(path).public == public:
+                    return path
+        except Malformed as error:  # a damaged file hides no other one
+            damaged.append(error)
+    if damaged:
+        raise damaged[0]
+    return None
+
+
+def _renewals(first: Path) -> list[Path]:
+    """A file of an officer, and those that renewals put beside it, by their numbers."""
+    found = {}
+    for path in first.parent.glob(f"{first.stem}*{first.suffix}"):
+        match = _NUMBERED.fullmatch(path.stem)
+        if match is not None and match[1] == first.stem and match[2] != "1" and path.is_file():
+            found[int(match[2] or 1)] = path
+    return [found[number] for number in sorted(found)]
+
+
+def next_renewal(paths: list[Path], first: Path) -> Path:
+    """The name for one more of these files; `first` where there is none."""
+    if not paths:
+        return first
+    last = _NUMBERED.fullmatch(paths[-1].stem)
+    return first.with_stem(f"{first.stem}-{int(last[2] or 1) + 1 if last else len(paths) + 1}")
+
+
+def purpose_of(path: Path) -> str:
+    """What a key or credential file of an officer is for, by its name."""
+    match = _NUMBERED.fullmatch(path.stem)
+    return match[1] if match else path.stem
 
 
 def require_office(home: Path) -> Path:

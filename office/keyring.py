@@ -13,7 +13,7 @@ from valiza.keys.external import ExternalSigner, ExternalSigningKey, find_signer
 from valiza.keys.files import about, read_text_file, replace_files, storage_errors
 from valiza.keys.keyfile import key_file, load_key, public_part
 from valiza.keys.toml import parse_toml
-from valiza.office.home import BODY_OFFICER
+from valiza.office.home import BODY_OFFICER, purpose_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -39,7 +39,7 @@ class OfficeKey:
 
 def office_keys(home: Path) -> list[OfficeKey]:
     """Every key file, those of the body first."""
-    found = [OfficeKey(path.parent.name, path.stem, path) for path in sorted((home / "keys").glob("*/*.key"))]
+    found = [OfficeKey(path.parent.name, purpose_of(path), path) for path in sorted((home / "keys").glob("*/*.key"))]
     return sorted(found, key=lambda key: key.officer != BODY_OFFICER)
 
 

@@ -94,7 +94,8 @@ def open_into(
             raise
         detached = None if rewrap is None else _read_rewrap(verified, rewrap, reader)
         name = _opener(office, verified, detached, officer)
-        identities = {office.credential(name, "open").digest: office.identity(name)}
+        addressee = office.addressee(name, _addressed(verified, detached))
+        identities = {addressee.digest: office.identity(name, addressee)}
         unsealed = unseal_manifest(verified, own=office.body, identities=identities, trust=reader.trust, trust_rewrap=detached, at=at)
         opened = open_envelope(unsealed, into=work, at=at, progress=progress)
         again = office.journal.opening(verified.signed.digest) is not None
@@ -122,8 +123,8 @@ def _opener(office: Office, verified: VerifiedDispatch, rewrap: Rewrap | None, w
         raise Refused(message)
     if wanted is not None:
         return wanted
-    addressed = set(verified.authentic.addressees) | ({rewrap.recipient.digest} if rewrap else set())
-    able = [name for name in office.officers_with("open") if office.credential(name, "open").digest in addressed]
+    addressed = _addressed(verified, rewrap)
+    able = [name for name in office.officers_with("open") if office.addressee(name, addressed).digest in addressed]
     if not able:
         message = "no officer of this office is an addressee of this envelope"
         raise NoKey(message, "an addressee can pass it on with: valiza rewrap")
@@ -131,6 +132,11 @@ def _opener(office: Office, verified: VerifiedDispatch, rewrap: Rewrap | None, w
         message = f"several officers can open it: {', '.join(able)}"
         raise Usage(message, "say which with --as NAME or VALIZA_AS")
     return able[0]
+
+
+def _addressed(verified: VerifiedDispatch, rewrap: Rewrap | None) -> set[bytes]:
+    """Digests of the credentials that open an envelope."""
+    return set(verified.authentic.addressees) | ({rewrap.recipient.digest} if rewrap else set())
 
 
 def pass_on(office: Office, path: Path, out: Path, *, officer: str | None, to: str, at: int) -> Rewrap:
@@ -143,10 +149,11 @@ def pass_on(office: Office, path: Path, out: Path, *, officer: str | None, to: s
     with envelope_file(path) as source:
         verified = check(source, reader, at=at)
         name = _opener(office, verified, None, officer)
+        addressee = office.addressee(name, verified.authentic.addressees)
         rewrap = make_rewrap(
             verified,
-            addressee=office.credential(name, "open"),
-            identity=office.identity(name),
+            addressee=addressee,
+            identity=office.identity(name, addressee),
             recipient=office.credential(to, "open"),
             signer=office.credential(name, "acknowledge"),
             key=office.signing_key(name, "acknowledge"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from valiza.envelope.dispatch import EnvelopeName
-from valiza.envelope.manifest_copy import open_manifest_copy
+from valiza.envelope.manifest_copy import manifest_copy_recipients, open_manifest_copy
 from valiza.envelope.profile import DESTINATION
 from valiza.envelope.sealing import Consignment, PreparedConsignment, SealedEnvelope, prepare, seal_envelope
 from valiza.envelope.verifying import authenticate
@@ -124,7 +124,7 @@ def _confirming(profile: Profile, destination: Body, wanted: str | None) -> Body
 
 def _addressees(office: Office, destination: Body, order: SealOrder, degree: str | None, at: int) -> list[Credential]:
     """Those named, or every officer of the destination who may open it; at least two, unless one is asked for."""
-    known = [c for c in office.trust.of_body(destination, "open") if office.trust.in_force(c, at)]
+    known = _latest([c for c in office.trust.of_body(destination, "open") if office.trust.in_force(c, at)])
     if order.addressees:
         chosen = [_addressee(known, destination, name) for name in order.addressees]
     else:
@@ -140,6 +140,12 @@ def _addressees(office: Office, destination: Body, order: SealOrder, degree: str
         message = f"only one officer of {destination} could open it, {chosen[0].title!r}"
         raise Refused(message, "address a second, or seal to one alone with --single")
     return chosen
+
+
+def _latest(credentials: list[Credential]) -> list[Credential]:
+    """One credential of each person: after a renewal the new one, although the old one may still be in force."""
+    newest = {c.subject: c for c in sorted(credentials, key=lambda c: (c.valid_from, c.valid_until))}
+    return [c for c in credentials if newest[c.subject] is c]
 
 
 def _addressee(known: list[Credential], destination: Body, wanted: str) -> Credential:
@@ -314,4 +320,5 @@ def kept_manifest(office: Office, dispatch_digest: bytes, officer: str | None) -
         message = "no copy of this manifest was kept in this office"
         raise Refused(message, "seal --keep-for NAME keeps one for an officer who can open")
     name = office.pick(officer, "open")
-    return open_manifest_copy(copy, dispatch_digest, office.credential(name, "open").digest, office.identity(name))
+    kept_for = office.addressee(name, manifest_copy_recipients(copy))
+    return open_manifest_copy(copy, dispatch_digest, kept_for.digest, office.identity(name, kept_for))

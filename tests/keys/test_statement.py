@@ -109,7 +109,6 @@ def test_a_signature_as_another_type_does_not_verify() -> None:
 
 # Where several custodians sign for one root or two, or one holder with several keys; all other types have a single signature.
 SEVERAL: Final = {
-    
     labels.ROOT: 32,
     labels.CREDENTIAL: 16,
     labels.REVOCATION: 16,
@@ -117,7 +116,6 @@ SEVERAL: Final = {
     labels.AGREEMENT: 32,
     labels.TERMINATION: 16,
     labels.TRANSCRIPT: 64,
-,
 }
 
 

@@ -21,8 +21,9 @@ from valiza.keys.roster import Roster, check_roster
 from valiza.keys.signing import VerifyKey
 from valiza.office import book
 from valiza.office.book import KeptBook, NewBook, Opening, index_faults, keep_roster, open_book, roster_name
-from valiza.office.founding import NewOfficer, certify_officer, publish_roster
+from valiza.office.founding import NewOfficer, certify_officer
 from valiza.office.home import Office
+from valiza.office.publishing import publish_roster
 from valiza.office.trusting import import_roster
 
 if TYPE_CHECKING:

@@ -17,9 +17,10 @@ from valiza.keys.errors import Malformed, NoKey, NotAuthentic, Refused, Unavaila
 from valiza.keys.external import ExternalSigner, ExternalSigningKey
 from valiza.keys.keyfile import load_key, public_part
 from valiza.keys.signing import SigningKey, composite_type
-from valiza.office.founding import NewOfficer, certify_officer, found_office, publish_roster
+from valiza.office.founding import NewOfficer, certify_officer, found_office
 from valiza.office.home import Office
 from valiza.office.keyring import change_passphrase, check_keys, move_signers, read_signers
+from valiza.office.publishing import publish_roster
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,10 +11,12 @@ from tests.support.keys import BEGIN, DAY, YEAR, counting
 from valiza.keys.credential import PURPOSES
 from valiza.keys.errors import NoKey, NotAuthentic, Refused, Usage, ValizaError
 from valiza.keys.fields import Body
+from valiza.keys.keyfile import public_part
 from valiza.keys.root import Root
 from valiza.keys.roster import check_import
-from valiza.office.founding import OFFICER_PURPOSES, Founding, NewOfficer, certify_officer, found_office, publish_roster
+from valiza.office.founding import OFFICER_PURPOSES, Founding, NewOfficer, certify_officer, found_office
 from valiza.office.home import Office
+from valiza.office.publishing import publish_roster
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,7 +114,7 @@ def test_with_a_passphrase_every_key_is_locked(tmp_path: Path, monkeypatch: pyte
     for path in (office.home / "keys").glob("*/*.key"):
         locked = Office(office.home, lambda: "wrong")
         with pytest.raises(NoKey):
-            locked._key(path.parent.name, path.stem)
+            locked._key(path.parent.name, path.stem, public_part(path).public)
 
 
 def test_names_in_any_letters_are_read_back(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from valiza.keys.fields import Body
 from valiza.keys.files import PREFIX
 from valiza.keys.recipient import Identity
 from valiza.keys.signing import SigningKey
-from valiza.office.founding import publish_roster
 from valiza.office.home import Office, read_given_roster
+from valiza.office.publishing import publish_roster
 from valiza.register.journal import RegisterJournal
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from valiza.keys import labels
 from valiza.keys.errors import Malformed, NoKey, NotAuthentic, Refused, Unavailable, Usage, ValizaError
 from valiza.keys.fields import Mark
 from valiza.keys.statement import SignerHeader, sign_statement
-from valiza.office.founding import NewOfficer, certify_officer, publish_roster
+from valiza.office.founding import NewOfficer, certify_officer
+from valiza.office.publishing import publish_roster
 from valiza.office.trusting import adopt, import_roster, read_profile_file, sign, terminate_agreement
 
 if TYPE_CHECKING:

@@ -165,7 +165,7 @@ def compare_fingerprint(vector: Vector, _tmp: Path) -> None:
 
 
 def read_one_request(vector: Vector, _tmp: Path) -> None:
-    check_vouching(read_request(vector.raw), vector.trust.credential, vector.at)
+    check_vouching(read_request(vector.raw), vector.trust, vector.at)
 
 
 def read_one_roster(vector: Vector, _tmp: Path) -> None:
