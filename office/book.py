@@ -230,7 +230,7 @@ class KeptBook:
 
     def history(self, credential: Credential) -> History:
         """What was revoked of a credential of this party, and of its key. As everything in an index, that there is nothing is believed of it."""
-        own = self._revoked("credential = ? ORDER BY ordinal", credential.digest)
+        own = tuple(one for one in self._revoked("credential = ? ORDER BY ordinal", credential.digest) if one.credential == credential.digest)
         lost = self._revoked("kind = 'compromised' AND key_digest = ? ORDER BY effective_at, ordinal LIMIT 1", credential.key.key_digest)
         return History(revocations=own, compromised=lost[0] if lost else None) if own or lost else NOTHING_REVOKED
 

@@ -19,6 +19,7 @@ from valiza.keys.errors import Malformed, NotAuthentic, Refused, Unavailable
 from valiza.keys.fields import Body
 from valiza.keys.roster import Roster, check_roster
 from valiza.keys.signing import VerifyKey
+from valiza.keys.trust import Trust
 from valiza.office import book
 from valiza.office.book import KeptBook, NewBook, Opening, index_faults, keep_roster, open_book, roster_name
 from valiza.office.founding import NewOfficer, certify_officer
@@ -336,6 +337,97 @@ def test_doctor_is_told_of_an_index_that_will_be_made_anew(kept: Kept) -> None:
     assert index_faults(kept.path, whole()) == ("it is damaged", False)
     kept.index.unlink()
     assert index_faults(kept.path, whole()) == ("it is not there", False)
+
+
+# -- what was revoked -----------------------------------------------------------------------------------------------------
+
+
+@cache
+def revoked() -> Roster:
+    """The same people: one suspended and restored, one retired, one whose key was lost, in two credentials; by the body, and by the root."""
+    suspended, retired = people()[10:12]
+    lost = KZ.officer("lost", "act", valid_from=BEGIN + DAY).credential
+    former = KZ.officer("former", "countersign", public_key=lost.key.raw, valid_until=BEGIN + DAY).credential
+    said = [
+        KZ.revoke(suspended, "suspended", NOW - 9),
+        KZ.revoke(suspended, "restored", NOW - 7, number=2),
+        KZ.revoke(retired, "retired", NOW - 6, number=3),
+        KZ.revoke(lost, "compromised", NOW - 5, number=4),
+        KZ.revoke(former, "compromised", NOW - 8, by_root=True),
+    ]
+    return KZ.roster(*people(), lost, former, revocations=said)
+
+
+@pytest.mark.parametrize("all_first", [False, True])
+def test_what_was_revoked_is_found_by_credential_and_by_key(tmp_path: Path, all_first: bool) -> None:  # noqa: FBT001 - a parameter
+    found, said = Kept(tmp_path / "rosters", revoked()).open(), revoked()
+    if all_first:
+        assert found.revocations == said.revocations
+    for name, credential in said.credentials.items():
+        assert found.history(found.credentials[name]) == said.history(credential)
+    assert found.revocations == said.revocations
+    assert sum(bool(found.history(c)) for c in found.credentials.values()) == 4
+    believed, remembered = Trust([found]), Trust([said])
+    for credential in said.credentials.values():
+        for at in range(NOW - 10, NOW + 1):
+            assert believed.in_force(credential, at) == remembered.in_force(credential, at)
+
+
+def test_only_the_revocations_that_matter_are_verified(tmp_path: Path, verified: list[bytes]) -> None:
+    found = Kept(tmp_path / "rosters", revoked()).open()
+    suspended, *_, nothing = people()[10:]
+    for credential in (nothing, suspended):
+        assert found.credentials[credential.digest] == credential
+    before = len(verified)
+    assert not found.history(nothing)
+    assert len(verified) == before
+    for _ in range(2):
+        assert len(found.history(suspended).revocations) == 2
+        assert len(verified) == before + 2, "once each"
+
+
+@pytest.mark.usefixtures("long")
+def test_a_damaged_revocation_is_told_where_it_matters(tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "rosters", revoked())
+    retired, nothing = people()[11], people()[-1]
+    (bad,) = revoked().history(retired).revocations
+    raw = kept.path.read_bytes()
+    kept.path.write_bytes(flipped(raw, raw.index(bad.raw) + 20))
+    found = kept.open()
+    assert not found.history(nothing)
+    with pytest.raises(Malformed, match=r"KZ-000001\.vls.* a revocation in it is not as it was") as caught:
+        found.history(retired)
+    assert "roster import" in caught.value.hint
+    with pytest.raises(Malformed):
+        _ = found.revocations
+
+
+@pytest.mark.usefixtures("long")
+def test_a_revocation_in_a_forged_index_is_checked(tmp_path: Path) -> None:
+    """A stranger's says nothing of an officer of this party, and one of another officer nothing of this one."""
+    kept = Kept(tmp_path / "rosters", revoked())
+    target, other = people()[20], party("BY")
+    theirs = other.revoke(other.officer("x").credential)
+    raw = kept.path.read_bytes() + theirs.raw
+    kept.path.write_bytes(raw)
+    row = f"99, x'{theirs.digest.hex()}', {len(raw) - len(theirs.raw)}, {len(theirs.raw)}, x'{target.digest.hex()}', 'retired', 1, x'00'"
+    kept.forged(f"INSERT INTO revocation VALUES ({row})", f"UPDATE roster SET size = {len(raw)}, tail = x'{raw[-4096:].hex()}'")  # noqa: S608 - digits
+    with pytest.raises(NotAuthentic, match="who revokes is not in the roster"):
+        kept.open().history(target)
+    kept.forged(
+        "DELETE FROM revocation WHERE ordinal = 99",
+        f"UPDATE revocation SET credential = x'{target.digest.hex()}' WHERE kind = 'retired'",  # noqa: S608 - digits
+    )
+    assert not kept.open().history(target)
+
+
+def test_that_nothing_was_revoked_is_believed_of_an_index_and_doctor_tells(tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "rosters", revoked())
+    kept.forged("DELETE FROM revocation")
+    found = kept.open()
+    assert found.revocations == ()
+    assert not found.history(people()[11])
+    assert index_faults(kept.path, revoked()) == ("it says something else than the roster", True)
 
 
 # -- keeping --------------------------------------------------------------------------------------------------------------
