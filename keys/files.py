@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import io
 import os
 import re
 import secrets
@@ -103,11 +104,15 @@ def read_text_file(path: Path, max_bytes: int, what: str) -> str:
 
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = _open_folder(folder)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _open_folder(folder: Path) -> int:
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
 
 
 def sync_files(files: Sequence[NewFile]) -> None:
@@ -152,7 +157,7 @@ def _sync_file_system(folder: Path) -> bool:
     syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if syncfs is None or not _tells_errors():
         return False
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = _open_folder(folder)
     try:
         if syncfs(descriptor) != 0:
             number = ctypes.get_errno()
@@ -220,8 +225,7 @@ class NewFile:
             with storage_errors(path), held():
                 self.file, self._temporary = _unnamed(path.parent, mode)
         except KeyboardInterrupt:
-            if self._temporary is not None:
-                self._temporary.unlink(missing_ok=True)
+            self._forget()
             raise
 
     def write(self, data: bytes) -> None:
@@ -278,6 +282,9 @@ class NewFile:
     def close(self) -> None:
         """Close the file; without a name it is gone."""
         self.file.close()
+        self._forget()
+
+    def _forget(self) -> None:
         if self._temporary is not None:
             self._temporary.unlink(missing_ok=True)
 
@@ -299,19 +306,19 @@ def _unnamed(folder: Path, mode: int) -> tuple[BinaryIO, Path | None]:
     """A file without a name in `folder`; where the file system has none such, a file with a temporary name, which is returned too."""
     if os.path.isdir("/proc/self/fd"):  # noqa: PTH112 - a constant path
         try:
-            return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, mode), "w+b", buffering=0), None
+            return io.FileIO(os.open(folder, os.O_TMPFILE | os.O_RDWR, mode), "r+"), None
         except OSError as error:
-            if error.errno not in _NO_UNNAMED or not folder.is_dir():
+            if error.errno not in _NO_UNNAMED:
                 raise
     temporary, descriptor = _named(folder, mode)
-    return os.fdopen(descriptor, "w+b", buffering=0), temporary
+    return io.FileIO(descriptor, "r+"), temporary
 
 
 def _named(folder: Path, mode: int) -> tuple[Path, int]:
     """A new file with a temporary name in `folder`, and the descriptor that locks it."""
     while True:
         temporary = folder / f"{PREFIX}{secrets.token_hex(8)}"
-        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
         if _claim(descriptor, temporary):
             return temporary, descriptor
         os.close(descriptor)
@@ -328,7 +335,7 @@ def _claim(descriptor: int, path: Path) -> bool:
 
 def _link(source: Path, path: Path) -> None:
     """Give the file a name that did not exist."""
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    folder = _open_folder(path.parent)
     try:
         # Only with a folder's descriptor does Python call linkat with AT_SYMLINK_FOLLOW, which an unnamed file needs.
         os.link(source, path.name, dst_dir_fd=folder, follow_symlinks=True)
@@ -442,7 +449,7 @@ def _private_folder(parent: Path) -> tuple[Path, int]:
         work = parent / f"{PREFIX}{secrets.token_hex(8)}"
         work.mkdir(mode=0o700)
         try:
-            lock = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
+            lock = _open_folder(work)
         except FileNotFoundError:  # a sweep was quicker
             continue
         if _claim(lock, work):

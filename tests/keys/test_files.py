@@ -6,19 +6,20 @@ import ctypes
 import errno
 import fcntl
 import os
+import re
 import subprocess
 import sys
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import pytest
 from tests.support.disks import MOUNT, mounted
 
-from valiza.keys import files
-from valiza.keys.errors import Refused, Unavailable
+from valiza.keys import files, interruption
+from valiza.keys.errors import Malformed, Refused, Unavailable
 from valiza.keys.files import (
     PREFIX,
     NewFile,
@@ -26,6 +27,8 @@ from valiza.keys.files import (
     new_folder,
     open_new_file,
     read_file,
+    read_text_file,
+    replace_files,
     require_new,
     require_space,
     storage_errors,
@@ -79,6 +82,86 @@ def test_a_new_file_has_its_bytes_and_belongs_to_its_owner_alone(tmp_path: Path,
     assert (tmp_path / "it").read_bytes() == b"bytes" * 100_000
     assert (tmp_path / "it").stat().st_mode & 0o777 == 0o600
     assert left_in(tmp_path) == ["it"]
+
+
+def made(path: Path) -> None:
+    with open_new_file(path):
+        pass
+
+
+def made_in_steps(path: Path) -> None:
+    with closing(NewFile(path)) as new:
+        new.give_name()
+
+
+def replaced(path: Path) -> None:
+    path.touch()
+    replace_files({path: b"new"})
+
+
+@pytest.mark.parametrize("make", [made, made_in_steps, replaced])
+def test_unless_it_is_said_a_file_belongs_to_its_owner_alone(tmp_path: Path, how: str, make: Callable[[Path], None]) -> None:
+    before = os.umask(0)
+    try:
+        make(tmp_path / "it")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "it").stat().st_mode & 0o7777 == 0o600
+
+
+def test_no_program_that_is_started_inherits_it(tmp_path: Path, how: str) -> None:
+    with open_new_file(tmp_path / "it") as file:
+        assert not os.get_inheritable(file.fileno())
+
+
+def test_what_a_killed_process_left_of_a_file_is_swept_away(tmp_path: Path, how: str) -> None:
+    with closing(NewFile(tmp_path / "it")) as new:
+        new.file.write(b"half")
+        left = left_in(tmp_path)
+        new.file.close()  # as the system does for a process that is killed: the lock is gone too
+        assert [path.name for path in sweep(tmp_path)] == left
+    assert (left == []) == (how == "unnamed")
+    assert all(re.fullmatch(r"\.valiza-[0-9a-f]{16}", name) for name in left)
+
+
+def test_a_temporary_name_that_somebody_has_is_not_taken_from_him(tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / f"{PREFIX}{'0' * 16}").write_bytes(b"precious")
+    monkeypatch.setattr("secrets.token_hex", lambda size: "0" * (2 * size))
+    if how == "unnamed":
+        new_file(tmp_path / "it", b"other")
+    else:
+        with pytest.raises(Refused):
+            new_file(tmp_path / "it", b"other")
+    assert (tmp_path / f"{PREFIX}{'0' * 16}").read_bytes() == b"precious"
+
+
+def test_a_disk_that_fails_is_not_taken_for_one_that_cannot_have_unnamed_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Any, flags: int, *arguments: Any, **keywords: Any) -> int:
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(errno.EDQUOT, "Disk quota exceeded", str(path))
+        return REAL_OPEN(path, flags, *arguments, **keywords)
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(Unavailable, match="disk quota exceeded"):
+        new_file(tmp_path / "it", b"x")
+
+
+def test_interrupted_while_it_is_made_it_leaves_nothing(tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = files._unnamed
+    made: list[BinaryIO] = []
+
+    def interrupted(folder: Path, mode: int) -> tuple[BinaryIO, Path | None]:
+        file, temporary = real(folder, mode)
+        made.append(file)
+        interruption.request()
+        return file, temporary
+
+    monkeypatch.setattr(interruption, "_state", interruption._State())
+    monkeypatch.setattr(files, "_unnamed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        NewFile(tmp_path / "it")
+    assert left_in(tmp_path) == []
+    made[0].close()
 
 
 def test_another_mode_can_be_asked_for(tmp_path: Path, how: str) -> None:
@@ -179,6 +262,15 @@ def test_where_nothing_can_be_made_it_is_unavailable(tmp_path: Path, how: str, p
     assert left_in(tmp_path) == ["file"]
 
 
+@pytest.mark.parametrize("name", ["x" * 255, "я" * 127 + "x"], ids=["letters of one byte", "letters of two"])
+def test_a_name_may_be_as_long_as_the_file_system_has_it(tmp_path: Path, how: str, name: str) -> None:
+    new_file(tmp_path / name, b"x")
+    assert left_in(tmp_path) == [name]
+    for longer in (f"{name}x", f"{name}xx"):
+        with pytest.raises(Unavailable, match="file name too long"):
+            require_new(tmp_path / longer)
+
+
 def test_a_file_gets_its_name_when_it_is_told_to(tmp_path: Path, how: str) -> None:
     with closing(NewFile(tmp_path / "it", 0o644)) as new:
         new.file.write(b"bytes")
@@ -207,6 +299,65 @@ def test_a_file_gets_its_name_where_no_file_has_two(tmp_path: Path, how: str, mo
     assert left_in(tmp_path) == ([] if how == "unnamed" else ["it"])
 
 
+class Libc:
+    """The system's functions, with another answer of renameat2, or without it."""
+
+    def __init__(self, answer: int | None) -> None:
+        self.answer = answer
+
+    def __call__(self, name: None, *, use_errno: bool) -> Any:
+        assert use_errno, "only then is errno kept"
+        real = REAL_CDLL(name, use_errno=True)
+        if self.answer is None:
+            return SimpleNamespace()
+        return SimpleNamespace(renameat2=self.fail if self.answer else real.renameat2)
+
+    def fail(self, *_arguments: object) -> int:
+        assert self.answer is not None
+        ctypes.set_errno(self.answer)
+        return -1
+
+
+@pytest.fixture(params=["renameat2", "no renameat2", "a file system without it", "a kernel without it"])
+def renaming(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every way in which a file gets a name where none has two."""
+    answer = {"renameat2": 0, "a file system without it": errno.EINVAL, "a kernel without it": errno.ENOSYS}.get(request.param)
+
+    def link(*_arguments: Any, **_keywords: Any) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    monkeypatch.setattr(os.path, "isdir", lambda path: path != "/proc/self/fd")
+    monkeypatch.setattr(ctypes, "CDLL", Libc(answer))
+    return str(request.param)
+
+
+def test_a_file_is_renamed_where_none_has_two_names(tmp_path: Path, renaming: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    new_file(tmp_path / "it", b"bytes")
+    monkeypatch.chdir(tmp_path)
+    new_file(Path("other"), b"bytes")
+    assert left_in(tmp_path) == ["it", "other"]
+    assert (tmp_path / "it").read_bytes() == (tmp_path / "other").read_bytes() == b"bytes"
+
+
+@EXISTING
+def test_renaming_takes_no_name_that_was_given_meanwhile(tmp_path: Path, renaming: str, existing: Callable[[Path], None]) -> None:
+    with closing(NewFile(tmp_path / "it")) as new:
+        new.file.write(b"other")
+        existing(tmp_path / "it")
+        with pytest.raises(Refused, match=f"{str(tmp_path / 'it')!r} exists already"):
+            new.give_name()
+    assert left_in(tmp_path) == ["it"]
+    assert (tmp_path / "it").is_symlink() or (tmp_path / "it").is_dir() or (tmp_path / "it").read_bytes() == b"precious"
+
+
+def test_renaming_that_fails_is_told(tmp_path: Path, renaming: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", Libc(errno.EIO))
+    with closing(NewFile(tmp_path / "it")) as new, pytest.raises(Unavailable, match="it': input/output error"):
+        new.give_name()
+    assert left_in(tmp_path) == []
+
+
 def test_a_file_closed_without_a_name_is_gone(tmp_path: Path, how: str) -> None:
     with closing(NewFile(tmp_path / "it")) as new:
         new.file.write(b"bytes")
@@ -224,9 +375,99 @@ def test_a_name_taken_meanwhile_is_refused_and_the_file_has_none(tmp_path: Path,
     assert left_in(tmp_path) == ["it"]
 
 
+# -- files that are there -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> list[Path]:
+    """Three files with an old content."""
+    paths = [tmp_path / name for name in ("a", "b", "c")]
+    for path in paths:
+        path.write_bytes(b"old")
+    return paths
+
+
+def test_files_get_new_content_and_nothing_else_is_left(old: list[Path]) -> None:
+    replace_files({path: path.name.encode() * 100_000 for path in old}, 0o640)
+    assert [path.read_bytes() for path in old] == [path.name.encode() * 100_000 for path in old]
+    assert left_in(old[0].parent) == ["a", "b", "c"]
+    assert {path.stat().st_mode & 0o777 for path in old} == {0o640}
+
+
+def test_content_is_replaced_in_pieces_if_the_system_takes_only_some_bytes(old: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: real(descriptor, bytes(data[:3])))
+    replace_files({old[0]: b"ten bytes."})
+    assert old[0].read_bytes() == b"ten bytes."
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("kind", ["link", "second name", "third name", "folder", "pipe"])
+def test_what_is_no_file_of_one_name_keeps_all_from_being_replaced(old: list[Path], kind: str, place: int) -> None:
+    path = old[place]
+    aside = path.parent / "aside"
+    aside.mkdir()
+    if kind in {"second name", "third name"}:
+        (aside / "second").hardlink_to(path)
+        if kind == "third name":
+            (aside / "third").hardlink_to(path)
+    else:
+        path.rename(aside / "moved")
+        if kind == "link":
+            path.symlink_to(aside / "moved")
+        elif kind == "folder":
+            path.mkdir()
+        else:
+            os.mkfifo(path)
+    with pytest.raises(Refused, match=f"^{str(path)!r} is a link, or has a second name: what is there now would stay behind$"):
+        replace_files(dict.fromkeys(old, b"new"))
+    kept = [other for other in old if other != path] + [found for found in aside.iterdir() if found.is_file()]
+    assert {found.read_bytes() for found in kept} == {b"old"}
+    assert left_in(path.parent) == ["a", "aside", "b", "c"]
+
+
+def test_a_disk_that_fails_before_the_first_file_is_replaced_changes_none(old: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def fsync(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == 3:
+            raise OSError(errno.EIO, "Input/output error")
+        REAL_FSYNC(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(Unavailable, match=r"c': input/output error$"):
+        replace_files(dict.fromkeys(old, b"new"))
+    assert [path.read_bytes() for path in old] == [b"old"] * 3
+    assert left_in(old[0].parent) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("done", [0, 1, 2])
+def test_a_disk_that_fails_while_files_are_replaced_is_told_with_how_many_were(old: list[Path], monkeypatch: pytest.MonkeyPatch, done: int) -> None:
+    real = Path.rename
+
+    def rename(source: Path, target: Path) -> Path:
+        if target == old[done]:
+            raise OSError(errno.EIO, "Input/output error")
+        return real(source, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(Unavailable, match=f"input/output error; {done} of 3 files were replaced before it$") as caught:
+        replace_files(dict.fromkeys(old, b"new"))
+    assert caught.value.hint == "mend that, and do it again"
+    assert [path.read_bytes() for path in old] == [b"new"] * done + [b"old"] * (3 - done)
+    assert left_in(old[0].parent) == ["a", "b", "c"]
+
+
+def test_no_descriptor_stays_open_when_files_were_replaced(old: list[Path]) -> None:
+    before = sorted(Path("/proc/self/fd").iterdir())
+    replace_files(dict.fromkeys(old, b"new"))
+    assert sorted(Path("/proc/self/fd").iterdir()) == before
+
+
 # -- syncing --------------------------------------------------------------------------------------------------------------
 
-MANY: Final = 40  # more than from which on the file system is synced whole
+MANY: Final = 32  # from which on the file system is synced whole
 
 
 class Disk:
@@ -243,6 +484,7 @@ class Disk:
         REAL_FSYNC(descriptor)
 
     def libc(self, name: None, *, use_errno: bool) -> Any:
+        assert use_errno, "only then is errno kept"
         real = REAL_CDLL(name, use_errno=use_errno)
         return SimpleNamespace() if self.has_no_syncfs else SimpleNamespace(syncfs=partial(self.syncfs, real.syncfs))
 
@@ -298,14 +540,27 @@ def test_few_files_are_synced_one_by_one_and_many_at_once(tmp_path: Path, disk: 
 
 
 @SYNCING
-@pytest.mark.parametrize("why", ["no syncfs", "Linux before 5.8", "no Linux", "a strange release"])
+@pytest.mark.parametrize("release", ["5.8.0", "5.10.0-28-amd64", "6.0", "10.1"])
+def test_since_linux_5_8_one_sync_tells_errors(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch, sync: Callable[[Path, int], None], release: str
+) -> None:
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(sysname="Linux", release=release))
+    sync(tmp_path, MANY)
+    assert (disk.fsyncs, disk.syncfs_calls) == (0, 1)
+
+
+@SYNCING
+@pytest.mark.parametrize("why", ["no syncfs", "Linux before 5.8", "no Linux", "no Linux either", "a strange release"])
 def test_where_one_sync_for_all_is_not_to_be_had_each_is_synced(
     tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch, sync: Callable[[Path, int], None], why: str
 ) -> None:
     disk.has_no_syncfs = why == "no syncfs"
-    system, release = {"Linux before 5.8": ("Linux", "5.7.19"), "no Linux": ("FreeBSD", "15.0"), "a strange release": ("Linux", "next")}.get(
-        why, ("Linux", "6.1.0")
-    )
+    system, release = {
+        "Linux before 5.8": ("Linux", "5.7.19"),
+        "no Linux": ("FreeBSD", "15.0"),
+        "no Linux either": ("SunOS", "5.11"),
+        "a strange release": ("Linux", "next"),
+    }.get(why, ("Linux", "6.1.0"))
     monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(sysname=system, release=release))
     sync(tmp_path, MANY)
     assert (disk.fsyncs, disk.syncfs_calls) == (MANY, 0)
@@ -348,6 +603,15 @@ def test_what_fits_is_found_out_beforehand(small_disk: Path) -> None:
     with pytest.raises(Unavailable, match="and 24576 are free there"):
         require_space(small_disk, 24_577, "opening")
     require_space(small_disk, 0, "opening")
+
+
+@pytest.mark.parametrize(("user", "free"), [(0, 40960), (1, 20480), (1000, 20480)])
+def test_what_is_kept_for_the_system_is_free_for_it_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int, free: int) -> None:
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bfree=10, f_bavail=5, f_frsize=4096))
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    require_space(tmp_path, free, "opening")
+    with pytest.raises(Unavailable, match=f"and {free} are free there"):
+        require_space(tmp_path, free + 1, "opening")
 
 
 def test_where_space_cannot_be_asked_for_it_is_unavailable(tmp_path: Path) -> None:
@@ -482,6 +746,21 @@ def test_never_more_than_one_byte_above_the_limit_is_read(tmp_path: Path) -> Non
     (tmp_path / "it").write_bytes(b"0123456789")
     assert [read_file(tmp_path / "it", limit) for limit in (4, 9, 10, 11)] == [b"01234", b"0123456789", b"0123456789", b"0123456789"]
     assert read_file(Path("/dev/zero"), 1000) == bytes(1001)
+
+
+def test_a_text_file_up_to_its_limit(tmp_path: Path) -> None:
+    (tmp_path / "it").write_text("Құпия", encoding="utf-8")
+    assert read_text_file(tmp_path / "it", 10, "inventory") == "Құпия"
+    with pytest.raises(Malformed, match=f"^inventory {str(tmp_path / 'it')!r} is longer than 9 bytes$"):
+        read_text_file(tmp_path / "it", 9, "inventory")
+
+
+def test_a_text_file_may_begin_with_a_mark_of_its_encoding_and_has_to_be_in_utf_8(tmp_path: Path) -> None:
+    (tmp_path / "it").write_text("Құпия", encoding="utf-8-sig")
+    assert read_text_file(tmp_path / "it", 100, "inventory") == "Құпия"
+    (tmp_path / "it").write_text("Секретно", encoding="cp1251")
+    with pytest.raises(Malformed, match=f"^inventory {str(tmp_path / 'it')!r} is not text in UTF-8$"):
+        read_text_file(tmp_path / "it", 100, "inventory")
 
 
 def test_what_cannot_be_read_is_unavailable_and_named(tmp_path: Path) -> None:
