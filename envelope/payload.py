@@ -35,10 +35,10 @@ __all__ = ["MANIFEST_STREAM", "PAD_STREAM", "PayloadReader", "PayloadWriter", "S
 
 MANIFEST_STREAM: Final = 0
 PAD_STREAM: Final = 1
-BLOCK: Final = 1 << 20  # bytes of plaintext or ciphertext handled at a time
+BLOCK: Final = 1048576  # bytes of plaintext or ciphertext handled at a time
 _SLACK: Final = 65536  # the most by which a block grows: salt, commitment, and a tag for each chunk
-_SMALL: Final = 1 << 16  # below this a second thread costs more than it saves
-_BEHIND: Final = 4 << 20  # bytes after which the kernel is told to write them to the disk
+_SMALL: Final = 65536  # below this a second thread costs more than it saves
+_BEHIND: Final = 4194304  # bytes after which the kernel is told to write them to the disk
 
 
 def carrier_stream(index: int) -> int:

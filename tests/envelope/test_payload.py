@@ -255,15 +255,23 @@ class Broken(io.RawIOBase):
 
 
 def test_disk_that_is_full() -> None:
-    with pytest.raises(Unavailable, match="no space left"):
+    with pytest.raises(Unavailable, match=r"^writing failed: no space left on device$"):
         write_all(Broken(), memoryview(b"x"))  # type: ignore[arg-type] # all of a file that is used
     with PayloadWriter(STREAMS, Broken()) as writer, pytest.raises(Unavailable, match="no space left"):  # type: ignore[arg-type] # the same
         writer.write_stream(2, io.BytesIO(noise(MIB)))
 
 
 def test_carrier_that_cannot_be_read() -> None:
-    with PayloadWriter(STREAMS, io.BytesIO()) as writer, pytest.raises(Unavailable, match="input/output error"):
+    with PayloadWriter(STREAMS, io.BytesIO()) as writer, pytest.raises(Unavailable, match=r"^reading failed: input/output error$"):
         writer.write_stream(2, Broken())  # type: ignore[arg-type] # all of a file that is used
+
+
+def test_streams_that_fail_without_a_number() -> None:
+    """As Python's own do."""
+    with pytest.raises(Unavailable, match=r"^writing failed: write$"):
+        write_all(io.BufferedReader(io.BytesIO()), memoryview(b"x"))
+    with pytest.raises(Unavailable, match=r"^reading failed: read$"), PayloadReader(io.BufferedWriter(io.BytesIO())) as reader:
+        reader.skip(1)
 
 
 def test_envelope_that_cannot_be_read() -> None:
@@ -297,6 +305,34 @@ def test_disk_is_told_to_write_while_more_comes(tmp_path: Path, monkeypatch: pyt
     assert carrier.read_bytes() == noise(size)
     assert told[0][0] == 0
     assert told[-1][1] > 8 * MIB
+
+
+@pytest.mark.parametrize(("size", "times"), [(0, 0), (1, 0), (MIB - 1, 0), (MIB, 1), (3 * MIB, 1)])
+def test_the_system_is_told_to_read_ahead_where_one_read_is_not_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, times: int
+) -> None:
+    """Once for a carrier, and for an envelope whatever it holds."""
+    told: list[int] = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda _descriptor, _offset, _length, advice: told.append(advice))
+    (tmp_path / "carrier").write_bytes(bytes(size))
+    with (tmp_path / "carrier").open("rb", buffering=0) as source, PayloadWriter(STREAMS, io.BytesIO()) as writer:
+        writer.write_stream(2, source)
+        assert told == [os.POSIX_FADV_SEQUENTIAL] * times
+        told.clear()
+        with PayloadReader(source):
+            assert told == [os.POSIX_FADV_SEQUENTIAL]
+
+
+@pytest.mark.parametrize(("size", "threads"), [(1, 0), (65535, 0), (65536, 1), (3 * MIB, 1)])
+def test_a_thread_of_its_own_is_for_what_is_worth_it(size: int, threads: int) -> None:
+    before = threading.active_count()
+    data = noise(size)
+    with PayloadReader(io.BytesIO(data * 2)) as reader:
+        for times in (1, 2):
+            reader.skip(size)
+            assert reader.digest() == payload_digest(data * times)
+            assert threading.active_count() == before + threads
+    assert threading.active_count() == before
 
 
 def test_no_thread_is_left_behind() -> None:
