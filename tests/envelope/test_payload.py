@@ -6,9 +6,11 @@ import errno
 import hashlib
 import hmac
 import io
+import mmap
 import os
 import random
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -333,6 +335,41 @@ def test_a_thread_of_its_own_is_for_what_is_worth_it(size: int, threads: int) ->
             assert reader.digest() == payload_digest(data * times)
             assert threading.active_count() == before + threads
     assert threading.active_count() == before
+
+
+class Watched(io.RawIOBase):
+    """A carrier of some blocks, and an event when the second is read."""
+
+    def __init__(self, blocks: int) -> None:
+        super().__init__()
+        self.blocks, self.reads, self.second = blocks, 0, threading.Event()
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        self.reads += 1
+        if self.reads == 2:
+            self.second.set()
+        return len(memoryview(buffer)) if self.reads <= self.blocks else 0
+
+
+def test_one_block_is_read_while_another_is_digested_and_never_a_third(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow digesting is: memory stays as it is."""
+    source, overlapping, made, real = Watched(6), list[bool](), list[int](), mmap.mmap
+
+    class Slow:
+        def update(self, _data: memoryview) -> None:
+            overlapping.append(source.second.wait(timeout=20))  # it comes at once, or never
+            time.sleep(0.02)
+
+    def mapped(descriptor: int, size: int) -> mmap.mmap:
+        made.append(size)
+        return real(descriptor, size)
+
+    monkeypatch.setattr(mmap, "mmap", mapped)
+    with PayloadWriter(STREAMS, io.BytesIO()) as writer:
+        assert writer.write_stream(2, source, Slow()) == 6 * MIB  # type: ignore[arg-type] # all of both that is used
+    assert overlapping == [True] * 6
+    assert made.count(MIB) == 2
+    assert 1 <= len(made) - 2 <= 2
 
 
 def test_no_thread_is_left_behind() -> None:
