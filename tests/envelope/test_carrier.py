@@ -265,6 +265,15 @@ def test_bytes_of_a_file_that_can_be_sealed(tmp_path: Path, size: int) -> None:
     assert require_carrier(tmp_path / "a") == size
 
 
+@pytest.mark.parametrize(("size", "fetched"), [(1, True), (65536, True), (65537, False)])
+def test_only_a_small_file_is_fetched_before_it_is_sealed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, size: int, fetched: bool) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda _descriptor, _offset, _length, advice: told.append(advice))
+    (tmp_path / "a").write_bytes(bytes(size))
+    assert require_carrier(tmp_path / "a") == size
+    assert told == [os.POSIX_FADV_WILLNEED] * fetched
+
+
 def test_what_is_refused_when_it_is_opened_is_refused_before(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("a")
     os.mkfifo(tmp_path / "pipe")
