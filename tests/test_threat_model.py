@@ -21,13 +21,14 @@ ATTACKERS: Final = (
     "An officer of the same body",
     "The other party",
     "The thief of a key",
+    "The holder of a share",
     "A program that keeps half of a key",
     "A quantum computer, later",
     "The clerk's mistake",
 )
 HOLDS: Final = {"yes", "told", "limit"}
 ID: Final = re.compile(r"tests/[\w/]+\.py::\w+")
-TOPICS: Final = "acknowledgement|agreement|credential|encoding|envelope|receipt|refusal|rewrap|root|roster|statement"
+TOPICS: Final = "acknowledgement|agreement|backup|credential|encoding|envelope|receipt|refusal|rewrap|root|roster|statement"
 VECTOR: Final = re.compile(rf"`((?:{TOPICS})_\w+)`")
 
 

@@ -14,6 +14,7 @@ from tests.support.cli import VALIZA, Outcome, World, assert_failed, fails, list
 
 from valiza.keys.keyfile import load_key, public_part, save_key
 from valiza.keys.sheet import read_sheet
+from valiza.keys.signing import SigningKey
 
 NUMBERS: Final = ("--shares=5", "--threshold=3")
 SECRET: Final = "A rose is a rose"
@@ -155,6 +156,18 @@ def test_sheets_that_name_another_key(sheets: list[Path], world: World) -> None:
         sheet.write_text(sheet.read_text(encoding="utf-8").replace(digest[:8], "00000000"), encoding="utf-8")
     fails(4, "key", "recover", *sheets, "-o", world.path("new.key"), "--unprotected")
     assert not world.path("new.key").exists()
+
+
+def test_sheets_of_another_s_own_key_are_recovered_and_the_doctor_tells(world: World, root_key: Path, tmp_path: Path) -> None:
+    """The limit: who makes all sheets anew makes a check value that fits. What a key may do does not rest on that."""
+    his = tmp_path / "his.key"
+    save_key(his, SigningKey.generate(os.urandom), passphrase=None, random=os.urandom)
+    works("key", "backup", his, *NUMBERS, "--name=root key of office, KZ/KZ-MFA", "-o", tmp_path / "sheets")
+    root_key.unlink()
+    works("key", "recover", *sorted((tmp_path / "sheets").iterdir()), "-o", root_key, "--unprotected")
+    told = [f for f in world.kz.run("doctor", "--json").facts["findings"] if f["check"] == "keys" and f["level"] == "problem"]
+    assert [f["where"] for f in told] == [str(root_key)]
+    world.kz.fails(5, "agreement", "terminate", "kz-by", "--takes-effect=2099-01-01T00:00:00Z", "-o", world.path("end.vls"))
 
 
 def test_check_value_on_the_command_line_has_to_fit(sheets: list[Path]) -> None:
