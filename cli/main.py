@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from importlib import import_module
@@ -57,6 +58,7 @@ COMMANDS: Final = {
     "config": ("config", "config", "Show the defaults of options, and where they come from."),
     "completion": ("completion", "completion", "Print what lets a shell complete commands and values."),
 }
+_NO_INTEGER: Final = re.compile(r"is not a valid integer( range)?$")
 _NO_DEFAULTS: Final = {"completion", "config", "doctor"}  # config and doctor say themselves what is wrong with them
 
 
@@ -151,6 +153,7 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - the table has one r
 def _plainly(message: str) -> str:
     """A message of click's in our form: one line, lower case, no full stop."""
     line = " ".join(message.split()).removesuffix(".")
+    line = _NO_INTEGER.sub("is not a whole number", line)
     return line[:1].lower() + line[1:]
 
 

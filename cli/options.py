@@ -124,6 +124,8 @@ class Text(click.ParamType[str]):
         text = unicodedata.normalize("NFC", str(value))
         if any(unicodedata.category(c) in {"Cs", "Cn"} for c in text):
             self.fail("it is not text in UTF-8", param, ctx)
+        if text.isspace():
+            self.fail("it is blank", param, ctx)
         if len(text) > self._most or (not text and not self._empty):
             self.fail(f"it has {len(text)} characters, and {0 if self._empty else 1} to {self._most} are allowed", param, ctx)
         return text

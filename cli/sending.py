@@ -166,6 +166,9 @@ def seal(
     from valiza.office.papers import read_carriers
 
     if inventory_template:
+        if output is not None:
+            message = "--inventory-template prints the inventory, and -o names an envelope"
+            raise Usage(message, "leave out -o, and send what is printed to a file: > list.toml")
         click.echo(template(files, mark), nl=False)
         return 0
     needed = {"--to": to, "--agreement": agreement, "--purpose": purpose, "-o": "-" if dry_run else output}
@@ -419,7 +422,12 @@ def _show_plan(facts: dict[str, Any], carriers: list[dict[str, Any]]) -> None:
 def named_envelope(text: str) -> str | Path:
     """An envelope named by its file, by the beginning of its id (8 digits at least), or by the office's number."""
     named = re.fullmatch(r"[0-9a-f]{8,64}|[A-Z][A-Z0-9-]*/[0-9]{4}/(in|out)/[0-9]+", text)
-    return text if named and not Path(text).exists() else Path(text)
+    if text == "-" or os.path.lexists(text):
+        return Path(text)
+    if not named:
+        message = f"{text!r} is no file, and no id or number of an envelope"
+        raise Usage(message, "an id has 8 digits or more; valiza register list shows ids and numbers")
+    return text
 
 
 @click.command(

@@ -145,7 +145,7 @@ def split_by_root(statement: Statement, roots: Mapping[bytes, Root]) -> list[tup
         parts.setdefault(entry.header.signer_digest, []).append(entry)
     if not parts.keys() <= roots.keys():
         message = "an agreement is signed by a root that is not pinned here"
-        raise NotAuthentic(message, "import the roster of that party with its root's fingerprint first")
+        raise NotAuthentic(message, "import that party's roster first, or give it with --roster, and its root's fingerprint with --root")
     return [(roots[name], replace(statement, signatures=tuple(entries))) for name, entries in parts.items()]
 
 
@@ -271,7 +271,8 @@ class Agreements:
         known = [a for a in self._by_digest.values() if a.profile.id == name]
         if not known:
             message = f"no agreement {name!r} is adopted here"
-            raise Refused(message, "adopt it with: valiza agreement adopt FILE")
+            others = ", ".join(sorted({a.profile.id for a in self._by_digest.values()}))
+            raise Refused(message, f"adopt it with: valiza agreement adopt FILE{f'; adopted are {others}' if others else ''}")
         begun = [a for a in known if a.profile.valid_from <= at] or known
         latest = max(begun, key=lambda a: a.profile.version)
         self.require_in_force(latest, sealed_at=at, accepted_at=at)

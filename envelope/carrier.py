@@ -79,6 +79,9 @@ def check_twins(names: Iterable[str]) -> None:
     seen: dict[str, str] = {}
     for name in names:
         folded = unicodedata.normalize("NFC", name.casefold())
+        if seen.get(folded) == name:
+            message = f"two carriers have the name {name!r}"
+            raise Malformed(message)
         if folded in seen:
             message = f"the carrier names {seen[folded]!r} and {name!r} are the same to some systems"
             raise Malformed(message)
@@ -115,6 +118,9 @@ def open_carrier(path: Path) -> BinaryIO:
         if stat.S_ISLNK(mode):
             message = f"{str(path)!r} is a symbolic link; a carrier is a regular file"
             raise Refused(message, "name the file that it points to")
+        if stat.S_ISDIR(mode):
+            message = f"{str(path)!r} is a folder; a carrier is a regular file"
+            raise Refused(message, "name the files in it")
         if not stat.S_ISREG(mode):
             message = f"{str(path)!r} is not a regular file"
             raise Refused(message)

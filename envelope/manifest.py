@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_CARRIERS",
+    "MAX_LIST",
     "MAX_MANIFEST",
     "RELATIONS",
     "Basis",
@@ -39,6 +40,7 @@ __all__ = [
 
 MAX_CARRIERS: Final = 16384
 MAX_MANIFEST: Final = 8 << 20
+MAX_LIST: Final = 32  # bases, caveats, references
 MAX_ITEMS: Final = 1 << 19  # a carrier has 18, and there may be 16384
 RELATIONS: Final = ("part-of", "reply-to", "return-of", "supersedes")
 _BLOCK: Final = 4096
@@ -178,11 +180,11 @@ def _read_manifest(value: Value) -> Manifest:
         core_digest=digest_field(items[1], "digest of core"),
         carriers=carriers,
         pad_length=integer(items[3], "pad length"),
-        basis=tuple(_read_basis(item) for item in array(items[4], "basis", least=1, most=32)),
+        basis=tuple(_read_basis(item) for item in array(items[4], "basis", least=1, most=MAX_LIST)),
         purpose=text(items[5], "purpose"),
         term=text(items[6], "term", empty=True),
-        caveats=tuple(text(item, "caveat") for item in array(items[7], "caveats", most=32)),
-        references=tuple(_read_reference(item) for item in array(items[8], "references", most=32)),
+        caveats=tuple(text(item, "caveat") for item in array(items[7], "caveats", most=MAX_LIST)),
+        references=tuple(_read_reference(item) for item in array(items[8], "references", most=MAX_LIST)),
         route=optional(items[9], "detail of the stamp", lambda v, _: read_route(v)),
         extensions=extensions(items[10]),
     )

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
 from valiza.envelope import permission
-from valiza.envelope.carrier import open_carrier
+from valiza.envelope.carrier import check_name, check_twins, open_carrier
 from valiza.envelope.container import pack_footer
 from valiza.envelope.dispatch import Dispatch, sign_dispatch
 from valiza.envelope.header import MAX_STANZAS, Core, Stanza, header_digest, make_core, pack_stanzas, wrap_info
 from valiza.envelope.journal import Expectation
 from valiza.envelope.manifest import (
     MAX_CARRIERS,
+    MAX_LIST,
     Basis,
     Entry,
     Manifest,
@@ -26,10 +27,10 @@ from valiza.envelope.manifest import (
 )
 from valiza.envelope.manifest_copy import make_manifest_copy
 from valiza.envelope.payload import MANIFEST_STREAM, PAD_STREAM, PayloadWriter, Streams, carrier_stream, write_all
-from valiza.envelope.route import Leg, Marks, Route, Stamp, close_stamp, read_stamp
+from valiza.envelope.route import MAX_LEGS, Leg, Marks, Route, Stamp, close_stamp, read_stamp
 from valiza.keys import labels
 from valiza.keys.digests import digest, keyed_hasher
-from valiza.keys.errors import Refused
+from valiza.keys.errors import Malformed, Refused
 from valiza.keys.fields import Body, Mark, text
 
 if TYPE_CHECKING:
@@ -115,6 +116,9 @@ def prepare(consignment: Consignment, *, sealer: Credential, trust: Trust, agree
     trust.require_in_force(sealer, at=at, act="sealing")
     permission.require_bodies(profile, origin=origin, destination=c.destination, confirming=c.confirming)
     _require_carriers(c.carriers)
+    for items, most, what in ((c.legs, MAX_LEGS, "legs"), (c.basis, MAX_LIST, "bases"), (c.caveats, MAX_LIST, "caveats")):
+        _require_few(items, most, what)
+    _require_few(c.references, MAX_LIST, "references to others")
     carrier_marks = tuple(_pair(profile, Mark(origin.party, carrier.code)) for carrier in c.carriers)
     marks = permission.envelope_marks(profile, [m.origin for m in carrier_marks])
     route = Route(marks=marks, transport=c.transport, escort=c.escort, legs=c.legs, reference=c.reference)
@@ -146,7 +150,20 @@ def _require_readable(prepared: PreparedConsignment) -> None:
         _entry(carrier, marks, None if carrier.path is None else 0, None if carrier.path is None else nothing)
         for carrier, marks in zip(prepared.consignment.carriers, prepared.carrier_marks, strict=True)
     ]
-    unpack_manifest(pack_manifest(_manifest(prepared, salt=nothing, core_digest=nothing, entries=entries, pad_length=0)))
+    try:
+        unpack_manifest(pack_manifest(_manifest(prepared, salt=nothing, core_digest=nothing, entries=entries, pad_length=0)))
+    except Malformed:
+        _require_names([carrier.name for carrier in prepared.consignment.carriers if carrier.path is not None])  # tells more, if it is one of them
+        raise
+
+
+def _require_names(names: Sequence[str]) -> None:
+    try:
+        for name in names:
+            check_name(name)
+        check_twins(names)
+    except Malformed as error:
+        raise Malformed(error.message, "rename the file, or give the carrier another name in an inventory: --inventory FILE") from error
 
 
 def _pair(profile: Profile, mark: Mark) -> Marks:
@@ -157,6 +174,12 @@ def _require_carriers(carriers: Sequence[Carrier]) -> None:
     if not 1 <= len(carriers) <= MAX_CARRIERS:
         message = f"an envelope has 1 to {MAX_CARRIERS} carriers, not {len(carriers)}"
         raise Refused(message)
+
+
+def _require_few(items: Sequence[object], most: int, what: str) -> None:
+    if len(items) > most:
+        message = f"an envelope has at most {most} {what}, not {len(items)}"
+        raise Malformed(message)
 
 
 def seal_envelope(

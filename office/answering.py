@@ -66,7 +66,7 @@ def acknowledge_envelope(
     count = len(opening.expectation.openings)
     wrong = [str(index) for index in conditions if not 0 <= index < count]
     if wrong:
-        message = f"there is no carrier with the index {', '.join(wrong)}: there are {count}, counted from 0"
+        message = f"there is no carrier with the index {', '.join(wrong)}: the envelope has {count}, counted from 0"
         raise Usage(message)
     for index, condition in conditions.items():
         if condition != "present" and opening.expectation.openings[index] is not None:

@@ -7,13 +7,14 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from valiza.envelope import permission
 from valiza.envelope.dispatch import EnvelopeName
 from valiza.envelope.manifest_copy import manifest_copy_recipients, open_manifest_copy
 from valiza.envelope.profile import DESTINATION
 from valiza.envelope.sealing import Consignment, PreparedConsignment, SealedEnvelope, prepare, seal_envelope
 from valiza.envelope.verifying import authenticate
-from valiza.keys.errors import Refused, Unavailable, Usage, ValizaError
-from valiza.keys.fields import Body, Mark
+from valiza.keys.errors import Malformed, Refused, Unavailable, Usage, ValizaError
+from valiza.keys.fields import Body, Mark, body_id, party
 from valiza.keys.files import NewFile, storage_errors, sync_files, sync_folder
 from valiza.keys.interruption import naming
 from valiza.office.reader import envelope_file
@@ -81,12 +82,14 @@ def plan_sealing(office: Office, order: SealOrder, *, at: int) -> SealPlan:
     sealer = office.credential(officer, "seal")
     agreement = office.agreements.named(order.agreement, at)
     profile = agreement.profile
-    destination = _body(profile, office.body, order.destination)
+    destination = _body(order.destination, profile.other(office.body.party).id)
+    confirming = _confirming(profile, destination, order.confirming)
+    permission.require_bodies(profile, origin=office.body, destination=destination, confirming=confirming)  # before its officers are looked for
     marks = [Mark(office.body.party, carrier.code) for carrier in order.carriers]
     degree = profile.counterpart(profile.most_secret(marks)).code if marks else None
     consignment = Consignment(
         destination=destination,
-        confirming=_confirming(profile, destination, order.confirming),
+        confirming=confirming,
         agreement=agreement,
         channel=order.channel,
         transport=order.transport,
@@ -108,16 +111,19 @@ def plan_sealing(office: Office, order: SealOrder, *, at: int) -> SealPlan:
     return SealPlan(officer=officer, prepared=prepared, package=order.package)
 
 
-def _body(profile: Profile, own: Body, wanted: str) -> Body:
-    """A body of the other party, written `BY-MFA` or `BY/BY-MFA`."""
-    name, slash, rest = wanted.partition("/")
-    other = profile.other(own.party).id
-    return Body(name, rest) if slash else Body(other, name)
+def _body(wanted: str, other: str) -> Body:
+    """A body written `BY/BY-MFA`, or `BY-MFA` alone for one of the other party."""
+    name, slash, rest = wanted.rpartition("/")
+    try:
+        return Body(party(name if slash else other, "party"), body_id(rest, "id"))
+    except Malformed as error:
+        message = f"{wanted!r} is no body"
+        raise Usage(message, f"write its id as the roster does, in capital letters: {other}-MFA or {other}/{other}-MFA, for example") from error
 
 
 def _confirming(profile: Profile, destination: Body, wanted: str | None) -> Body:
     if wanted is not None:
-        return Body(destination.party, wanted.rpartition("/")[2])
+        return _body(wanted, destination.party)
     allowed = profile.party(destination.party).confirming
     return destination if DESTINATION in allowed or destination.id in allowed else Body(destination.party, allowed[0])
 

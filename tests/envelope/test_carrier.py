@@ -142,7 +142,6 @@ def test_ordinary_names_are_accepted(drawn: str) -> None:
 # -- twins ---------------------------------------------------------------------------------------------------------------
 
 TWINS = {
-    "same": ("a", "a"),
     "case": ("Letter.txt", "letter.TXT"),
     "cyrillic case": ("Письмо", "письмо"),
     "sharp s": ("straße", "STRASSE"),
@@ -157,6 +156,11 @@ TWINS = {
 def test_twins(case: str) -> None:
     with pytest.raises(Malformed, match="the same to some systems"):
         check_twins(["first", *TWINS[case]])
+
+
+def test_one_name_twice_is_told_so() -> None:
+    with pytest.raises(Malformed, match="two carriers have the name 'a'"):
+        check_twins(["first", "a", "a"])
 
 
 @pytest.mark.parametrize("names", [(), ("a",), ("a", "b"), ("a", "á"), ("е", "e"), ("a.txt", "a.tx")], ids=repr)
@@ -216,8 +220,9 @@ def test_devices_are_refused(path: str) -> None:
 
 
 def test_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="not a regular file"):
+    with pytest.raises(Refused, match="is a folder") as caught:
         open_carrier(tmp_path)
+    assert "the files in it" in caught.value.hint
 
 
 def test_pipe_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_malformed_manifest(case: str) -> None:
 @pytest.mark.parametrize("names", [("a", "a"), ("a", "A"), ("ß", "ss"), ("письмо", "ПИСЬМО")], ids=repr)
 def test_twins_are_malformed(names: tuple[str, str]) -> None:
     manifest = replace(MANIFEST, carriers=tuple(replace(FILE, name=name) for name in names))
-    with pytest.raises(Malformed, match="the same to some systems"):
+    with pytest.raises(Malformed, match=r"the same to some systems|two carriers have the name"):
         unpack_manifest(pack_manifest(manifest))
 
 
