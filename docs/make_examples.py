@@ -172,6 +172,14 @@ def example_request() -> Iterator[str]:
     yield from statement_lines(read_statement(raw, labels.REQUEST), fields("request", "## Request, `valiza/v1/request`"))
 
 
+def example_revocation() -> Iterator[str]:
+    """A revocation, as it stands in a roster."""
+    raw = decoded(read_statement(_vector("revocation_by_body"), labels.ROSTER).body)[6][0]
+    yield f"in vectors/revocation_by_body.vector, {len(raw)} bytes"
+    yield ""
+    yield from statement_lines(read_statement(raw, labels.REVOCATION), fields("revocation", "## Revocation, `valiza/v1/revocation`"))
+
+
 def example_agreement() -> Iterator[str]:
     """An agreement with an open stamp."""
     raw = (WORLD / "open.vls").read_bytes()
@@ -282,6 +290,7 @@ EXAMPLES: Final = {
     "statement": example_statement,
     "credential": example_credential,
     "request": example_request,
+    "revocation": example_revocation,
     "agreement": example_agreement,
     "envelope": example_envelope,
     "receipt": example_receipt,
