@@ -175,7 +175,7 @@ def _revocations() -> list[bytes]:
 
 def _statement_parts() -> list[bytes]:
     halves = [pack([s.type, s.body, [[s.signatures[0].header_bytes, s.signatures[0].signature]]]) for s in statements() if len(s.signatures) > 1]
-    return [raw for kind, raw in world.vectors() if kind not in {"encoding", "envelope", "roster", "standing", "backup"}] + halves
+    return [raw for kind, raw in world.vectors() if kind not in {"encoding", "envelope", "roster", "backup", "standing"}] + halves
 
 
 def _stanza_lists() -> list[bytes]:

@@ -1,4 +1,4 @@
-"""A thief of one private key: what he can do with it, and everything else, which he cannot. There is no revocation yet, so the key is good."""
+"""A thief of one private key: what he can do with it, and everything else, which he cannot. Nobody has revoked it yet."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def test_the_first_of_several_keys_is_used(world: World) -> None:
     verified = world.verify(world.plan().seal().container)
     for some in (officers, officers[::-1]):
         identities = {officer.open.digest: officer.identity for officer in some}
-        unsealed = unseal_manifest(verified, own=first.body, identities=identities, trust_rewrap=None, trust=world.trust, at=OPENED)
+        unsealed = unseal_manifest(verified, own=first.body, identities=identities, trust=world.trust, trust_rewrap=None, at=OPENED)
         assert unsealed.opener == first.open
 
 
@@ -150,7 +150,7 @@ def test_a_key_out_of_its_time_gives_way_to_another(kz_by: World, valid: tuple[i
     world = kz_by.trusting(kz_by.destination.roster_of([limited]))
     verified = world.verify(replace(world.plan(), world=world, addressees=(limited.open, other.open)).seal().container)
     identities = {officer.open.digest: officer.identity for officer in (limited, other)}
-    unsealed = unseal_manifest(verified, own=other.body, identities=identities, trust_rewrap=None, trust=world.trust, at=at)
+    unsealed = unseal_manifest(verified, own=other.body, identities=identities, trust=world.trust, trust_rewrap=None, at=at)
     assert unsealed.opener == (limited.open if usable else other.open)
 
 

@@ -246,7 +246,7 @@ def place_of(credential: Credential) -> int:
 
 @pytest.mark.usefixtures("long")
 def test_damage_in_a_long_roster_is_noticed_where_it_is_used_and_nowhere_else(kept: Kept) -> None:
-    bad, good, *_ = sorted(people(), key=lambda person: person.digest)  # far from the end, which is looked at when the roster is opened
+    bad, good = people()[10], people()[11]
     raw = kept.path.read_bytes()
     for within in (0, 1000, len(bad.raw) - 1):
         kept.path.write_bytes(flipped(raw, place_of(bad) + within))
@@ -558,3 +558,93 @@ def test_a_roster_of_many_credentials_is_checked_by_several_processes_kept_and_f
     assert [c.digest for c in found.of_body(BODY, "act")] == sorted(c.digest for c in many)
     assert time.perf_counter() > started
     assert index_faults(kept.path, roster) == ("", False)
+
+
+# -- revocations ----------------------------------------------------------------------------------------------------------
+
+
+def victims() -> tuple[Credential, Credential, Credential]:
+    """Three officers of the competent body, who seal."""
+    first, second, third = (c for c in people()[7:16] if c.purpose == "seal")
+    return first, second, third
+
+
+@cache
+def revoking() -> Roster:
+    """A roster in which some are revoked: in two series, one more than once, and one by a key that stands in another credential."""
+    first, second, third = victims()
+    later = KZ.officer("later", "act", public_key=first.key.raw, valid_from=NOW).credential
+    revocations = [
+        KZ.revoke(KZ.body.credential, "retired", NOW, by_root=True),
+        KZ.revoke(first, "compromised", NOW - 5, issued_at=NOW),
+        KZ.revoke(second, "suspended", NOW, number=2),
+        KZ.revoke(second, "restored", NOW + 5, number=3),
+        KZ.revoke(third, "retired", NOW + 9, number=4, reason="left"),
+        KZ.revoke(second, "retired", NOW + 9, number=5),
+    ]
+    return KZ.roster(*people(), later, revocations=revocations)
+
+
+@pytest.fixture
+def revoked(tmp_path: Path) -> Kept:
+    return Kept(tmp_path / "rosters", revoking())
+
+
+def test_revocations_are_found_as_in_the_roster(revoked: Kept) -> None:
+    found, said = revoked.open(), revoking()
+    assert found.revocations == said.revocations
+    histories = [(found.history(c), said.history(c)) for c in said.credentials.values()]
+    assert [one for one, _ in histories] == [other for _, other in histories]
+    assert sum(bool(one) for one, _ in histories) == 5, "the body, three officers, and the other credential of the stolen key"
+    assert revoked.told == []
+    assert index_faults(revoked.path, said) == ("", False)
+
+
+def test_only_the_revocations_that_are_asked_for_are_verified_and_once(revoked: Kept, verified: list[bytes]) -> None:
+    found = revoked.open()
+    _, second, _ = victims()
+    credential = found.credentials[second.digest]
+    before = len(verified)
+    assert [one.kind for one in found.history(credential).revocations] == ["suspended", "restored", "retired"]
+    assert verified[before:].count(KZ.body.key.key_digest) == 3
+    before = len(verified)
+    found.history(credential)
+    assert len(verified) == before
+
+
+@pytest.mark.usefixtures("long")
+def test_damage_in_a_revocation_is_noticed_where_it_is_used(revoked: Kept) -> None:
+    first, second, third = victims()
+    bad = revoking().history(third).revocations[0]
+    raw = revoked.path.read_bytes()
+    revoked.path.write_bytes(flipped(raw, raw.index(bad.raw) + 100))
+    found = revoked.open()
+    assert len(found.history(second).revocations) == 3
+    assert found.history(first).compromised is not None
+    with pytest.raises(Malformed, match=r"KZ-000001\.vls.* a revocation in it is not as it was"):
+        found.history(third)
+
+
+@pytest.mark.usefixtures("long")
+def test_a_revocation_in_a_forged_index_is_checked(revoked: Kept) -> None:
+    """Somebody writes into roster and index that an officer was restored: it is not signed by who revoked him."""
+    _, _, third = victims()
+    forged = KZ.revoke(third, "compromised", NOW, number=6).raw
+    forged = flipped(forged, len(forged) - 1)
+    place = len(revoked.path.read_bytes())
+    raw = revoked.path.read_bytes() + forged
+    revoked.path.write_bytes(raw)
+    name, of, key = (value.hex() for value in (digest(labels.DIGEST_STATEMENT, forged), third.digest, third.key.key_digest))
+    columns = f"6, x'{name}', {place}, {len(forged)}, x'{of}', 'compromised', {NOW}, x'{key}'"
+    revoked.forged(f"INSERT INTO revocation VALUES ({columns})", f"UPDATE roster SET size = {len(raw)}, tail = x'{raw[-4096:].hex()}'")  # noqa: S608 - digits
+    found = revoked.open()
+    with pytest.raises(NotAuthentic):
+        found.history(found.credentials[third.digest])
+
+
+def test_a_revocation_that_a_forged_index_hides_is_hidden_and_doctor_tells(revoked: Kept) -> None:
+    """The limit: as with all that an index says to be missing."""
+    revoked.forged("DELETE FROM revocation")
+    found = revoked.open()
+    assert not found.history(found.credentials[victims()[2].digest])
+    assert index_faults(revoked.path, revoking()) == ("it says something else than the roster", True)
