@@ -107,7 +107,7 @@ def test_bytes_that_are_no_name(world: World, inside: Path, name: bytes) -> None
 
 @pytest.mark.parametrize("names", [("a", "a"), ("a", "A"), ("straße", "STRASSE"), ("ﬁ", "fi")], ids=ascii)
 def test_twins(world: World, inside: Path, names: tuple[str, str]) -> None:
-    with pytest.raises(Malformed, match="the same to some systems"):
+    with pytest.raises(Malformed, match=r"the same to some systems|two carriers have the name"):
         opened_into(world, named(world, *names), inside / "out")
     assert list(inside.iterdir()) == []
 
