@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections import Counter
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from valiza.envelope.carrier import Carrier, guess_media_type
 from valiza.envelope.manifest import Basis
 from valiza.envelope.profile import BASIS_KINDS
 from valiza.envelope.route import Leg
+from valiza.keys.encoding import MAX_INTEGER
 from valiza.keys.errors import Malformed, Usage
+from valiza.keys.fields import MAX_TEXT
 from valiza.keys.files import read_text_file
 from valiza.keys.toml import parse_toml
 from valiza.office.home import toml_string
@@ -25,6 +28,10 @@ __all__ = ["inventory_template", "parse_basis", "parse_leg", "read_basis", "read
 
 _MAX_PAPER: Final = 16 << 20
 _ROUTE_KEYS: Final = {"channel", "transport", "escort", "reference", "leg"}
+_MORE: Final = "(more)"  # key of the fields for which there is no column
+_YES: Final = {"true", "yes", "1"}
+_NO: Final = {"", "false", "no", "0"}
+_UNASSIGNED: Final = {"Cn", "Cs"}
 _COLUMNS: Final = ("file", "name", "physical", "mark", "media_type", "registration", "copy", "sheets", "classified_by", "ground")
 
 Table = dict[str, Any]
@@ -51,11 +58,29 @@ def _known(table: Table, keys: Iterable[str], where: str) -> None:
 
 
 def _str(table: Table, key: str, where: str) -> str:
+    """Text, put into normalization form NFC as that of options is; blank is empty. The name of a file stays as it is."""
     value = table.get(key, "")
-    if isinstance(value, date):
+    if isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()
     if not isinstance(value, str):
-        message = f"{key} in {where} is no text"
+        message = f"{key} in {where} is no {'day' if isinstance(value, datetime) else 'text'}"
+        raise Malformed(message)
+    if key == "file":
+        return value
+    text = "" if value.isspace() else unicodedata.normalize("NFC", value)
+    if len(text) > MAX_TEXT:
+        message = f"{key} in {where} has {len(text)} characters, and at most {MAX_TEXT} are allowed"
+        raise Malformed(message)
+    if any(unicodedata.category(character) in _UNASSIGNED for character in text):
+        message = f"{key} in {where} has a character that Unicode does not assign"
+        raise Malformed(message)
+    return text
+
+
+def _required(table: Table, key: str, where: str) -> str:
+    value = _str(table, key, where)
+    if not value:
+        message = f"{key} in {where} is missing"
         raise Malformed(message)
     return value
 
@@ -65,10 +90,23 @@ def _int(table: Table, key: str, where: str) -> int | None:
     if value in (None, ""):
         return None
     try:
-        return int(str(value))
+        number = int(str(value))
     except ValueError as error:
         message = f"{key} in {where} is no number: {value!r}"
         raise Malformed(message) from error
+    if not 0 <= number <= MAX_INTEGER:
+        message = f"{key} in {where} cannot be {number}"
+        raise Malformed(message)
+    return number
+
+
+def _flag(table: Table, key: str, where: str) -> bool:
+    value = table.get(key, "")
+    word = str(value).strip().lower()
+    if word not in _YES | _NO:  # or a carrier on paper would silently be taken for a file
+        message = f"{key} in {where} is neither yes nor no: {value!r}"
+        raise Malformed(message)
+    return word in _YES
 
 
 def parse_leg(value: str) -> Leg:
@@ -98,7 +136,7 @@ def read_route_file(path: Path) -> dict[str, Any]:
         _known(leg, {"from", "to"}, f"a leg of {where}")
     return {
         **{key: _str(table, key, where) for key in ("channel", "transport", "escort", "reference")},
-        "legs": tuple(Leg(_str(leg, "from", where), _str(leg, "to", where)) for leg in legs),
+        "legs": tuple(Leg(_required(leg, "from", f"a leg of {where}"), _required(leg, "to", f"a leg of {where}")) for leg in legs),
     }
 
 
@@ -123,7 +161,7 @@ def read_basis(path: Path) -> tuple[Basis, ...]:
         if kind not in BASIS_KINDS:
             message = f"{kind!r} in {where} is no kind of basis"
             raise Malformed(message, f"kinds: {', '.join(BASIS_KINDS)}")
-        found.append(Basis(kind, _str(item, "reference", where), _str(item, "issued_by", where), _str(item, "date", where)))
+        found.append(Basis(kind, _required(item, "reference", where), _str(item, "issued_by", where), _str(item, "date", where)))
     return tuple(found)
 
 
@@ -189,14 +227,14 @@ def _rows(path: Path) -> list[Table]:
         _known(table, {"carrier"}, where)
         raw = _tables(table, "carrier", where)
     rows = []
-    for item in raw:
-        _known(item, _COLUMNS, where)
-        row: Table = {key: _str(item, key, where) for key in _COLUMNS if key not in {"physical", "copy", "sheets"}}
-        row |= {"copy": _int(item, "copy", where), "sheets": _int(item, "sheets", where)}
-        row["physical"] = str(item.get("physical", "")).lower() in {"true", "yes", "1"}
+    for number, item in enumerate(raw, 1):
+        spot = f"carrier {number} of {where}"
+        _known(item, _COLUMNS, spot)
+        row: Table = {key: _str(item, key, spot) for key in _COLUMNS if key not in {"physical", "copy", "sheets"}}
+        row |= {"copy": _int(item, "copy", spot), "sheets": _int(item, "sheets", spot), "physical": _flag(item, "physical", spot)}
         if bool(row["file"]) == row["physical"] or (row["physical"] and not row["name"]):
-            message = f"each carrier in {where} has a file, or is physical and has a name"
-            raise Malformed(message)
+            message = f"{spot} has no file and is not physical with a name, or has both"
+            raise Malformed(message, "a carrier has a file, or it is physical and has a name")
         rows.append(row)
     return rows
 
@@ -204,15 +242,24 @@ def _rows(path: Path) -> list[Table]:
 def _csv(path: Path, where: str) -> list[Table]:
     text = read_text_file(path, _MAX_PAPER, "inventory")
     try:
-        reader = csv.DictReader(io.StringIO(text), restkey="(more)", restval="", strict=True)
+        reader = csv.DictReader(io.StringIO(text), restkey=_MORE, restval="", strict=True)
         columns = list(reader.fieldnames or [])
         if len(set(columns)) != len(columns):  # or the last one would silently win
             message = f"{where} has a column twice"
             raise Malformed(message)
-        return [dict(row) for row in reader]
+        if len(columns) == 1 and not set(columns[0]).isdisjoint(";\t|"):
+            message = f"the columns of {where} are not separated by commas"
+            raise Malformed(message, "save it as CSV with commas")
+        _known(dict.fromkeys(columns), _COLUMNS, where)
+        rows = [dict(row) for row in reader]
+        long = next((number for number, row in enumerate(rows, 1) if _MORE in row), None)
+        if long is not None:
+            message = f"carrier {long} of {where} has more fields than there are columns"
+            raise Malformed(message, "put text with commas in it into quotation marks")
     except csv.Error as error:
         message = f"{where} is not CSV: {error}"
         raise Malformed(message) from error
+    return rows
 
 
 def inventory_template(files: Sequence[Path], mark: str | None) -> str:

@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import tomllib
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -307,6 +308,70 @@ def test_a_row_that_ends_early_leaves_the_rest_to_the_options(paper: Callable[[s
     assert (carrier.code, carrier.ground, carrier.copy) == ("2", "Rule 1", None)
 
 
+@pytest.mark.parametrize("word", ["", "false", "No", "0", " "])
+def test_words_for_a_file(paper: Callable[[str], Path], word: str) -> None:
+    (carrier,) = read_carriers([], paper(f"file,physical\na,{word}\n"), mark="2")
+    assert carrier.path is not None
+
+
+@pytest.mark.parametrize("text", ["file,physical,name\n,да,parcel\n", "[[carrier]]\nfile = 'a'\nphysical = 'maybe'", "[[carrier]]\nphysical = 5"])
+def test_a_word_that_says_neither_is_no_file(paper: Callable[[str], Path], text: str) -> None:
+    with pytest.raises(Malformed, match=r"physical in carrier 1 of inventory .* is neither yes nor no"):
+        read_carriers([], paper(text), mark="2")
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_columns_that_are_separated_by_something_else(paper: Callable[[str], Path], separator: str) -> None:
+    """As spreadsheets do where the comma is for decimals."""
+    path = paper("file,").with_suffix(".csv")
+    path.write_text(f"file{separator}mark\na{separator}3\n", encoding="utf-8")
+    with pytest.raises(Malformed, match="are not separated by commas") as caught:
+        read_carriers([], path, mark="2")
+    assert "with commas" in caught.value.hint
+
+
+def test_a_row_with_more_fields_than_columns_is_named(paper: Callable[[str], Path]) -> None:
+    with pytest.raises(Malformed, match=r"carrier 2 of inventory .* has more fields than there are columns"):
+        read_carriers([], paper("file,ground\na,x\nb,Rule 1, 2\n"), mark="2")
+
+
+# -- what text and numbers can be --------------------------------------------------------------------------------------------
+
+LEG: Final = "[[leg]]\nfrom = 'a'\nto = "
+BASIS: Final = "[[basis]]\nkind = 'decision'\n"
+CARRIER: Final = "[[carrier]]\nfile = 'a'\n[[carrier]]\nfile = 'b'\n"
+WRONG_VALUES: Final = {
+    "text too long": ("route", f"reference = '{1001 * 'x'}'", "reference in route .* has 1001 characters"),
+    "leg without an end": ("route", "[[leg]]\nfrom = 'a'", "to in a leg of route .* is missing"),
+    "leg with a blank end": ("route", LEG + "' '", "to in a leg of route .* is missing"),
+    "unassigned": ("route", 'reference = "\\u0378"', "reference in route .* does not assign"),
+    "no reference": ("basis", BASIS, "reference in basis .* is missing"),
+    "blank reference": ("basis", BASIS + "reference = '\t'", "reference in basis .* is missing"),
+    "time for a day": ("basis", BASIS + "reference = 'x'\ndate = 2026-02-03T00:00:00Z", "date in basis .* is no day"),
+    "negative": ("inventory", CARRIER + "copy = -1", "copy in carrier 2 of inventory .* cannot be -1"),
+    "too great": ("inventory", CARRIER + "sheets = 9223372036854775808", "sheets in carrier 2 of inventory .* cannot be 9223372036854775808"),
+    "no number": ("inventory", CARRIER + "sheets = 'x'", "sheets in carrier 2 of inventory .* is no number: 'x'"),
+    "no text": ("inventory", CARRIER + "ground = 5", "ground in carrier 2 of inventory .* is no text"),
+    "unknown": ("inventory", CARRIER + "colour = 'red'", "carrier 2 of inventory .* has keys that mean nothing: colour"),
+    "unknown column": ("inventory", "file,colour\n", "inventory .* has keys that mean nothing: colour"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG_VALUES)
+def test_what_is_wrong_is_told_with_its_place(paper: Callable[[str], Path], what: str) -> None:
+    reader, text, message = WRONG_VALUES[what]
+    with pytest.raises(Malformed, match=f"^{message}"):
+        READERS[reader](paper(text))
+
+
+def test_either_spelling_of_the_same_letters(paper: Callable[[str], Path]) -> None:
+    """As with options; but a file is found by the name that it has."""
+    assert read_route_file(paper("reference = 'e\u0301'"))["reference"] == "\u00e9"
+    (carrier,) = read_carriers([], paper("[[carrier]]\nfile = 'e\u0301'\nname = 'e\u0301'\nground = ' '"), mark="2", ground="Rule 1")
+    assert carrier.path is not None
+    assert (carrier.path.name, carrier.name, carrier.ground) == ("e\u0301", "\u00e9", "Rule 1")
+
+
 # -- the template ---------------------------------------------------------------------------------------------------------
 
 
@@ -408,7 +473,11 @@ def test_whatever_a_paper_says_it_is_read_or_told_in_one_line(tmp_path: Path, re
 
 # -- whatever is written -----------------------------------------------------------------------------------------------
 
-PARTS: Final = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=20)
+PARTS: Final = (
+    st.text(st.characters(exclude_categories=["Cs", "Cn"], exclude_characters="\x00"), min_size=1, max_size=20)
+    .map(lambda text: unicodedata.normalize("NFC", text))
+    .filter(lambda text: not text.isspace())
+)
 NUMBERS: Final = st.none() | st.integers(0, 2**63 - 1)
 
 
