@@ -83,7 +83,7 @@ class CredentialDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """What an index says of a credential: enough to find it by. `title` is for display."""
+    """What an index says of a credential: enough to find it by. `title` is for display; `half` the Ed25519 half of a signing key, or nothing."""
 
     digest: bytes
     subject: bytes
@@ -91,6 +91,7 @@ class Outline:
     purpose: str
     title: str
     key_digest: bytes
+    half: bytes
     valid_from: int
     valid_until: int
 
@@ -159,6 +160,7 @@ class Credential:
             purpose=self.purpose,
             title=self.title,
             key_digest=self.key.key_digest,
+            half=b"" if isinstance(self.key, Recipient) else self.key.ed25519,
             valid_from=self.valid_from,
             valid_until=self.valid_until,
         )

@@ -99,6 +99,11 @@ class VerifyKey:
         return MLDSA65PublicKey.from_public_bytes(self.raw[:_MLDSA_PUBLIC])
 
     @property
+    def ed25519(self) -> bytes:
+        """The half that is an Ed25519 key, 32 bytes."""
+        return self._ed25519
+
+    @property
     def key_digest(self) -> bytes:
         """Digest of this public key."""
         self._digest = self._digest or _key_digest(self.raw, self.realm)
