@@ -59,7 +59,7 @@ OF_DECLARATIONS = ("tests/test_house.py::test_dataclasses[keys]", "tests/test_ho
 MOST_OWN = 2.0
 MOST_OTHER = 0.8
 QUICK = 0.25  # a test that takes longer comes later
-MOST_FILES = 2  # of others
+MOST_FILES = 2  # of others, beside the slower ones of its own
 # `is` for `==`, and back, differ where equal values are two objects: a matter of CPython's small integers and interned strings, which ruff forbids.
 LEFT_OUT = {f"core/ReplaceComparisonOperator_{pair}" for pair in ("Eq_Is", "Is_Eq", "NotEq_IsNot", "IsNot_NotEq")}
 SEED = 1
@@ -309,13 +309,13 @@ def stages(mutant: Mutant, touched: Touched, generosity: float) -> tuple[list[tu
     own = (f"{own_tests(mutant.path)}::", *OF_DECLARATIONS)
     first = _as_many([test for test in tests if test[0].startswith(own) and test[1] <= QUICK], MOST_OWN * generosity)
     others = [test for test in tests if not test[0].startswith(own) or test[1] > QUICK]
-    return first, _as_many(_from_few_files(others, int(MOST_FILES * generosity) or 1), MOST_OTHER * generosity)
+    return first, _as_many(_from_few_files(others, int(MOST_FILES * generosity) or 1, own[0]), MOST_OTHER * generosity)
 
 
-def _from_few_files(tests: list[tuple[str, float]], most: int) -> list[tuple[str, float]]:
-    counted = Counter(name.partition("::")[0] for name, _ in tests)
+def _from_few_files(tests: list[tuple[str, float]], most: int, own: str) -> list[tuple[str, float]]:
+    counted = Counter(name.partition("::")[0] for name, _ in tests if not name.startswith(own))
     kept = {name for name, _ in counted.most_common(most)}
-    return [test for test in tests if test[0].partition("::")[0] in kept]
+    return [test for test in tests if test[0].startswith(own) or test[0].partition("::")[0] in kept]
 
 
 def _as_many(tests: list[tuple[str, float]], most: float) -> list[tuple[str, float]]:
