@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import fcntl
+import io
 import os
 import re
 import subprocess
@@ -19,10 +20,12 @@ import pytest
 from tests.support.disks import MOUNT, mounted
 
 from valiza.keys import files, interruption
-from valiza.keys.errors import Malformed, Refused, Unavailable
+from valiza.keys.errors import Incomplete, Malformed, NoKey, NotAuthentic, Refused, Unavailable, ValizaError
 from valiza.keys.files import (
     PREFIX,
     NewFile,
+    about,
+    advise,
     new_file,
     new_folder,
     open_new_file,
@@ -531,7 +534,7 @@ SYNCING: Final = pytest.mark.parametrize("sync", [sync_new, sync_written])
 
 @SYNCING
 def test_few_files_are_synced_one_by_one_and_many_at_once(tmp_path: Path, disk: Disk, sync: Callable[[Path, int], None]) -> None:
-    for count, fsyncs, calls in ((0, 0, 0), (1, 1, 0), (31, 31, 0), (MANY, 0, 1)):
+    for count, fsyncs, calls in ((0, 0, 0), (1, 1, 0), (31, 31, 0), (32, 0, 1), (33, 0, 1)):
         folder = tmp_path / f"{count}"
         folder.mkdir()
         disk.fsyncs = disk.syncfs_calls = 0
@@ -587,6 +590,30 @@ def test_content_is_not_followed_out_of_its_folder(tmp_path: Path) -> None:
     (tmp_path / "folder" / "link").symlink_to("/etc/hostname")
     with pytest.raises(Unavailable):
         sync_content(tmp_path / "folder")
+
+
+# -- advice ---------------------------------------------------------------------------------------------------------------
+
+
+def test_advice_is_of_all_of_a_file_or_of_what_was_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[int, ...]] = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda _descriptor, *advice: told.append(advice))
+    with (tmp_path / "it").open("wb", buffering=0) as file:
+        file.write(b"twelve bytes")
+        advise(file, "SEQUENTIAL")
+        advise(file, "DONTNEED", last=5)
+    assert told == [(0, 0, os.POSIX_FADV_SEQUENTIAL), (7, 5, os.POSIX_FADV_DONTNEED)]
+
+
+def test_without_advice_all_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    advise(io.BytesIO(), "SEQUENTIAL")
+    read, write = os.pipe()
+    with open(read, "rb") as source, open(write, "wb", buffering=0):  # noqa: PTH123 - it has no path
+        advise(source, "SEQUENTIAL")
+    monkeypatch.delattr(os, "posix_fadvise")
+    (tmp_path / "it").touch()
+    with (tmp_path / "it").open("rb") as file:
+        advise(file, "SEQUENTIAL")
 
 
 # -- space ----------------------------------------------------------------------------------------------------------------
@@ -779,6 +806,19 @@ def test_an_error_of_the_system_becomes_one_line() -> None:
         raise FileExistsError(errno.EEXIST, "File exists")
     with pytest.raises(SomethingElseError), storage_errors("the disk"):
         raise SomethingElseError
+
+
+@pytest.mark.parametrize("family", [Malformed, NotAuthentic, Refused, NoKey, Unavailable])
+def test_an_error_about_a_file_names_it_once(family: type[ValizaError]) -> None:
+    """Unless it is said which errors are meant, those that say that the file does not hold."""
+    families: tuple[tuple[type[ValizaError], ...], ...] = ((), (family,), (Malformed, family), (Incomplete,))
+    for asked in families:
+        meant = family in asked or (not asked and family in {Malformed, NotAuthentic, Refused})
+        error = family("it does not hold", "a hint")
+        with pytest.raises(family) as caught, about(Path("outer"), *asked), about(Path("inner"), *asked):
+            raise error
+        assert caught.value.message == ("'inner': it does not hold" if meant else "it does not hold")
+        assert (caught.value.hint, caught.value.named) == ("a hint", meant)
 
 
 def test_a_full_device_is_unavailable() -> None:
