@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from valiza.cli.enrolling import accept, grant_options, issue_requested, renew
+from valiza.cli.enrolling import request as request_command
 from valiza.cli.external import external_option, given_signers
 from valiza.cli.options import (
     STATEMENT,
@@ -22,8 +24,9 @@ from valiza.cli.options import (
     passphrase_fd,
     trust_options,
     unlock_seconds_option,
+    yes_option,
 )
-from valiza.cli.people import new_passphrase, parse_officer, warn_unprotected
+from valiza.cli.people import custodian_option, new_passphrase, parse_officer, warn_unprotected
 from valiza.cli.render import as_of, credential_facts, emit
 from valiza.cli.terminal import counting, passphrase_source, say
 from valiza.keys.errors import Malformed, Usage
@@ -36,16 +39,33 @@ DAY = 86400
 
 @click.group(cls=OrderedGroup)
 def credential() -> None:
-    """Certify officers of this body, and show credentials."""
+    """Certify officers and bodies; ask for it, accept and renew; show credentials."""
+
+
+credential.add_command(request_command)
 
 
 @credential.command(
     "issue",
-    short_help="Make keys and credentials for an officer.",
-    epilog=command_epilog("valiza credential issue aigul:seal,open:1 --home kz", "valiza roster publish --home kz -o KZ.roster.vls"),
+    short_help="Certify an officer, or a body.",
+    epilog=command_epilog(
+        "valiza credential issue aigul:seal,open:1 --home kz",
+        "valiza credential issue --request aigul.request.vls --clearance 1 --home kz -o aigul",
+        "valiza credential issue --request body.request.vls --clearance 1 --root KZ.root.vls --key aliya/custodian.key -o body.1",
+    ),
 )
-@click.argument("officer", type=Text(), metavar="NAME:PURPOSE,…[:CLEARANCE[:TEXT]]")
-@click.option("--validity", type=click.IntRange(1, 3650), default=1825, show_default=True, metavar="DAYS", help="Validity of the credentials.")
+@click.argument("officer", type=Text(), required=False, metavar="[NAME:PURPOSE,…[:CLEARANCE[:TEXT]]]")
+@grant_options
+@click.option(
+    "--validity",
+    type=click.IntRange(1, 3650),
+    metavar="DAYS",
+    help="Validity of the credentials: never longer than the issuer's. Without it 1825, or as far as the issuer's goes.",
+)
+@custodian_option()
+@click.option("--root", "roots", type=STATEMENT, multiple=True, metavar="FILE", help="With --key: the party's root, or its roster. Repeatable.")
+@click.option("-o", "--output", "output", type=STATEMENT, metavar="PATH", help="With --request: a new folder for the credentials.")
+@yes_option("With --request: issue without asking.")
 @click.option("--unprotected", is_flag=True, help="Write keys without a passphrase. For tests and demonstrations.")
 @external_option
 @home_option
@@ -53,8 +73,18 @@ def credential() -> None:
 @unlock_seconds_option
 @as_json
 def issue(
-    officer: str,
-    validity: int,
+    officer: str | None,
+    request: Path | None,
+    purposes: str | None,
+    clearance: str | None,
+    begin: str | None,
+    certifies_bodies: bool,
+    lost: bool,
+    validity: int | None,
+    key: Path | None,
+    roots: tuple[Path, ...],
+    output: Path | None,
+    yes: bool,
     unprotected: bool,
     external: Path | None,
     home: Path | None,
@@ -62,10 +92,45 @@ def issue(
     unlock_seconds: float,
     json_: bool,
 ) -> None:
-    """Make keys and credentials for an officer. They count once a roster with them is published and imported."""
+    """Make keys and credentials for an officer of this office; or with --request certify keys that somebody made and keeps himself.
+
+    On a request the body of the office issues, for its officers, or for other bodies if it may certify them; with --key and --root a custodian
+    issues in the name of the root, and others sign it after him. Nothing is given that was not asked for, or that the issuer may not give.
+    Credentials count once a roster with them is published and imported.
+    """
     from valiza.keys.cost import measured_cost
     from valiza.office.founding import certify_officer
 
+    if (officer is None) is (request is None):
+        message = "missing whom to certify" if officer is None else "an officer and --request exclude each other"
+        raise Usage(message, "write it as NAME:PURPOSE,…, for example aigul:seal,open:1; or give --request FILE")
+    if request is not None:
+        if unprotected or external is not None:
+            message = "on a request no keys are made here"
+            raise Usage(message, "leave --unprotected and --external out")
+        issue_requested(
+            request,
+            purposes=purposes,
+            clearance=clearance,
+            begin=begin,
+            validity=validity,
+            certifies_bodies=certifies_bodies,
+            lost=lost,
+            roots=roots,
+            key=key,
+            output=output,
+            yes=yes,
+            home=home,
+            passphrase_fd=passphrase_fd,
+            json_=json_,
+        )
+        return
+    given = {"--purpose": purposes, "--clearance": clearance, "--from": begin, "--key": key, "-o": output}
+    unfit = [option for option, value in given.items() if value is not None]
+    unfit += [option for option, value in {"--certifies-bodies": certifies_bodies, "--lost": lost, "--root": roots, "--yes": yes}.items() if value]
+    if unfit or officer is None:
+        message = f"{', '.join(unfit)}: only with --request"
+        raise Usage(message, "what an officer gets is written NAME:PURPOSE,…[:CLEARANCE[:TEXT]]")
     wanted = parse_officer(officer)
     if not wanted.purposes:
         message = f"{officer!r} names no purpose"
@@ -76,11 +141,15 @@ def issue(
     passphrase = new_passphrase(unprotected, passphrase_fd, source)
     cost = None if unprotected else measured_cost(unlock_seconds)
     issued = certify_officer(
-        at_office, wanted, at=now(), validity=validity * DAY, random=os.urandom, passphrase=passphrase, cost=cost, signers=signers
+        at_office, wanted, at=now(), validity=(validity or 1825) * DAY, random=os.urandom, passphrase=passphrase, cost=cost, signers=signers
     )
     emit({"issued": [credential_facts(c) for c in issued]}, json_=json_)
     warn_unprotected(unprotected)
     say("valiza: publish a roster with it: valiza roster publish -o FILE")
+
+
+credential.add_command(accept)
+credential.add_command(renew)
 
 
 @credential.command(

@@ -38,7 +38,7 @@ COMMANDS: Final = {
     "custodian": ("custodian", "custodian", "Make a custodian's key; sign what others began."),
     "root": ("root", "root", "Show and compare roots and their fingerprints."),
     "office": ("office", "office", "Make and show an office."),
-    "credential": ("credential", "credential", "Certify officers; show and verify credentials."),
+    "credential": ("credential", "credential", "Certify officers and bodies; show and verify credentials."),
     "roster": ("roster", "roster", "Publish and import rosters."),
     "agreement": ("agreement", "agreement", "Sign, adopt, show and end agreements."),
     "seal": ("sending", "seal", "Seal files into an envelope."),

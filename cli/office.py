@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from valiza.cli.enrolling import join
 from valiza.cli.external import external_option, given_signers
 from valiza.cli.options import (
     FOLDER,
@@ -23,7 +24,7 @@ from valiza.cli.options import (
     unlock_seconds_option,
 )
 from valiza.cli.people import new_passphrase, parse_names, parse_officer, warn_unprotected
-from valiza.cli.render import emit, utc
+from valiza.cli.render import show_office
 from valiza.cli.terminal import passphrase_source
 from valiza.keys.errors import Usage
 
@@ -121,32 +122,16 @@ def init(
         signers=signers,
     )
     made = found_office(home, founding, at=now(), random=os.urandom, root_office=root)
-    _show_office(str(home), made, json_=json_)
+    show_office(str(home), made, json_=json_)
     warn_unprotected(unprotected)
 
 
-def _show_office(home: str, shown: Any, *, json_: bool) -> None:  # noqa: ANN401 - an Office; its import is heavy
-    own = shown.own_roster
-    facts = {
-        "home": home,
-        "body": str(shown.body),
-        "names": shown.names,
-        "root": own.root.fingerprint,
-        "roster": {"version": own.version, "issued_at": utc(own.issued_at), "expires_at": utc(own.expires_at)},
-        "roots": {name: fingerprint.hex() for name, fingerprint in shown.pinned().items()},
-        "officers": {
-            name: [p for p in ("seal", "open", "acknowledge", "countersign", "transport", "act") if shown.has_credential(name, p)]
-            for name in shown.officers()
-        },
-        "agreements": [str(agreement) for agreement in shown.agreements.all()],
-    }
-    people = {**facts, "officers": {name: purposes or "no keys" for name, purposes in facts["officers"].items()}}
-    emit(facts, json_=json_, title=f"office of {shown.body}", people=people)
+office.add_command(join)
 
 
 @office.command("show", short_help="Show an office.", epilog=command_epilog("valiza office show --home kz"))
 @home_option
 @as_json
-def show_office(home: Path | None, json_: bool) -> None:
+def show(home: Path | None, json_: bool) -> None:
     """Show an office: body, pinned roots, roster, officers, agreements."""
-    _show_office(str(home), open_office(home), json_=json_)
+    show_office(str(home), open_office(home), json_=json_)

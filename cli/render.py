@@ -40,6 +40,7 @@ __all__ = [
     "root_facts",
     "root_people",
     "route_facts",
+    "show_office",
     "stamp_facts",
     "still_needed",
     "tell",
@@ -335,6 +336,27 @@ def draft_facts(draft: CredentialDraft) -> Facts:
         "valid_until": utc(draft.valid_until),
         "subject": draft.subject.hex(),
     }
+
+
+def show_office(home: str, shown: Any, *, json_: bool) -> None:  # noqa: ANN401 - an Office; its import is heavy
+    """Show an office, for the command that made it too."""
+    own = shown.trust.rosters.get(shown.body.party)
+    roster = None if own is None else {"version": own.version, "issued_at": utc(own.issued_at), "expires_at": utc(own.expires_at)}
+    facts = {
+        "home": home,
+        "body": str(shown.body),
+        "names": shown.names,
+        "root": shown.pinned()[shown.body.party].hex() if own is None else own.root.fingerprint,
+        "roster": roster,
+        "roots": {name: fingerprint.hex() for name, fingerprint in shown.pinned().items()},
+        "officers": {
+            name: [p for p in ("seal", "open", "acknowledge", "countersign", "transport", "act") if shown.has_credential(name, p)]
+            for name in shown.officers()
+        },
+        "agreements": [str(agreement) for agreement in shown.agreements.all()],
+    }
+    people = {**facts, "officers": {name: purposes or "no keys" for name, purposes in facts["officers"].items()}}
+    emit(facts, json_=json_, title=f"office of {shown.body}", people=people)
 
 
 def title(names: Mapping[str, str]) -> str:

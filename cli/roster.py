@@ -47,19 +47,33 @@ def _roster_facts(shown: Book) -> dict[str, Any]:
     }
 
 
-@roster.command("publish", short_help="Sign a new roster of this party.", epilog=command_epilog("valiza roster publish --home kz -o KZ.roster.vls"))
+@roster.command(
+    "publish",
+    short_help="Sign a new roster of this party.",
+    epilog=command_epilog("valiza roster publish --home kz -o KZ.roster.vls", "valiza roster publish --add KZ.root-2.vls --home kz -o KZ.roster.vls"),
+)
 @output("The new roster")
+@click.option(
+    "--add",
+    type=STATEMENT,
+    multiple=True,
+    metavar="FILE",
+    help="A credential issued elsewhere, or a new version of the root, to take in. Repeatable.",
+)
 @click.option("--validity", type=click.IntRange(1, 3650), default=365, show_default=True, metavar="DAYS", help="Until it expires.")
 @home_option
 @passphrase_fd
 @as_json
-def publish(output: Path, validity: int, home: Path | None, passphrase_fd: int | None, json_: bool) -> None:
-    """Sign a new version of this party's roster, with every credential issued here, and write it for the other side."""
+def publish(output: Path, add: tuple[Path, ...], validity: int, home: Path | None, passphrase_fd: int | None, json_: bool) -> None:
+    """Sign a new version of this party's roster, with every credential issued here, and write it for the other side.
+
+    It takes the key and credential of a roster's signer, which the root issued, and no key of the root.
+    """
     from valiza.office.publishing import publish_roster
     from valiza.office.reader import write_object
 
     require_output(output)
-    published = publish_roster(open_office(home, passphrase_source(passphrase_fd)), at=now(), validity=validity * DAY)
+    published = publish_roster(open_office(home, passphrase_source(passphrase_fd)), at=now(), validity=validity * DAY, add=add)
     try:
         write_object(output, published.raw)
     except Unavailable as error:

@@ -35,7 +35,18 @@ if TYPE_CHECKING:
     from valiza.keys.statement import Signer, Statement
     from valiza.office.certifying import Grant
 
-__all__ = ["Accepted", "Protection", "accept", "accept_in_folder", "issue_on_request", "join_office", "renew", "request_here", "request_in_folder"]
+__all__ = [
+    "Accepted",
+    "Protection",
+    "accept",
+    "accept_in_folder",
+    "issue_on_request",
+    "issuer_of",
+    "join_office",
+    "renew",
+    "request_here",
+    "request_in_folder",
+]
 
 BODY_PURPOSES: Final = ("certify", "roster")  # those of the body's own keys, which the officer `office` has
 REQUEST: Final = "request.vls"
@@ -229,6 +240,17 @@ def request_in_folder(
 # --- issuing ----------------------------------------------------------------------------------------------------------------------------------------
 
 
+def issuer_of(office: Office, at: int) -> Credential:
+    """The certify credential by which the body of an office issues now.
+
+    Raises:
+        NoKey: the office has none. Refused: it is not in force.
+    """
+    issuer = office.credential(BODY_OFFICER, "certify")
+    office.trust.require_in_force(issuer, at=at, act="issuing")
+    return issuer
+
+
 def issue_on_request(
     office: Office, request: Request, grant: Grant, *, at: int, random: Callable[[int], bytes], lost: bool = False
 ) -> list[Credential]:
@@ -237,8 +259,8 @@ def issue_on_request(
     Raises:
         NoKey: this office does not keep the certify key. Refused: the body may not issue it, or `granted` says so.
     """
-    issuer, key = office.credential(BODY_OFFICER, "certify"), office.signing_key(BODY_OFFICER, "certify")
-    office.trust.require_in_force(issuer, at=at, act="issuing")
+    issuer = issuer_of(office, at)
+    key = office.key_of(BODY_OFFICER, issuer)
     drafts = granted(request, grant, roots=office.own_roster.roots, trust=office.trust, at=at, random=random, lost=lost)
     issued = [issue_credential(draft, issuer=issuer, keys=[key]) for draft in drafts]
     keep_issued(office, issued)
@@ -377,6 +399,7 @@ def renew(
     random: Callable[[int], bytes],
     protection: Protection,
     same_key: bool = False,
+    signers: Mapping[tuple[str, str], ExternalSigner] | None = None,
 ) -> list[Credential]:
     """Renew credentials of this office with its own certify key, or its root key for those of the body: same subject, names and clearance.
 
@@ -389,38 +412,46 @@ def renew(
         random: source of secret random bytes.
         protection: of the new keys.
         same_key: certify the keys that he has once more, from when the old credentials end.
+        signers: who keep the Ed25519 half of his new keys, by officer and purpose.
 
     Raises:
         NoKey: he has no such credential, or the issuer's key is not here. Refused: the issuer may not renew it, or others have to sign too.
     """
     _require_may_ask(officer, purposes)
+    require_made(signers or {}, set() if same_key else {(officer, purpose) for purpose in purposes if purpose != "open"})
     old = {purpose: office.credential(officer, purpose) for purpose in purposes}
+    issuers = {purpose: _issuer(office, credential, at) for purpose, credential in old.items()}
+    halves = ed25519_halves(office.own_roster) if signers else set()
     keys: dict[str, PrivateKey] = {}
-    issued = []
-    for purpose, credential in old.items():
-        issuer, key = _issuer(office, credential, at)
-        if same_key:
-            public = credential.key.raw
-        else:
-            keys[purpose] = Identity.generate(random) if purpose == "open" else SigningKey.generate(random)
-            public = keys[purpose].public
-        begin = max(at, credential.valid_until) if same_key else at
-        draft = CredentialDraft(
-            subject=credential.subject,
-            body=credential.body,
-            names=credential.names,
-            purpose=purpose,
-            public_key=public,
-            clearance=credential.clearance,
-            certifies_bodies=credential.certifies_bodies,
-            valid_from=begin,
-            valid_until=min(begin + validity, issuer.valid_until),
-        )
-        if draft.valid_from >= draft.valid_until:
-            message = f"the issuer's own validity leaves no time for the {purpose} credential of {officer!r}"
-            raise Refused(message, "renew the issuer's credential first")
-        issued.append(issue_credential(draft, issuer=issuer, keys=[key]))
-    _write_keys(office, officer, keys, random, protection)
+    with ExitStack() as programs:
+        for purpose in [] if same_key else purposes:
+            signer = (signers or {}).get((officer, purpose))
+            if signer is not None:
+                key = enrol_unused(signer, halves, random)
+                programs.callback(key.close)
+                keys[purpose] = key
+            else:
+                keys[purpose] = Identity.generate(random) if purpose == "open" else SigningKey.generate(random)
+        issued = []
+        for purpose, credential in old.items():
+            issuer, issuing_key = issuers[purpose]
+            begin = max(at, credential.valid_until) if same_key else at
+            draft = CredentialDraft(
+                subject=credential.subject,
+                body=credential.body,
+                names=credential.names,
+                purpose=purpose,
+                public_key=credential.key.raw if same_key else keys[purpose].public,
+                clearance=credential.clearance,
+                certifies_bodies=credential.certifies_bodies,
+                valid_from=begin,
+                valid_until=min(begin + validity, issuer.valid_until),
+            )
+            if draft.valid_from >= draft.valid_until:
+                message = f"the issuer's own validity leaves no time for the {purpose} credential of {officer!r}"
+                raise Refused(message, "renew the issuer's credential first")
+            issued.append(issue_credential(draft, issuer=issuer, keys=[issuing_key]))
+        _write_keys(office, officer, keys, random, protection)
     for credential in issued:
         _put(office, credential, officer)
     return issued
@@ -429,8 +460,7 @@ def renew(
 def _issuer(office: Office, credential: Credential, at: int) -> tuple[Root | Credential, Signer]:
     """Who can renew a credential in this office, with his key."""
     if credential.purpose not in BODY_PURPOSES:
-        issuer = office.credential(BODY_OFFICER, "certify")
-        office.trust.require_in_force(issuer, at=at, act="issuing")
+        issuer = issuer_of(office, at)
         return issuer, office.key_of(BODY_OFFICER, issuer)
     root = office.own_roster.root
     if root.threshold > 1:
