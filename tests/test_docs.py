@@ -555,7 +555,9 @@ def test_man_page_of_a_command_says_what_its_help_says() -> None:
         assert [option for parameter in command.params for option in parameter.opts if option.startswith("--") and option not in shown] == []
 
 
-@pytest.mark.parametrize("name", ["statement", "credential", "request", "revocation", "agreement", "envelope", "receipt", "backup", "external-signer"])
+@pytest.mark.parametrize(
+    "name", ["statement", "credential", "request", "revocation", "agreement", "envelope", "receipt", "backup", "external-signer"]
+)
 def test_example_on_top_of_a_specification_is_a_real_object(name: str) -> None:
     make_examples = _script("make_examples")
     assert name in make_examples.EXAMPLES
