@@ -588,22 +588,22 @@ def revoking() -> Roster:
 
 
 @pytest.fixture
-def revoked(tmp_path: Path) -> Kept:
+def with_revocations(tmp_path: Path) -> Kept:
     return Kept(tmp_path / "rosters", revoking())
 
 
-def test_revocations_are_found_as_in_the_roster(revoked: Kept) -> None:
-    found, said = revoked.open(), revoking()
+def test_revocations_are_found_as_in_the_roster(with_revocations: Kept) -> None:
+    found, said = with_revocations.open(), revoking()
     assert found.revocations == said.revocations
     histories = [(found.history(c), said.history(c)) for c in said.credentials.values()]
     assert [one for one, _ in histories] == [other for _, other in histories]
     assert sum(bool(one) for one, _ in histories) == 5, "the body, three officers, and the other credential of the stolen key"
-    assert revoked.told == []
-    assert index_faults(revoked.path, said) == ("", False)
+    assert with_revocations.told == []
+    assert index_faults(with_revocations.path, said) == ("", False)
 
 
-def test_only_the_revocations_that_are_asked_for_are_verified_and_once(revoked: Kept, verified: list[bytes]) -> None:
-    found = revoked.open()
+def test_only_the_revocations_that_are_asked_for_are_verified_and_once(with_revocations: Kept, verified: list[bytes]) -> None:
+    found = with_revocations.open()
     _, second, _ = victims()
     credential = found.credentials[second.digest]
     before = len(verified)
@@ -615,12 +615,12 @@ def test_only_the_revocations_that_are_asked_for_are_verified_and_once(revoked: 
 
 
 @pytest.mark.usefixtures("long")
-def test_damage_in_a_revocation_is_noticed_where_it_is_used(revoked: Kept) -> None:
+def test_damage_in_a_revocation_is_noticed_where_it_is_used(with_revocations: Kept) -> None:
     first, second, third = victims()
     bad = revoking().history(third).revocations[0]
-    raw = revoked.path.read_bytes()
-    revoked.path.write_bytes(flipped(raw, raw.index(bad.raw) + 100))
-    found = revoked.open()
+    raw = with_revocations.path.read_bytes()
+    with_revocations.path.write_bytes(flipped(raw, raw.index(bad.raw) + 100))
+    found = with_revocations.open()
     assert len(found.history(second).revocations) == 3
     assert found.history(first).compromised is not None
     with pytest.raises(Malformed, match=r"KZ-000001\.vls.* a revocation in it is not as it was"):
@@ -628,25 +628,25 @@ def test_damage_in_a_revocation_is_noticed_where_it_is_used(revoked: Kept) -> No
 
 
 @pytest.mark.usefixtures("long")
-def test_a_revocation_in_a_forged_index_is_checked(revoked: Kept) -> None:
+def test_a_revocation_that_a_forged_index_adds_is_checked(with_revocations: Kept) -> None:
     """Somebody writes into roster and index that an officer was restored: it is not signed by who revoked him."""
     _, _, third = victims()
     forged = KZ.revoke(third, "compromised", NOW, number=6).raw
     forged = flipped(forged, len(forged) - 1)
-    place = len(revoked.path.read_bytes())
-    raw = revoked.path.read_bytes() + forged
-    revoked.path.write_bytes(raw)
+    place = len(with_revocations.path.read_bytes())
+    raw = with_revocations.path.read_bytes() + forged
+    with_revocations.path.write_bytes(raw)
     name, of, key = (value.hex() for value in (digest(labels.DIGEST_STATEMENT, forged), third.digest, third.key.key_digest))
     columns = f"6, x'{name}', {place}, {len(forged)}, x'{of}', 'compromised', {NOW}, x'{key}'"
-    revoked.forged(f"INSERT INTO revocation VALUES ({columns})", f"UPDATE roster SET size = {len(raw)}, tail = x'{raw[-4096:].hex()}'")  # noqa: S608 - digits
-    found = revoked.open()
+    with_revocations.forged(f"INSERT INTO revocation VALUES ({columns})", f"UPDATE roster SET size = {len(raw)}, tail = x'{raw[-4096:].hex()}'")  # noqa: S608 - digits
+    found = with_revocations.open()
     with pytest.raises(NotAuthentic):
         found.history(found.credentials[third.digest])
 
 
-def test_a_revocation_that_a_forged_index_hides_is_hidden_and_doctor_tells(revoked: Kept) -> None:
+def test_a_revocation_that_a_forged_index_hides_is_hidden_and_doctor_tells(with_revocations: Kept) -> None:
     """The limit: as with all that an index says to be missing."""
-    revoked.forged("DELETE FROM revocation")
-    found = revoked.open()
+    with_revocations.forged("DELETE FROM revocation")
+    found = with_revocations.open()
     assert not found.history(found.credentials[victims()[2].digest])
-    assert index_faults(revoked.path, revoking()) == ("it says something else than the roster", True)
+    assert index_faults(with_revocations.path, revoking()) == ("it says something else than the roster", True)
