@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,10 +145,10 @@ def request(
             at=now(),
             random=os.urandom,
             protection=_protection(unprotected or same_key, passphrase_fd, unlock_seconds),
+            deliver=partial(write_object, output),
             same_key=same_key,
             signers=signers,
         )
-        write_object(output, made.raw)
         written = output
     _tell_request(made, written, json_=json_, output=output)
     warn_unprotected(unprotected and not same_key)
@@ -415,9 +416,17 @@ def renew(
     protection = _protection(unprotected or same_key, passphrase_fd, unlock_seconds)
     if output is not None:
         made = request_here(
-            at_office, name, purposes, names=None, at=now(), random=os.urandom, protection=protection, same_key=same_key, signers=signers
+            at_office,
+            name,
+            purposes,
+            names=None,
+            at=now(),
+            random=os.urandom,
+            protection=protection,
+            deliver=partial(write_object, output),
+            same_key=same_key,
+            signers=signers,
         )
-        write_object(output, made.raw)
         _tell_request(made, output, json_=json_, output=output)
     else:
         renewed = renew_here(

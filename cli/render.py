@@ -340,15 +340,18 @@ def draft_facts(draft: CredentialDraft) -> Facts:
 
 def show_office(home: str, shown: Any, *, json_: bool) -> None:  # noqa: ANN401 - an Office; its import is heavy
     """Show an office, for the command that made it too."""
+    pinned = shown.pinned()
     own = shown.trust.rosters.get(shown.body.party)
+    if own is None and shown.body.party not in pinned:  # an office that has neither lost them
+        own = shown.own_roster
     roster = None if own is None else {"version": own.version, "issued_at": utc(own.issued_at), "expires_at": utc(own.expires_at)}
     facts = {
         "home": home,
         "body": str(shown.body),
         "names": shown.names,
-        "root": shown.pinned()[shown.body.party].hex() if own is None else own.root.fingerprint,
+        "root": pinned[shown.body.party].hex() if own is None else own.root.fingerprint,
         "roster": roster,
-        "roots": {name: fingerprint.hex() for name, fingerprint in shown.pinned().items()},
+        "roots": {name: fingerprint.hex() for name, fingerprint in pinned.items()},
         "officers": {
             name: [p for p in ("seal", "open", "acknowledge", "countersign", "transport", "act") if shown.has_credential(name, p)]
             for name in shown.officers()

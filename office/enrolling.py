@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +24,7 @@ from valiza.office.home import BODY_OFFICER, OFFICER_NAME, Office, next_renewal,
 from valiza.office.publishing import collect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from valiza.keys.credential import Credential
@@ -72,6 +72,7 @@ def request_here(
     at: int,
     random: Callable[[int], bytes],
     protection: Protection,
+    deliver: Callable[[bytes], None],
     same_key: bool = False,
     signers: Mapping[tuple[str, str], ExternalSigner] | None = None,
 ) -> Request:
@@ -88,6 +89,7 @@ def request_here(
         at: now, in seconds since 1970.
         random: source of secret random bytes.
         protection: of the new keys.
+        deliver: writes the request where it is to go; if it cannot, no key is left.
         same_key: ask with the keys that he has in the place of new ones.
         signers: who keep the Ed25519 half of his new keys, by officer and purpose.
 
@@ -123,7 +125,8 @@ def request_here(
             vouching=_vouching(office, officer, held, purposes, at),
             keep=keep,
         )
-        _write_keys(office, officer, {purpose: key for purpose, key in keys.items() if purpose not in old}, random, protection)
+        with _new_keys(office, officer, {purpose: key for purpose, key in keys.items() if purpose not in old}, random, protection):
+            deliver(request.raw)
     return request
 
 
@@ -175,8 +178,9 @@ def _vouching(office: Office, officer: str, held: Mapping[str, Credential], purp
     return []
 
 
-def _write_keys(office: Office, officer: str, keys: Mapping[str, PrivateKey], random: Callable[[int], bytes], protection: Protection) -> None:
-    """All of them, or none."""
+@contextmanager
+def _new_keys(office: Office, officer: str, keys: Mapping[str, PrivateKey], random: Callable[[int], bytes], protection: Protection) -> Iterator[None]:
+    """Key files, which stay if the block ends well; otherwise none does."""
     folder = office.home / "keys" / officer
     made: list[Path] = []
     try:
@@ -185,6 +189,7 @@ def _write_keys(office: Office, officer: str, keys: Mapping[str, PrivateKey], ra
             path = next_renewal(office.key_paths(officer, purpose), office.key_path(officer, purpose))
             save_key(path, key, passphrase=protection.passphrase, random=random, cost=protection.cost)
             made.append(path)
+        yield
     except BaseException:
         _unmake(made)
         raise
@@ -451,7 +456,8 @@ def renew(
                 message = f"the issuer's own validity leaves no time for the {purpose} credential of {officer!r}"
                 raise Refused(message, "renew the issuer's credential first")
             issued.append(issue_credential(draft, issuer=issuer, keys=[issuing_key]))
-        _write_keys(office, officer, keys, random, protection)
+        with _new_keys(office, officer, keys, random, protection):
+            pass  # they stay even if a credential cannot be written: what is there of them is of use
     for credential in issued:
         _put(office, credential, officer)
     return issued

@@ -255,7 +255,23 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
         _do_many(at, trust)
         _look_up(at)
         _gather(at)
+        _enrol(at)
     return at
+
+
+def _enrol(at: Desk) -> None:
+    """An officer with an office of his own, whose keys are certified on request, and renewed."""
+    at.type("roster export --home kz -o KZ.now.vls")
+    root = at.type("office show --home kz")["root"]
+    at.type(f"office join own --party KZ --body KZ-MFA --roster KZ.now.vls --root {root}")
+    at.type("credential request nurlan:seal,act --name en=Nurlan --home own --unprotected -o nurlan.vls")
+    issued = at.type("credential issue --request nurlan.vls --clearance 2 --home kz -o issued")
+    assert issued
+    files = " ".join(str(path.relative_to(at.folder)) for path in sorted((at.folder / "issued").rglob("*.vls")))
+    at.type(f"credential accept {files} --home own")
+    at.type("credential renew aigul:open --home kz --unprotected")
+    at.type("credential renew aigul:seal --home kz --unprotected -o renewed.vls")
+    at.type("credential request gulnar:seal --party KZ --body KZ-MFA --name en=Gulnar --unprotected -o gulnar")
 
 
 def _gather(at: Desk) -> None:
