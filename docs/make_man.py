@@ -33,11 +33,16 @@ def leaves(command: click.Command = cli, path: tuple[str, ...] = ("valiza",)) ->
     if not isinstance(command, click.Group):
         yield path, command
         return
-    context = click.Context(command)
+    context = _context(command)
     for name in command.list_commands(context):
         child = command.get_command(context, name)
         if child is not None:
             yield from leaves(child, (*path, name))
+
+
+def _context(command: click.Command, name: str | None = None) -> click.Context:
+    """As the program itself calls a command: click remembers in a command which options call its help."""
+    return click.Context(command, info_name=name, **cli.context_settings)
 
 
 # --- from click to Markdown -------------------------------------------------------------------------------------------------------------------------
@@ -55,12 +60,12 @@ def _overview() -> str:
 def make_command_page(name: str) -> str:
     """The man page of a command or group, in the Markdown of the overview."""
     found = [(path, command) for path, command in leaves() if path[1] == name]
-    top = cli.get_command(click.Context(cli), name)
+    top = cli.get_command(_context(cli), name)
     if top is None:
         raise KeyError(name)
     lines = [f"# valiza-{name}(1)", "## Name", f"valiza-{name} - {COMMANDS[name][2].removesuffix('.').lower()}", "## Synopsis"]
     for path, command in found:
-        lines += [f"`{' '.join([*path, *command.collect_usage_pieces(click.Context(command))])}`", ""]
+        lines += [f"`{' '.join([*path, *command.collect_usage_pieces(_context(command))])}`", ""]
     if isinstance(top, click.Group):
         lines += ["## Description", _paragraphs(top.help or ""), "## Commands"]
         lines += [line for path, command in found for line in _command(path, command)]
@@ -79,7 +84,7 @@ def make_command_page(name: str) -> str:
 
 
 def _command(path: tuple[str, ...], command: click.Command) -> Iterator[str]:
-    context = click.Context(command, info_name=" ".join(path))
+    context = _context(command, " ".join(path))
     yield f"### `{' '.join([*path, *command.collect_usage_pieces(context)])}`"
     yield ""
     yield _paragraphs(command.help or "")
