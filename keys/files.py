@@ -314,11 +314,21 @@ def _unnamed(folder: Path, mode: int) -> tuple[BinaryIO, Path | None]:
     return io.FileIO(descriptor, "r+"), temporary
 
 
+@contextmanager
+def _told_of(folder: Path) -> Iterator[None]:
+    """What the operating system says of a file with a temporary name is told of its folder, which people know."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from error
+
+
 def _named(folder: Path, mode: int) -> tuple[Path, int]:
     """A new file with a temporary name in `folder`, and the descriptor that locks it."""
     while True:
         temporary = folder / f"{PREFIX}{secrets.token_hex(8)}"
-        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+        with _told_of(folder):
+            descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
         if _claim(descriptor, temporary):
             return temporary, descriptor
         os.close(descriptor)
@@ -447,7 +457,8 @@ def _private_folder(parent: Path) -> tuple[Path, int]:
     """A new 0700 folder in `parent`, and the descriptor that locks it."""
     while True:
         work = parent / f"{PREFIX}{secrets.token_hex(8)}"
-        work.mkdir(mode=0o700)
+        with _told_of(parent):
+            work.mkdir(mode=0o700)
         try:
             lock = _open_folder(work)
         except FileNotFoundError:  # a sweep was quicker

@@ -433,11 +433,16 @@ def with_public_key(paths: Iterable[Path], public: bytes) -> Path | None:
 
 def _renewals(first: Path) -> list[Path]:
     """A file of an officer, and those that renewals put beside it, by their numbers."""
+    try:
+        names = os.listdir(first.parent)  # what may not be listed is an error, and not empty
+    except (FileNotFoundError, NotADirectoryError):
+        return []
     found = {}
-    for path in first.parent.glob(f"{first.stem}*{first.suffix}"):
-        match = _NUMBERED.fullmatch(path.stem)
-        if match is not None and match[1] == first.stem and match[2] != "1" and path.is_file():
-            found[int(match[2] or 1)] = path
+    for name in names:
+        if name.startswith(first.stem) and name.endswith(first.suffix):
+            match = _NUMBERED.fullmatch(name.removesuffix(first.suffix))
+            if match is not None and match[1] == first.stem and match[2] != "1" and (path := first.with_name(name)).is_file():
+                found[int(match[2] or 1)] = path
     return [found[number] for number in sorted(found)]
 
 
