@@ -18,12 +18,10 @@ from valiza.cli.options import (
     command_epilog,
     now,
     output,
-    parse_time,
     require_output,
     typed,
     unlock_seconds_option,
 )
-from valiza.cli.people import parse_names
 from valiza.cli.render import emit, utc
 from valiza.cli.terminal import safe, say, warn
 from valiza.keys.errors import Incomplete, NotAuthentic, Unavailable, Usage
@@ -35,11 +33,12 @@ if TYPE_CHECKING:
     from valiza.keys.realm import Realm
     from valiza.office.ceremony.act import Act
     from valiza.office.ceremony.desk import Room
-    from valiza.office.ceremony.plan import NewRoot, Plan
-    from valiza.office.ceremony.planning import Named
+    from valiza.office.ceremony.plan import Plan
     from valiza.office.ceremony.replay import Replayed
 
-DAY = 86400
+KINDS = ("new-root", "rotation", "replacement", "new-body", "compromise", "recovery")
+REVOKED = ("compromised", "retired", "suspended", "restored")
+REASONS = ("clearance", "closed", "left", "lost", "mistaken", "other", "replaced", "stolen", "suspected")
 Facts = dict[str, Any]
 
 rehearsal_option = click.option("--rehearsal", is_flag=True, help="Practise: what comes of it counts for nothing, and is refused everywhere else.")
@@ -62,88 +61,79 @@ def ceremony() -> None:
     epilog=command_epilog(
         "valiza ceremony plan new-root -o root.toml --title 'The first root' --party KZ --name en=Kazakhstan --degrees 1,2,3 \\",
         "    --threshold 2 --custodian aliya:Aliya --custodian bolat:Bolat --custodian dana:Dana --witness saule:Saule --operator timur:Timur",
+        "valiza ceremony plan rotation -o next.toml --title 'Dana leaves' --root root.vls --keeps aliya:Aliya --keeps bolat:Bolat \\",
+        "    --leaves dana:Dana --custodian erlan:Erlan --witness saule:Saule --operator timur:Timur",
     ),
 )
-@click.argument("kind", type=click.Choice(["new-root"]))
+@click.argument("kind", type=click.Choice(KINDS))
 @output("The plan")
 @click.option("--title", type=Text(), required=True, help="What the ceremony is called.")
 @click.option("--place", type=Text(empty=True), default="", help="Where it takes place.")
 @click.option("--operator", required=True, metavar="ID:NAME", help="Who sits at the keyboard; has no key.")
-@click.option("--custodian", "custodians", multiple=True, metavar="ID:NAME", help="A custodian who makes a key in the ceremony. Repeatable.")
-@click.option("--witness", "witnesses", multiple=True, metavar="ID:NAME", help="A witness who makes a key in the ceremony. Repeatable.")
-@click.option("--party", metavar="ID", help="Id of the party.")
-@click.option("--name", "names", multiple=True, metavar="LANG=TEXT", help="Name of the party. Repeatable.")
-@click.option("--degrees", metavar="CODE,…", help="Its degrees of secrecy, the most secret first.")
-@click.option("--threshold", type=click.IntRange(1, 16), help="How many custodians speak for the party.")
-@click.option("--valid-from", metavar="TIME", help="Since when the root is valid; now.")
+@click.option(
+    "--custodian",
+    "custodians",
+    multiple=True,
+    metavar="ID:NAME|ID=FILE",
+    help="A custodian. Of a root that is made: he makes a key in the ceremony, or brings one by a request. Else: he brings his key. Repeatable.",
+)
+@click.option("--keeps", multiple=True, metavar="ID:NAME", help="A custodian of the root before who keeps his key. Repeatable.")
+@click.option("--leaves", multiple=True, metavar="ID:NAME", help="A custodian of the root before who leaves. Repeatable.")
+@click.option("--absent", multiple=True, metavar="ID", help="Who of the custodians is not in the room. Repeatable.")
+@click.option("--lost", multiple=True, metavar="ID", help="Whose key in the root before cannot sign any more. Repeatable.")
+@click.option(
+    "--witness",
+    "witnesses",
+    multiple=True,
+    metavar="ID:NAME|ID=FILE,…",
+    help="A witness who makes a key in the ceremony; or brings one, by a request, or by a credential and those of its issuers. Repeatable.",
+)
+@click.option("--shareholder", "shareholders", multiple=True, metavar="ID:NAME", help="Who types a share of the key that is recovered. Repeatable.")
+@click.option("--sealed-backup", is_flag=True, help="The shares need a passphrase.")
+@click.option(
+    "--root", "roots", type=STATEMENT, multiple=True, metavar="FILE", help="The root before: the latest version, or all, the first one first."
+)
+@click.option("--party", metavar="ID", help="Id of the party, of a first root.")
+@click.option("--name", "names", multiple=True, metavar="LANG=TEXT", help="Name of the party; without it as before. Repeatable.")
+@click.option("--degrees", metavar="CODE,…", help="Its degrees of secrecy, the most secret first, of a first root.")
+@click.option("--threshold", type=click.IntRange(1, 16), help="How many custodians speak for the party; without it as before.")
+@click.option(
+    "--revoke",
+    type=STATEMENT,
+    multiple=True,
+    metavar="FILE",
+    help="A credential that is to be revoked; then, in order, those of its issuers. Repeatable.",
+)
+@click.option(
+    "--kind", "revocation", type=click.Choice(REVOKED), default="compromised", show_default=True, help="What becomes of the revoked credential."
+)
+@click.option("--reason", type=click.Choice(REASONS), default="suspected", show_default=True, help="Why it is revoked.")
+@click.option("--number", type=click.IntRange(min=1), metavar="N", help="Number of the revocation: one more than the last of the root.")
+@click.option("--effective", metavar="TIME", help="Since when; without it when the custodians draft it.")
+@click.option("--request", type=STATEMENT, metavar="FILE", help="A new body's request, for the keys that a root certifies.")
+@click.option("--known", type=STATEMENT, multiple=True, metavar="FILE", help="An earlier credential of that body, which vouches. Repeatable.")
+@click.option("--clearance", metavar="CODE", help="Clearance of the new body.")
+@click.option("--certifies-bodies", is_flag=True, help="The new body may certify other bodies.")
+@click.option("--valid-from", metavar="TIME", help="Since when what is made is valid; now.")
 @click.option("--validity", type=click.IntRange(1, 36500), default=3650, show_default=True, metavar="DAYS", help="For how long.")
 @click.option("--entropy", multiple=True, type=click.Choice(["dice", "keyboard"]), help="What is typed and mixed into each new key. Repeatable.")
 @click.option("--this-code", is_flag=True, help="Allow only the program that is installed here, by the digest of its code.")
 @as_json
-def plan_(
-    kind: str,
-    output: Path,
-    title: str,
-    place: str,
-    operator: str,
-    custodians: tuple[str, ...],
-    witnesses: tuple[str, ...],
-    entropy: tuple[str, ...],
-    this_code: bool,
-    json_: bool,
-    **root: Any,  # noqa: ANN401 - what the new root is to say, as click hands it over
-) -> None:
-    """Write the plan of a ceremony, for people to read and agree on. It can be changed by hand; its digest covers every byte."""
-    from valiza.office.ceremony.code import this_tool
-    from valiza.office.ceremony.planning import Wanted, write_plan
+def plan_(output: Path, json_: bool, **given: Any) -> None:  # noqa: ANN401 - what the plan is to say, as click hands it over
+    """Write the plan of a ceremony, for people to read and agree on. It can be changed by hand; its digest covers every byte.
+
+    NAME is his name in the root before, if he stands in it. Files that the plan names lie beside it.
+    """
+    from valiza.cli.planning import wanted
+    from valiza.office.ceremony.planning import write_plan
     from valiza.office.reader import write_object
 
     require_output(output)
+    said = wanted(output.parent, given)
     with typed("the plan"):
-        plan = write_plan(
-            Wanted(
-                kind=kind,
-                title=title,
-                place=place,
-                code=this_tool().code if this_code else None,
-                entropy=tuple(sorted(set(entropy))),
-                operator=_named(operator, "--operator"),
-                custodians=[_named(one, "--custodian", key="new") for one in custodians],
-                witnesses=[_named(one, "--witness", key="new") for one in witnesses],
-                new_root=_new_root(**root),
-            )
-        )
+        plan = write_plan(said)
     write_object(output, plan.raw)
     emit({"plan": str(output), **_plan_facts(plan)}, json_=json_, output=output)
-
-
-def _named(written: str, option: str, key: str = "none") -> Named:
-    from valiza.office.ceremony.planning import Named
-
-    id_, colon, name = written.partition(":")
-    if not colon or not name:
-        message = f"{option}: {written!r} is nobody"
-        raise Usage(message, "write ID:NAME, for example aliya:Aliya Serikova")
-    return Named(id=id_, names={"en": name}, key=key)
-
-
-def _new_root(
-    *, party: str | None, names: tuple[str, ...], degrees: str | None, threshold: int | None, valid_from: str | None, validity: int
-) -> NewRoot:
-    from valiza.office.ceremony.plan import NewRoot
-
-    if party is None or degrees is None or threshold is None:
-        message = "a first root needs a party, its degrees and a threshold"
-        raise Usage(message, "give --party, --degrees and --threshold")
-    begin = now() if valid_from is None else parse_time(valid_from)
-    return NewRoot(
-        party=party,
-        degrees=tuple(degrees.split(",")),
-        names=parse_names(names, party),
-        threshold=threshold,
-        valid_from=begin,
-        valid_until=begin + validity * DAY,
-    )
 
 
 def _plan_facts(plan: Plan) -> Facts:
@@ -191,7 +181,7 @@ def run(plan: Path, folder: Path, answers: Path | None, rehearsal: bool, unlock_
     realm = Realm.REHEARSAL if rehearsal else Realm.ORDINARY
     tool, raw, inputs = this_tool(), *_read_plan_file(plan)
     read = read_plan(raw)
-    room = _room(answers, [*script(read), *attestations(read)], rehearsal=rehearsal)
+    room = _room(answers, [*script(read), *attestations(read)], read, rehearsal=rehearsal)
     tools = Tools(clock=now, random=os.urandom, cost=measured_cost(unlock_seconds))
     if rehearsal:
         warn("this is a rehearsal: what comes of it counts for nothing")
@@ -218,7 +208,7 @@ def _read_plan_file(path: Path) -> tuple[bytes, dict[str, bytes]]:
     return raw, {name: read_file(path.parent / name, LIMITS[labels.ROOT]) for name in read_plan(raw).inputs}
 
 
-def _room(answers: Path | None, acts: Iterable[Act], *, rehearsal: bool) -> Room:
+def _room(answers: Path | None, acts: Iterable[Act], plan: Plan, *, rehearsal: bool) -> Room:
     from valiza.keys.files import read_file
     from valiza.office.ceremony.answers import MAX_ANSWERS, ScriptRoom, read_answers
 
@@ -226,7 +216,7 @@ def _room(answers: Path | None, acts: Iterable[Act], *, rehearsal: bool) -> Room
         from valiza.cli.room import TerminalRoom
 
         return TerminalRoom(rehearsal=rehearsal)
-    return ScriptRoom(read_answers(read_file(answers, MAX_ANSWERS), acts), lambda line: say(f"valiza: {safe(line)}"))
+    return ScriptRoom(read_answers(read_file(answers, MAX_ANSWERS), acts, plan.people), lambda line: say(f"valiza: {safe(line)}"))
 
 
 def _folder(path: Path, realm: Realm) -> Any:  # noqa: ANN401 - of a module that only this command needs
@@ -263,7 +253,7 @@ def void(folder: Path, reason: str, answers: Path | None, json_: bool) -> None:
     found = Folder(folder)
     plan = read_plan(found.begun.plan)
     acts = [*script(plan), *attestations(plan), *void_acts(found.begun.plan)]  # one file of answers may do for both
-    room = _room(answers, acts, rehearsal=found.begun.realm.value == "rehearsal")
+    room = _room(answers, acts, plan, rehearsal=found.begun.realm.value == "rehearsal")
     done = declare_void(found, reason, room, Tools(clock=now, random=os.urandom, cost=Argon2Cost()))
     emit(
         {

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from valiza.keys.errors import ValizaError
     from valiza.office.ceremony.act import Act
     from valiza.office.ceremony.asking import Ask
+    from valiza.office.ceremony.plan import Person
 
 __all__ = ["TerminalRoom"]
 
@@ -24,6 +25,7 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 STEPS: Final = {
     "open": "Everybody hears what is to be done.",
     "key": "{title} makes a key, or brings one.",
+    "recover": "{title}'s key is recovered from its shares.",
     "draft": "What is to be signed is read aloud. Whoever has a pen writes its digest down.",
     "sign": "{title} signs.",
     "sign-previous": "{title} signs with the key that the root before has.",
@@ -41,6 +43,8 @@ QUESTIONS: Final = {
     "file": "File of the key",
     "passphrase": "Passphrase of {title}",
     "previous-passphrase": "Passphrase of {title}, of the key that the root before has",
+    "share": "{title}, the words of your share, all on one line; they are not shown",
+    "backup-passphrase": "Passphrase of the backup",
     "dice": "Throws of a die",
     "keyboard": "Anything, typed at random",
     "heard": "Has everybody written this down and heard it read back?",
@@ -88,12 +92,14 @@ class TerminalRoom:
         """What somebody types."""
         if wrong is not None:
             complain(wrong.message, wrong.hint)
-        question = self._filled(QUESTIONS.get(ask.what, ask.what), step)
+        question = self._filled(QUESTIONS.get(ask.what, ask.what), step, ask.person)
         clear_line()
         if ask.kind == "confirm":
             return self._typed(f"{question} [yes/no]").strip().lower()
         if ask.kind in {"passphrase", "new-passphrase"}:
             return str(click.prompt(question, hide_input=True, confirmation_prompt=ask.kind == "new-passphrase", err=True))
+        if ask.kind == "share":
+            return str(click.prompt(question, hide_input=True, err=True))
         if ask.kind == "entropy":
             return self._entropy(question, ask.what)
         return self._typed(question, ask.otherwise)
@@ -114,8 +120,8 @@ class TerminalRoom:
         return typed
 
     @staticmethod
-    def _filled(text: str, step: Act) -> str:
-        return safe(text.format(title=step.person.title))
+    def _filled(text: str, step: Act, person: Person | None = None) -> str:
+        return safe(text.format(title=(person or step.person).title))
 
 
 def folded(text: str, each: int) -> list[str]:

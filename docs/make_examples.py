@@ -267,6 +267,24 @@ def example_receipt() -> Iterator[str]:
     yield from statement_lines(answer, fields("receipt", "## Acknowledgement, `valiza/v1/acknowledgement`"))
 
 
+def example_transcript() -> Iterator[str]:
+    """A first root of two custodians, step by step."""
+    raw = _vector("transcript_first_root")
+    statement = read_statement(raw, labels.TRANSCRIPT)
+    names = fields("transcript", "## Transcript, `valiza/v1/transcript`")
+    yield f"vectors/transcript_first_root.vector, {len(raw)} bytes"
+    yield ""
+    yield from statement_lines(statement, names)
+    yield ""
+    yield "its steps:"
+    yield ""
+    steps = decoded(statement.body)[names.index("steps")]
+    parts = [" ".join(name.split()) for name in fields("transcript", "- **steps**")]
+    for step in (steps[0], steps[1], steps[5]):
+        yield from table(parts, step, "  ")
+        yield ""
+
+
 def example_backup() -> Iterator[str]:
     """A sheet, down to its first words."""
     lines = _vector("backup_two_of_three").decode("utf-8").splitlines()
@@ -294,6 +312,7 @@ EXAMPLES: Final = {
     "agreement": example_agreement,
     "envelope": example_envelope,
     "receipt": example_receipt,
+    "transcript": example_transcript,
     "backup": example_backup,
     "external-signer": example_external_signer,
 }

@@ -35,6 +35,7 @@ DIGEST_MANIFEST: Final = "valiza/v1/digest/manifest"
 DIGEST_COMMITMENT: Final = "valiza/v1/digest/commitment"
 DIGEST_INDEX: Final = "valiza/v1/digest/index"
 DIGEST_TRANSCRIPT: Final = "valiza/v1/digest/transcript"
+DIGEST_DRAFT: Final = "valiza/v1/digest/draft"
 DIGEST_PLAN: Final = "valiza/v1/digest/plan"
 DIGEST_CODE: Final = "valiza/v1/digest/code"
 

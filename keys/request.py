@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from valiza.keys import labels
 from valiza.keys.credential import PURPOSES, Credential, public_key
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from valiza.keys.fields import Extensions
     from valiza.keys.recipient import Recipient
     from valiza.keys.statement import Signer, Statement
-    from valiza.keys.trust import Trust
 
 __all__ = ["ALONE", "ASKED", "CUSTODIAN", "WITNESS", "Request", "RequestDraft", "check_vouching", "make_request", "read_request"]
 
@@ -138,7 +137,17 @@ def _read_body(statement: Statement) -> Request:
     return request
 
 
-def check_vouching(request: Request, trust: Trust, at: int) -> tuple[Credential, ...]:
+class Believed(Protocol):
+    """Whom a reader believes, as far as vouching goes."""
+
+    def credential(self, wanted: bytes) -> Credential | None:
+        """The credential with this digest, or None."""
+
+    def require_in_force(self, credential: Credential, *, at: int, act: str) -> None:
+        """Raise Refused unless it is in force at a time."""
+
+
+def check_vouching(request: Request, trust: Believed, at: int) -> tuple[Credential, ...]:
     """The credentials whose keys vouch for a request: earlier ones of the same subject (request.md, Reading 4, 5).
 
     Args:

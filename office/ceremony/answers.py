@@ -9,7 +9,7 @@ from valiza.keys.errors import Incomplete, Malformed, Unavailable, Usage
 from valiza.keys.fields import integer, text, word
 from valiza.keys.toml import parse_toml
 from valiza.office.ceremony.asking import PASSPHRASE, PREVIOUS_PASSPHRASE, SECRET
-from valiza.office.ceremony.plan import ENTROPY
+from valiza.office.ceremony.tables import ENTROPY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from valiza.keys.errors import ValizaError
     from valiza.office.ceremony.act import Act
     from valiza.office.ceremony.asking import Ask
+    from valiza.office.ceremony.plan import Person
 
 __all__ = ["Answers", "ScriptRoom", "read_answers"]
 
 MAX_ANSWERS: Final = 1 << 18
 MAX_SECRET: Final = 8192
-SECRETS: Final[tuple[str, ...]] = (PASSPHRASE, PREVIOUS_PASSPHRASE, *ENTROPY)
+SECRETS: Final[tuple[str, ...]] = (PASSPHRASE, PREVIOUS_PASSPHRASE, "backup-passphrase", "share", *ENTROPY)
 Given = dict[str, dict[str, str]]
 Descriptors = dict[str, dict[str, int]]
 
@@ -35,8 +36,8 @@ class Answers:
         self.descriptors = descriptors
 
 
-def read_answers(raw: bytes, steps: Iterable[Act]) -> Answers:
-    """Read a file of answers for the steps of a ceremony.
+def read_answers(raw: bytes, steps: Iterable[Act], people: Iterable[Person]) -> Answers:
+    """Read a file of answers for the steps of a ceremony, and the people in it.
 
     Raises:
         Malformed: it is none, or answers what is not asked; a secret stands in it.
@@ -49,10 +50,9 @@ def read_answers(raw: bytes, steps: Iterable[Act]) -> Answers:
     except UnicodeDecodeError as error:
         message = "a file of answers is not text in UTF-8"
         raise Malformed(message) from error
-    every = list(steps)
-    people = {step.person.id for step in every}
-    descriptors = {kind: _descriptors(table.pop(kind), kind, people) for kind in SECRETS if kind in table}
-    return Answers(dict(_given(table, {step.id for step in every}, ())), descriptors)
+    named = {one.id for one in people}
+    descriptors = {kind: _descriptors(table.pop(kind), kind, named) for kind in SECRETS if kind in table}
+    return Answers(dict(_given(table, {step.id for step in steps}, ())), descriptors)
 
 
 def _descriptors(value: object, kind: str, people: set[str]) -> dict[str, int]:
@@ -116,15 +116,15 @@ class ScriptRoom:
             Incomplete: nothing. Usage: a descriptor cannot be read.
         """
         if ask.kind in SECRET:
-            return self._secret(ask.what, step)
+            return self._secret(ask.what, step, ask.person or step.person)
         found = self._answers.given.get(step.id, {}).get(ask.what, ask.otherwise)
         if found is None:
             message = f"no answer to {ask.what!r} in step {step.id!r}"
             raise Incomplete(message, f"say it in [{step.id}] of the file of answers, and call again: the ceremony goes on there")
         return found
 
-    def _secret(self, what: str, step: Act) -> str:
-        descriptors, who = self._answers.descriptors, step.person.id
+    def _secret(self, what: str, step: Act, person: Person) -> str:
+        descriptors, who = self._answers.descriptors, person.id
         number = descriptors.get(what, {}).get(who)
         if number is None and what == PREVIOUS_PASSPHRASE:  # one passphrase for both of his keys
             number = descriptors.get(PASSPHRASE, {}).get(who)

@@ -6,13 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
+from valiza.keys.backup import read_share
 from valiza.keys.errors import Malformed, NotAuthentic, Refused, Unavailable, Usage
 from valiza.keys.fields import text
 from valiza.keys.files import require_new
 from valiza.keys.fingerprint import parse_fingerprint
+from valiza.keys.signing import SigningKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from valiza.keys.backup import Recovery
+    from valiza.keys.signing import VerifyKey
+    from valiza.office.ceremony.plan import Person
 
 __all__ = [
     "SECRET",
@@ -26,14 +32,17 @@ __all__ = [
     "new_passphrase",
     "passphrase",
     "read_back",
+    "recover",
+    "recovered",
     "remark",
+    "share",
     "typed_entropy",
 ]
 
 PASSPHRASE: Final = "passphrase"  # noqa: S105 - the name of an answer
 PREVIOUS_PASSPHRASE: Final = "previous-passphrase"  # noqa: S105 - of a custodian's key in the root before, where he has another one too
 SHOWN: Final = "shown"  # the answer of a script where people would read back what they wrote down
-SECRET: Final = ("new-passphrase", "passphrase", "entropy")  # kinds whose answers are nowhere written down
+SECRET: Final = ("new-passphrase", "passphrase", "entropy", "share")  # kinds whose answers are nowhere written down
 LEAST: Final = {"dice": 100, "keyboard": 64}  # a hundred throws are 258 bits
 MOST_TYPED: Final = 4096
 T = TypeVar("T")
@@ -49,6 +58,7 @@ class Ask(Generic[T]):
         read: takes the answer, or raises.
         note: what the transcript keeps of the answer; None: nothing.
         otherwise: the answer where none is given; None: there has to be one.
+        person: who is asked, if it is not who acts in the step.
     """
 
     what: str
@@ -56,6 +66,7 @@ class Ask(Generic[T]):
     read: Callable[[str], T]
     note: Callable[[T], str] | None
     otherwise: str | None = None
+    person: Person | None = None
 
 
 def confirm(what: str) -> Ask[None]:
@@ -184,6 +195,36 @@ def typed_entropy(source: str) -> Ask[bytes]:
         return typed.encode("utf-8")
 
     return Ask(what=source, kind="entropy", read=read, note=lambda typed: str(len(typed.decode("utf-8"))))
+
+
+def share(holder: Person, recovery: Recovery) -> Ask[int]:
+    """A share of a key, which its holder types: his own, and another one than the others'. Its number is known afterwards."""
+
+    def read(given: str) -> int:
+        found = read_share(given.split())
+        if not recovery.add(found):
+            message = f"share {found.number} was given already"
+            raise Usage(message, "each holder types his own")
+        return found.number
+
+    return Ask(what="share", kind="share", read=read, note=None, person=holder)
+
+
+def recovered(recovery: Recovery, expected: VerifyKey) -> Ask[SigningKey]:
+    """The passphrase of a backup, with which the shares give the key."""
+    return Ask(what="backup-passphrase", kind="passphrase", read=lambda given: recover(recovery, expected, given, protected=True), note=None)
+
+
+def recover(recovery: Recovery, expected: VerifyKey, passphrase: str = "", *, protected: bool = False) -> SigningKey:
+    """The key that the shares give, which is the one expected.
+
+    Raises:
+        Incomplete: too few. NotAuthentic, NoKey: another key, or none.
+    """
+    key = recovery.key(expected.key_digest.hex(), passphrase, protected=protected, realm=expected.realm)
+    if isinstance(key, SigningKey):
+        return key
+    raise AssertionError  # its digest was compared
 
 
 def remark() -> Ask[str]:

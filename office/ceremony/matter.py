@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from valiza.keys import labels
 from valiza.keys.credential import Credential, check_credential
 from valiza.keys.digests import digest
 from valiza.keys.errors import NotAuthentic, Refused
-from valiza.keys.request import read_request
+from valiza.keys.request import check_vouching, read_request
 from valiza.keys.root import Root, read_root, read_roots
 from valiza.keys.signing import VerifyKey
 from valiza.keys.statement import read_statement
 from valiza.office.ceremony.plan import read_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from valiza.keys.realm import Realm
     from valiza.keys.request import Request
     from valiza.keys.transcript import Tool
-    from valiza.office.ceremony.plan import Person, Plan
+    from valiza.office.ceremony.plan import Grant, Person, Plan, Revoke
+
+_DAY: Final = 86400
+KEPT: Final = ("previous", "recover")  # whose own key is the one that the root before has
 
 __all__ = ["KeyWanted", "Matter", "keys_wanted", "read_matter"]
 
@@ -52,7 +57,7 @@ class Matter:
 
     def known_key(self, person: Person, which: str) -> VerifyKey | None:
         """The public key that somebody brings, as the inputs have it; None if it is made in the ceremony."""
-        if which == "previous" or person.key == "previous":
+        if which == "previous" or person.key in KEPT:
             return next((c.key for c in (() if self.root is None else self.root.custodians) if c.id == person.person), None)
         if person.key == "request":
             found = self.request(person).keys[person.role]
@@ -84,20 +89,73 @@ class Matter:
         Raises:
             NotAuthentic, Refused: it is not for acts of this party, or of somebody else, or the issuers are not there.
         """
-        roots = {root.digest: root for root in self.roots}
-        issuer: Root | Credential | None = None
-        found = None
-        for name in reversed(person.files):
-            statement = read_statement(self.inputs[name], labels.CREDENTIAL)
-            above = issuer or roots.get(statement.signer.signer_digest)
-            if above is None:
-                message = f"the issuer of {name!r} is not among the files of the plan"
-                raise NotAuthentic(message, "name the credentials above it in issuers, and all versions of the root in root")
-            issuer = found = check_credential(statement, above)
-        if found is None or found.purpose != "act" or found.names != person.names:
+        found = self._chain(person.files)
+        if found.purpose != "act" or found.names != person.names:
             message = f"the credential of {person.title!r} is not for acts, or of somebody else"
             raise Refused(message, "names stand in the plan as they stand in the credential")
         return found
+
+    def _chain(self, files: Sequence[str]) -> Credential:
+        """A credential, whose issuers follow it from below, checked up to a version of the root."""
+        roots = {root.digest: root for root in self.roots}
+        found: Credential | None = None
+        for name in reversed(files):
+            statement = read_statement(self.inputs[name], labels.CREDENTIAL)
+            above = found or roots.get(statement.signer.signer_digest)
+            if above is None:
+                message = f"the issuer of {name!r} is not among the files of the plan"
+                raise NotAuthentic(message, "name the credentials above it in issuers, and all versions of the root in root")
+            found = check_credential(statement, above)
+        if found is None:
+            raise AssertionError  # a plan names at least one
+        return found
+
+    def asked(self, grant: Grant) -> Request:
+        """By which the key of a credential is asked for.
+
+        Raises:
+            Refused: it asks for something else, or is of another body.
+        """
+        found = read_request(self.inputs[grant.request])
+        if grant.purpose not in found.keys or (found.party, found.body_id) != (self.party, grant.body):
+            message = f"the request of {found.title!r} does not ask for a {grant.purpose} key of {self.party}/{grant.body}"
+            raise Refused(message)
+        if found.names != grant.names:
+            message = f"the request of {found.title!r} has other names than the credential in the plan"
+            raise Refused(message, "names stand in the plan as they stand in the request")
+        return found
+
+    def revoked(self, revoke: Revoke) -> Credential:
+        """The credential that is to be revoked, checked up to the root."""
+        return self._chain(revoke.files)
+
+    def vouched(self, grant: Grant, at: int) -> Request:
+        """The same, once it is clear at a time that a body which is known already asks for itself.
+
+        Raises:
+            NotAuthentic, Refused: nobody vouches for it who could.
+        """
+        found = self.asked(grant)
+        if not check_vouching(found, _Known([self._chain([name]) for name in grant.known]), at) and found.subject is not None:
+            message = f"nobody vouches for the request of {found.title!r}, which is known already"
+            raise Refused(message, "its earlier credential has to sign the request, and to stand in known")
+        if found.made_at > at + _DAY:
+            message = f"the request of {found.title!r} was made in the future"
+            raise Refused(message)
+        return found
+
+
+class _Known:
+    """Credentials that a plan names, as far as vouching goes; whether one was revoked a roster says, and no plan has one."""
+
+    def __init__(self, credentials: Iterable[Credential]) -> None:
+        self._credentials = {credential.digest: credential for credential in credentials}
+
+    def credential(self, wanted: bytes) -> Credential | None:
+        return self._credentials.get(wanted)
+
+    def require_in_force(self, credential: Credential, *, at: int, act: str) -> None:
+        credential.require_valid(at, act)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +188,8 @@ def read_matter(raw: bytes, inputs: dict[str, bytes], realm: Realm, tool: Tool) 
     matter = Matter(plan=plan, inputs=inputs, realm=realm, tool=tool)
     if matter.root is not None:
         _require_fitting(plan, matter.root)
+    for revoke in plan.revokes:
+        matter.revoked(revoke)
     _require_distinct(matter)
     return matter
 
@@ -140,7 +200,7 @@ def keys_wanted(plan: Plan) -> list[KeyWanted]:
     for person in plan.people:
         if not person.present:
             continue
-        if person.person is not None and not person.lost and person.key != "previous":
+        if person.person is not None and not person.lost and person.key not in KEPT:
             found.append(KeyWanted(person, "previous", made=False))
         if person.key != "none":
             found.append(KeyWanted(person, "own", made=person.key == "new"))
@@ -149,8 +209,11 @@ def keys_wanted(plan: Plan) -> list[KeyWanted]:
 
 def _require_distinct(matter: Matter) -> None:
     """Nobody brings another one's key or id. Whoever cannot be what he asks for is refused here too, before anything is begun."""
-    keys = [(one, which) for one in matter.plan.people for which in ("own", "previous") if which == "own" or one.key not in {"previous", "none"}]
-    found = [key.key_digest for one, which in keys if one.role != "operator" and (key := matter.known_key(one, which)) is not None]
+    keys = [(one, which) for one in matter.plan.people for which in ("own", "previous") if which == "own" or one.key not in {*KEPT, "none"}]
+    found = [
+        key.key_digest for one, which in keys if one.role not in {"operator", "shareholder"} and (key := matter.known_key(one, which)) is not None
+    ]
+    found += [matter.asked(grant).keys[grant.purpose].key_digest for grant in matter.plan.grants]
     ids = [known for one in matter.plan.of_role("custodian") if (known := matter.known_id(one)) is not None]
     if len(set(found)) != len(found) or len(set(ids)) != len(ids):
         message = "two of those whom the plan names bring one key, or have one custodian's id"

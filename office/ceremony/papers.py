@@ -1,23 +1,21 @@
-"""The statements that come of a ceremony: what each says, who signs it, and how it is checked. A paper is computed from the story alone."""
+"""The statements that come of a ceremony: what each says, who signs it, and how it is checked. A paper is computed from the story alone.
+
+`at` is when it is drafted, in seconds since 1970.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
-
-from valiza.keys import labels
-from valiza.keys.digests import digest
-from valiza.keys.root import Custodian, RootDraft, read_root, require_succession
-from valiza.keys.statement import SignerHeader
 
 if TYPE_CHECKING:
     from valiza.keys.signing import VerifyKey
+    from valiza.keys.statement import SignerHeader
     from valiza.keys.transcript import Pairs
-    from valiza.office.ceremony.plan import NewRoot, Person, Plan
+    from valiza.office.ceremony.plan import Person, Plan
     from valiza.office.ceremony.story import Story
 
-__all__ = ["Paper", "RootPaper", "Signing", "papers", "utc"]
+__all__ = ["Paper", "Signing", "root_signings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +33,16 @@ class Paper(Protocol):
     about: str
     type: str
 
-    def body(self, story: Story) -> bytes:
+    def draws(self, story: Story) -> bool:
+        """Whether 16 random bytes are drawn for it."""
+
+    def take(self, story: Story, drawn: bytes) -> None:
+        """Remember them."""
+
+    def body(self, story: Story, at: int) -> bytes:
         """What it says."""
 
-    def aloud(self, story: Story) -> Pairs:
+    def aloud(self, story: Story, at: int) -> Pairs:
         """What those who sign hear of it."""
 
     def signings(self, plan: Plan) -> list[Signing]:
@@ -54,80 +58,6 @@ class Paper(Protocol):
         """Check the finished statement."""
 
 
-class RootPaper:
-    """A party's first root, or its next version."""
-
-    about = "root"
-    type = labels.ROOT
-
-    def __init__(self, new: NewRoot) -> None:
-        self._new = new
-
-    def draft(self, story: Story) -> RootDraft:
-        """What the root is to say."""
-        new, before = self._new, story.root()
-        keeping = [one for one in story.matter.plan.of_role("custodian") if one.key != "none"]
-        custodians = sorted((Custodian(id=story.id_of(one), names=one.names, key=story.new_key(one)) for one in keeping), key=lambda c: c.id)
-        return RootDraft(
-            party=new.party or "" if before is None else before.party,  # the plan of a first root has a party
-            version=1 if before is None else before.version + 1,
-            previous=None if before is None else before.digest,
-            names=new.names,
-            degrees=new.degrees or () if before is None else before.degrees,
-            custodians=tuple(custodians),
-            threshold=new.threshold,
-            valid_from=new.valid_from,
-            valid_until=new.valid_until,
-        )
-
-    def body(self, story: Story) -> bytes:
-        """What it says."""
-        return self.draft(story).body
-
-    def aloud(self, story: Story) -> Pairs:
-        """What those who sign hear of it."""
-        draft = self.draft(story)
-        return (
-            ("party", draft.party),
-            ("name", draft.names.get("en", next(iter(draft.names.values())))),
-            ("version", str(draft.version)),
-            ("degrees", " ".join(draft.degrees)),
-            *(("custodian", c.names.get("en", next(iter(c.names.values())))) for c in draft.custodians),
-            ("threshold", f"{draft.threshold} of {len(draft.custodians)}"),
-            ("valid-from", utc(draft.valid_from)),
-            ("valid-until", utc(draft.valid_until)),
-            ("fingerprint", draft.digest.hex()),
-        )
-
-    def signings(self, plan: Plan) -> list[Signing]:
-        """All who are present: the custodians before, then those of the new version. Who keeps his key signs for both at once."""
-        present = [one for one in plan.of_role("custodian") if one.present]
-        before = [Signing(one, "previous", ("previous",)) for one in present if one.person is not None and not one.lost and one.key != "previous"]
-        keeping = [Signing(one, "own", ("previous", "own")) for one in present if one.key == "previous"]
-        return before + keeping + [Signing(one, "own", ("own",)) for one in present if one.key in {"new", "request"}]
-
-    def headers(self, story: Story, signing: Signing, key: VerifyKey) -> list[SignerHeader]:
-        """In the name of this version, or of the one before, or of both."""
-        before = story.root()
-        names = {"own": self.name(story.bodies[self.about]), "previous": b"" if before is None else before.digest}
-        return [SignerHeader(role="root", signer_digest=names[capacity], key_digest=key.key_digest) for capacity in signing.capacities]
-
-    def name(self, body: bytes) -> bytes:
-        """The fingerprint."""
-        return digest(labels.DIGEST_ROOT, body)
-
-    def verify(self, story: Story, raw: bytes) -> None:
-        """Check the quorums of both versions."""
-        root, before = read_root(raw, story.matter.realm), story.root()
-        if before is not None:
-            require_succession(root, before)
-
-
-def papers(plan: Plan) -> list[Paper]:
-    """The statements of a ceremony, in the order in which they are made."""
-    return [] if plan.new_root is None else [RootPaper(plan.new_root)]
-
-
-def utc(at: int) -> str:
-    """A time as people read it."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def root_signings(plan: Plan) -> list[Signing]:
+    """What all custodians sign who are present, in the name of the root before."""
+    return [Signing(one, "own", ("previous",)) for one in plan.of_role("custodian") if one.present]

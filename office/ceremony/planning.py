@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from valiza.keys import labels
 from valiza.keys.digests import digest
-from valiza.office.ceremony.papers import utc
+from valiza.keys.fields import utc
 from valiza.office.ceremony.plan import read_plan
 from valiza.office.home import toml_string
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from valiza.keys.fields import Names
-    from valiza.office.ceremony.plan import NewRoot, Plan
+    from valiza.office.ceremony.plan import Grant, NewRoot, Plan, Revoke
 
 __all__ = ["Named", "Wanted", "write_plan"]
 
@@ -47,6 +47,10 @@ class Wanted:
     witnesses: Sequence[Named]
     roots: tuple[str, ...] = ()
     new_root: NewRoot | None = None
+    grants: Sequence[Grant] = ()
+    revokes: Sequence[Revoke] = ()
+    shareholders: Sequence[Named] = ()
+    sealed_backup: bool = False
     inputs: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
@@ -71,16 +75,28 @@ def _lines(wanted: Wanted) -> Iterable[str]:
         yield f"entropy = {_strings(wanted.entropy)}"
     if wanted.roots:
         yield f"root = {toml_string(wanted.roots[0]) if len(wanted.roots) == 1 else _strings(wanted.roots)}"
+    if wanted.sealed_backup:
+        yield "sealed_backup = true  # the shares need a passphrase"
     if wanted.new_root is not None:
         yield from _new_root(wanted.new_root)
-    yield from _person("[operator]", wanted.operator, key=None)
-    for one in wanted.custodians:
-        yield from _person("[[custodian]]", one, key="request")
-    for one in wanted.witnesses:
-        yield from _person("[[witness]]", one, key="request" if one.key == "request" else "credential")
+    yield from _people(wanted)
+    for revoke in wanted.revokes:
+        yield from _revoke(revoke)
+    for grant in wanted.grants:
+        yield from _grant(grant)
     if wanted.inputs:
         yield from ("", "[inputs]")
         yield from (f'{toml_string(name)} = "{digest(labels.DIGEST_STATEMENT, raw).hex()}"' for name, raw in sorted(wanted.inputs.items()))
+
+
+def _people(wanted: Wanted) -> Iterable[str]:
+    yield from _person("[operator]", wanted.operator, key=None)
+    for one in wanted.custodians:
+        yield from _person("[[custodian]]", one, key="request")
+    for one in wanted.shareholders:
+        yield from _person("[[shareholder]]", one, key=None)
+    for one in wanted.witnesses:
+        yield from _person("[[witness]]", one, key="request" if one.key == "request" else "credential")
 
 
 def _new_root(new: NewRoot) -> Iterable[str]:
@@ -93,6 +109,36 @@ def _new_root(new: NewRoot) -> Iterable[str]:
     yield f"threshold = {new.threshold}"
     yield f"valid_from = {utc(new.valid_from)}"
     yield f"valid_until = {utc(new.valid_until)}"
+
+
+def _grant(grant: Grant) -> Iterable[str]:
+    yield from (
+        "",
+        "[[credential]]",
+        f"purpose = {toml_string(grant.purpose)}",
+        f"body = {toml_string(grant.body)}",
+        f"names = {_names(grant.names)}",
+    )
+    if grant.clearance is not None:
+        yield f"clearance = {toml_string(grant.clearance)}"
+    if grant.certifies_bodies:
+        yield "certifies_bodies = true"
+    yield f"valid_from = {utc(grant.valid_from)}"
+    yield f"valid_until = {utc(grant.valid_until)}"
+    yield f"request = {toml_string(grant.request)}"
+    if grant.known:
+        yield f"known = {_strings(grant.known)}"
+
+
+def _revoke(revoke: Revoke) -> Iterable[str]:
+    yield from ("", "[[revocation]]", f"credential = {toml_string(revoke.files[0])}")
+    if revoke.files[1:]:
+        yield f"issuers = {_strings(revoke.files[1:])}"
+    yield f"kind = {toml_string(revoke.kind)}"
+    yield f"reason = {toml_string(revoke.reason)}"
+    yield f"number = {revoke.number}  # in the series of the root"
+    if revoke.effective_at is not None:
+        yield f"effective_at = {utc(revoke.effective_at)}"
 
 
 def _person(heading: str, one: Named, *, key: str | None) -> Iterable[str]:

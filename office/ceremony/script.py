@@ -6,11 +6,14 @@ import itertools
 from typing import TYPE_CHECKING
 
 from valiza.keys.transcript import SIGNING
+from valiza.office.ceremony.credential_paper import CredentialPaper
 from valiza.office.ceremony.matter import keys_wanted
-from valiza.office.ceremony.papers import papers
-from valiza.office.ceremony.steps import AttestStep, CloseStep, DraftStep, FinishStep, KeyStep, OpenStep, SignStep
+from valiza.office.ceremony.revocation_paper import RevocationPaper
+from valiza.office.ceremony.root_paper import RootPaper
+from valiza.office.ceremony.steps import AttestStep, CloseStep, DraftStep, FinishStep, KeyStep, OpenStep, RecoverStep, SignStep
 
 if TYPE_CHECKING:
+    from valiza.office.ceremony.papers import Paper
     from valiza.office.ceremony.plan import Person, Plan
     from valiza.office.ceremony.steps import Step
 
@@ -24,7 +27,10 @@ def script(plan: Plan) -> tuple[Step, ...]:
     steps: list[Step] = [OpenStep(number=next(number), person=operator)]
     for wanted in keys_wanted(plan):
         about = None if wanted.which == "own" else wanted.which
-        steps.append(KeyStep(number=next(number), person=wanted.person, about=about, wanted=wanted))
+        if wanted.person.key == "recover":
+            steps.append(RecoverStep(number=next(number), person=wanted.person, wanted=wanted))
+        else:
+            steps.append(KeyStep(number=next(number), person=wanted.person, about=about, wanted=wanted))
     for paper in papers(plan):
         steps.append(DraftStep(number=next(number), person=operator, about=paper.about, paper=paper))
         for signing in paper.signings(plan):
@@ -33,6 +39,14 @@ def script(plan: Plan) -> tuple[Step, ...]:
         steps.append(FinishStep(number=next(number), person=operator, about=paper.about, paper=paper))
     steps.append(CloseStep(number=next(number), person=operator))
     return tuple(steps)
+
+
+def papers(plan: Plan) -> list[Paper]:
+    """The statements of a ceremony, in the order in which they are made."""
+    found: list[Paper] = [] if plan.new_root is None else [RootPaper(plan.new_root)]
+    found += [RevocationPaper(revoke, number) for number, revoke in enumerate(plan.revokes, 1)]
+    found += [CredentialPaper(grant, number) for number, grant in enumerate(plan.grants, 1)]
+    return found
 
 
 def signers(plan: Plan) -> list[Person]:

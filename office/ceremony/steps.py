@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from valiza.keys import labels
+from valiza.keys.backup import MAX_SHARES, Recovery
 from valiza.keys.digests import derive, digest
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import NotAuthentic
-from valiza.keys.fields import array, blob
+from valiza.keys.external import ExternalSigningKey
+from valiza.keys.fields import array, blob, utc
 from valiza.keys.keyfile import load_key, public_part, save_key
 from valiza.keys.realm import Realm
 from valiza.keys.root import signing_public_key
@@ -19,9 +22,9 @@ from valiza.keys.statement import Statement, pae, read_statement
 from valiza.keys.transcript import KEY, participant_header, plan_digest, sign_transcript
 from valiza.office.ceremony import asking
 from valiza.office.ceremony.act import Act
-from valiza.office.ceremony.papers import utc
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from valiza.keys.transcript import Pairs, Record
@@ -30,9 +33,26 @@ if TYPE_CHECKING:
     from valiza.office.ceremony.papers import Paper, Signing
     from valiza.office.ceremony.story import Story
 
-__all__ = ["AttestStep", "CloseStep", "DraftStep", "FinishStep", "KeyStep", "OpenStep", "SignStep", "Step", "attested", "passphrase_of", "unlock"]
+__all__ = [
+    "AttestStep",
+    "CloseStep",
+    "DraftStep",
+    "FinishStep",
+    "KeyStep",
+    "OpenStep",
+    "RecoverStep",
+    "SignStep",
+    "Step",
+    "at_hand",
+    "attested",
+    "passphrase_of",
+    "unlock",
+]
 
+Key = SigningKey | ExternalSigningKey
 PERSON: Final = "person"  # the result that is a new custodian's id
+SUBJECT: Final = "subject"  # the result that is a new body's subject
+SHARES: Final = {str(number) for number in range(1, MAX_SHARES + 1)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +163,9 @@ class KeyStep(Step):
     def _find(self, desk: Desk, story: Story) -> VerifyKey:
         expected = self._brought(story)
         path = desk.ask(asking.key_file(partial(_require_key, expected=expected)))
-        desk.ask(asking.passphrase(passphrase_of(self.wanted.which), partial(unlock, path, expected=expected)))
+        with at_hand(desk.ask(asking.passphrase(passphrase_of(self.wanted.which), partial(unlock, path, expected=expected)))) as key:
+            if isinstance(key, ExternalSigningKey):
+                key.check(desk.tools.random)  # a device that is missing is missed now, and not when it is to sign
         desk.keep(self.wanted.which, path)
         return expected
 
@@ -185,6 +207,51 @@ class KeyStep(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecoverStep(KeyStep):
+    """A custodian's key from the shares that their holders type; it is written anew to where he wants it."""
+
+    name: str = "recover"
+
+    def perform(self, desk: Desk, story: Story) -> None:
+        """Collect the shares, which are forgotten with the step; write the key, and read its digest aloud."""
+        if self.made(story):
+            super().perform(desk, story)
+            return
+        expected = self._brought(story)
+        path = desk.ask(asking.new_key_file())
+        passphrase = desk.ask(asking.new_passphrase(asking.PASSPHRASE))
+        desk.note("source", "recovered")
+        recovery = Recovery()
+        for holder in story.matter.plan.of_role("shareholder"):
+            number = desk.ask(asking.share(holder, recovery))
+            desk.note("share", f"{holder.id} {number}")
+        key = desk.ask(asking.recovered(recovery, expected)) if story.matter.plan.sealed_backup else asking.recover(recovery, expected)
+        desk.intend(path, key.public)
+        save_key(path, key, passphrase=passphrase, random=desk.tools.random, cost=desk.tools.cost)
+        desk.keep(self.wanted.which, path)
+        desk.give(KEY, pack(expected.packed))
+        desk.aloud("key", expected.key_digest.hex())
+        desk.ask(asking.confirm("heard"))
+
+    def take(self, record: Record, story: Story) -> None:
+        """The key is the one that the root has, and each holder gave a share of his own."""
+        if self.made(story):
+            super().take(record, story)
+            return
+        key = self._brought(story)
+        self.expect(record.results, ((KEY, pack(key.packed)),), "the key")
+        self.expect(record.aloud, (("key", key.key_digest.hex()),), "what was read aloud")
+        holders = [one.id for one in story.matter.plan.of_role("shareholder")]
+        shares = [value.split(" ") for what, value in record.answers if what == "share"]
+        told = (("source", "recovered"), *(("share", " ".join(share)) for share in shares), ("heard", "yes"))
+        self.expect(record.answers, told, "an answer")
+        self.expect([share[0] for share in shares], holders, "who gave shares")
+        numbers = [share[1] for share in shares if len(share) == 2 and share[1] in SHARES]  # noqa: PLR2004 - who, and which
+        self.expect(len(set(numbers)), len(holders), "the shares")
+        story.keys[self.person.id, self.wanted.which] = key
+
+
+@dataclass(frozen=True, kw_only=True)
 class DraftStep(Step):
     """What is to be signed, read aloud; its digest is written down and read back."""
 
@@ -193,17 +260,26 @@ class DraftStep(Step):
 
     def perform(self, desk: Desk, story: Story) -> None:
         """Compute it, read it aloud, and have its digest read back."""
-        body = self.paper.body(story)
+        if self.paper.draws(story):
+            drawn = desk.tools.random(16)
+            desk.give(SUBJECT, drawn)
+            self.paper.take(story, drawn)  # a step that comes to nothing draws another one
+        body = self.paper.body(story, desk.began_at)
         desk.give("body", body)
-        for what, value in self.paper.aloud(story):
+        for what, value in self.paper.aloud(story, desk.began_at):
             desk.aloud(what, value)
         desk.ask(asking.read_back("fingerprint", self.paper.name(body), unattended=desk.room.unattended))
 
     def take(self, record: Record, story: Story) -> None:
         """It is what follows from plan and keys."""
-        body = self.paper.body(story)
-        self.expect(record.results, (("body", body),), "what is to be signed")
-        self.expect(record.aloud, self.paper.aloud(story), "what was read aloud")
+        drawn = record.results[0][1] if record.results and record.results[0][0] == SUBJECT else None
+        if drawn is not None:
+            self.paper.take(story, blob(drawn, "subject", size=16))
+        elif self.paper.draws(story):
+            self.expect(record.results, None, "a result")
+        body = self.paper.body(story, record.began_at)
+        self.expect(record.results, (*([] if drawn is None else [(SUBJECT, drawn)]), ("body", body)), "what is to be signed")
+        self.expect(record.aloud, self.paper.aloud(story, record.began_at), "what was read aloud")
         if record.answers not in {(("fingerprint", said),) for said in ("read back", asking.SHOWN)}:
             self.expect(record.answers, None, "an answer")
         story.bodies[self.paper.about] = body
@@ -227,9 +303,10 @@ class SignStep(Step):
         path = desk.files[self.person.id, self.signing.which]
         key = desk.ask(asking.passphrase(passphrase_of(self.signing.which), partial(unlock, path, expected=public)))
         type_ = story.matter.realm.label(self.paper.type)
-        for header in self.paper.headers(story, self.signing, public):
-            packed = header.packed()
-            desk.give("signature", pack([packed, key.sign(pae(type_, packed, body), type_.encode("ascii"))]))
+        with at_hand(key):
+            for header in self.paper.headers(story, self.signing, public):
+                packed = header.packed()
+                desk.give("signature", pack([packed, key.sign(pae(type_, packed, body), type_.encode("ascii"))]))
 
     def take(self, record: Record, story: Story) -> None:
         """The signatures are his, over what was drafted."""
@@ -300,7 +377,8 @@ class AttestStep(Step):
         which = "own" if (self.person.id, "own") in desk.files else "previous"
         path = desk.files[self.person.id, which]
         own = desk.ask(asking.passphrase(passphrase_of(which), partial(unlock, path, expected=key)))
-        desk.give("signature", pack(list(attested(story.transcript, own))))
+        with at_hand(own):
+            desk.give("signature", pack(list(attested(story.transcript, own))))
 
     def _key(self, story: Story) -> VerifyKey:
         found = story.key_of(self.person)
@@ -320,10 +398,20 @@ class AttestStep(Step):
         story.attested.append((entry[0], entry[1]))
 
 
-def attested(body: bytes, key: SigningKey) -> tuple[bytes, bytes]:
+def attested(body: bytes, key: Key) -> tuple[bytes, bytes]:
     """A participant's signature on a transcript: its header, and the signature."""
     only = sign_transcript(body, [key], key.realm).signatures[0]
     return only.header_bytes, only.signature
+
+
+@contextmanager
+def at_hand(key: Key) -> Iterator[Key]:
+    """A key at work; a program that keeps half of it is ended afterwards."""
+    try:
+        yield key
+    finally:
+        if isinstance(key, ExternalSigningKey):
+            key.close()
 
 
 def passphrase_of(which: str) -> str:
@@ -343,7 +431,7 @@ def mixed(drawn: bytes, typed: list[tuple[str, bytes]]) -> bytes:
     return seed.to_bytes(len(drawn), "big")
 
 
-def unlock(path: Path, passphrase: str, expected: VerifyKey) -> SigningKey:
+def unlock(path: Path, passphrase: str, expected: VerifyKey) -> Key:
     """The private key of a file, which is the one expected.
 
     Raises:
@@ -351,7 +439,7 @@ def unlock(path: Path, passphrase: str, expected: VerifyKey) -> SigningKey:
     """
     _require_key(path, expected)
     key = load_key(path, lambda: passphrase, expected.realm)
-    if isinstance(key, SigningKey):
+    if isinstance(key, SigningKey | ExternalSigningKey):
         return key
     raise AssertionError  # its public part was compared
 

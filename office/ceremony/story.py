@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from valiza.keys.realm import Realm
 from valiza.keys.root import RootDraft
 from valiza.keys.signing import VerifyKey
+from valiza.office.ceremony.matter import KEPT
 
 if TYPE_CHECKING:
     from valiza.keys.root import Root
@@ -26,6 +27,7 @@ class Story:
         matter: plan and inputs.
         keys: public keys by participant and which of his.
         ids: custodian ids by participant.
+        subjects: subjects that were drawn, by the file of the request.
         bodies: what is to be signed, by its name in the ceremony.
         signatures: signer headers and signatures, by the same name.
         statements: what was signed by all who had to.
@@ -38,6 +40,7 @@ class Story:
     matter: Matter
     keys: dict[tuple[str, str], VerifyKey] = field(default_factory=dict)
     ids: dict[str, bytes] = field(default_factory=dict)
+    subjects: dict[str, bytes] = field(default_factory=dict)
     bodies: dict[str, bytes] = field(default_factory=dict)
     signatures: dict[str, list[tuple[bytes, bytes]]] = field(default_factory=dict)
     statements: dict[str, bytes] = field(default_factory=dict)
@@ -60,6 +63,13 @@ class Story:
         if found is None:
             raise AssertionError
         return VerifyKey(found.raw, self.matter.realm)
+
+    def existing_root(self) -> Root:
+        """The same of a ceremony that has one before."""
+        found = self.root()
+        if found is None:
+            raise AssertionError  # only the first root has none
+        return found
 
     def root(self) -> Root | None:
         """The party's root before the ceremony, as custodians sign in its name here.
@@ -85,4 +95,4 @@ class Story:
         return dataclasses.replace(root, raw=b"", digest=copy.digest, custodians=custodians, extensions={})
 
     def _old_key(self, person: Person) -> VerifyKey | None:
-        return self.keys.get((person.id, "own" if person.key == "previous" else "previous"))
+        return self.keys.get((person.id, "own" if person.key in KEPT else "previous"))

@@ -19,7 +19,7 @@ from valiza.office.ceremony.folder import remove_key
 from valiza.office.ceremony.plan import read_plan
 from valiza.office.ceremony.running import draft_transcript, look
 from valiza.office.ceremony.script import script
-from valiza.office.ceremony.steps import PERSON, attested, passphrase_of, unlock
+from valiza.office.ceremony.steps import PERSON, at_hand, attested, passphrase_of, unlock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,7 +111,8 @@ def _ask_all(folder: Folder, body: bytes, said: TranscriptDraft, room: Room, too
         if desk.ask(asking.choice("sign")):
             which, path = files[who]
             key = desk.ask(asking.passphrase(passphrase_of(which), partial(unlock, path, expected=keys[who])))
-            folder.write(f"void-{who}", pack(list(attested(body, key))))
+            with at_hand(key):
+                folder.write(f"void-{who}", pack(list(attested(body, key))))
         room.end(act, again=False)
 
 

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pexpect
 import pytest
+from tests.support.ceremony import TOOL, body_request, certified_body, root_before, witness_request
 from tests.support.cli import VALIZA, Outcome, World, listing, run, works
 
 from valiza.keys.fingerprint import in_words
+from valiza.keys.realm import Realm
+from valiza.office.ceremony.matter import read_matter
+from valiza.office.ceremony.plan import read_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -202,6 +206,96 @@ def test_what_makes_no_plan(more: list[str], tmp_path: Path) -> None:
 @pytest.mark.parametrize("missing", ["--party=KZ", "--degrees=1,2,3", "--threshold=1", "--operator=olzhas:Olzhas", "--witness=wanda:Wanda"])
 def test_what_a_plan_needs(missing: str, tmp_path: Path) -> None:
     assert run(*[word for word in PLAN if word != missing], "-o", tmp_path / "root.toml").code == 2
+
+
+@pytest.fixture
+def party_of_three(tmp_path: Path) -> Path:
+    """A folder with a root of three custodians, a body's request, its credential, and a witness's request."""
+    for name, raw in (
+        ("root.vls", root_before().raw),
+        ("mfa.vls", body_request().raw),
+        ("old.vls", certified_body().raw),
+        ("wanda.vls", witness_request().raw),
+    ):
+        (tmp_path / name).write_bytes(raw)
+    return tmp_path
+
+
+EVERY: Final = ("--title=A ceremony", "--operator=olzhas:Olzhas", "--witness=saule:Saule", "--root={}/root.vls", "--valid-from=2026-01-01T00:00:00Z")
+PLANS: Final[dict[str, tuple[list[str], list[str]]]] = {
+    "rotation": (
+        ["--keeps=aliya:Aliya", "--custodian=bolat:Bolat", "--leaves=dana:Dana", "--custodian=erlan:Erlan", "--threshold=3"],
+        ["key.aliya", "key.previous.bolat", "key.bolat", "key.previous.dana", "key.erlan", "sign.root.erlan"],
+    ),
+    "replacement": (["--keeps=aliya:Aliya", "--keeps=bolat:Bolat", "--custodian=dana:Dana", "--lost=dana"], ["key.dana", "sign.root.dana"]),
+    "new-body": (
+        [
+            "--custodian=aliya:Aliya",
+            "--custodian=bolat:Bolat",
+            "--request={}/mfa.vls",
+            "--clearance=1",
+            "--certifies-bodies",
+            "--witness=wanda=wanda.vls",
+        ],
+        ["key.wanda", "draft.credential-1", "sign.credential-1.aliya", "draft.credential-2", "finish.credential-2"],
+    ),
+    "compromise": (
+        ["--custodian=aliya:Aliya", "--custodian=bolat:Bolat", "--revoke={}/old.vls", "--number=1", "--kind=retired", "--reason=closed"],
+        ["draft.revocation-1", "sign.revocation-1.bolat"],
+    ),
+    "recovery": (
+        ["--custodian=dana:Dana", "--shareholder=boris:Boris", "--shareholder=vera:Vera", "--sealed-backup"],
+        ["recover.dana", "attest.dana"],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", PLANS)
+def test_plan_of_every_kind(kind: str, party_of_three: Path) -> None:
+    more, steps = PLANS[kind]
+    words = [word.format(party_of_three) for word in (*EVERY, *more)]
+    facts = works("ceremony", "plan", kind, *words, "-o", party_of_three / "plan.toml", "--json").facts
+    found = [step["id"] for step in facts["steps"]]
+    assert [step for step in steps if step not in found] == []
+    shown = works("ceremony", "show", party_of_three / "plan.toml", "--json").facts
+    assert (shown["kind"], shown["digest"]) == (kind, facts["digest"])
+    inputs = {name: (party_of_three / name).read_bytes() for name in read_plan((party_of_three / "plan.toml").read_bytes()).inputs}
+    assert read_matter((party_of_three / "plan.toml").read_bytes(), inputs, Realm.ORDINARY, TOOL).party == "KZ"
+
+
+MISSING: Final[dict[str, tuple[str, list[str]]]] = {
+    "no root": ("rotation", ["--keeps=aliya:Aliya"]),
+    "a root before the first": ("new-root", ["--root={}/root.vls", "--party=KZ", "--degrees=1", "--threshold=1", "--custodian=a:A"]),
+    "a stranger keeps": ("rotation", ["--root={}/root.vls", "--keeps=zoya:Zoya"]),
+    "a stranger leaves": ("rotation", ["--root={}/root.vls", "--leaves=zoya:Zoya"]),
+    "a party again": ("rotation", ["--root={}/root.vls", "--keeps=aliya:Aliya", "--party=KZ"]),
+    "degrees again": ("rotation", ["--root={}/root.vls", "--keeps=aliya:Aliya", "--degrees=1"]),
+    "nobody absent": ("rotation", ["--root={}/root.vls", "--keeps=aliya:Aliya", "--absent=zoya"]),
+    "nobody lost": ("rotation", ["--root={}/root.vls", "--keeps=aliya:Aliya", "--lost=zoya"]),
+    "no request": ("new-body", ["--root={}/root.vls", "--custodian=aliya:Aliya"]),
+    "a request of nobody": ("new-body", ["--root={}/root.vls", "--custodian=aliya:Aliya", "--request={}/wanda.vls"]),
+    "a file elsewhere": ("new-body", ["--root={}/root.vls", "--custodian=aliya:Aliya", "--request=/dev/null"]),
+    "nothing to revoke": ("compromise", ["--root={}/root.vls", "--custodian=aliya:Aliya", "--number=1"]),
+    "no number": ("compromise", ["--root={}/root.vls", "--custodian=aliya:Aliya", "--revoke={}/old.vls"]),
+    "no shares": ("recovery", ["--root={}/root.vls", "--custodian=dana:Dana"]),
+}
+
+
+@pytest.mark.parametrize(("kind", "more"), MISSING.values(), ids=MISSING.keys())
+def test_what_a_plan_of_another_kind_needs(kind: str, more: list[str], party_of_three: Path) -> None:
+    words = ["--title=x", "--operator=olzhas:Olzhas", "--witness=saule:Saule", *[word.format(party_of_three) for word in more]]
+    done = run("ceremony", "plan", kind, *words, "-o", party_of_three / "plan.toml")
+    assert done.code == 2, done.err
+    assert not (party_of_three / "plan.toml").exists()
+
+
+@pytest.mark.parametrize(("option", "code"), [("--root={}/mfa.vls", 3), ("--root={}/missing", 7), ("--request={}/root.vls", 3)])
+def test_a_file_that_is_something_else(option: str, code: int, party_of_three: Path) -> None:
+    words = ["--title=x", "--operator=olzhas:Olzhas", "--witness=saule:Saule", "--custodian=aliya:Aliya", "--custodian=bolat:Bolat"]
+    given = ["--root={}/root.vls", "--request={}/mfa.vls", option]
+    given = [word for word in given[:2] if not option.startswith(word.partition("=")[0])] + [option]
+    done = run("ceremony", "plan", "new-body", *words, *[word.format(party_of_three) for word in given], "-o", party_of_three / "plan.toml")
+    assert done.code == code, done.err
 
 
 # -- at a terminal --------------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Incomplete, NoKey, NotAuthentic, Refused, ValizaError
 from valiza.keys.fingerprint import parse_fingerprint, same_fingerprint
 from valiza.keys.keyfile import key_file, load_key
+from valiza.keys.realm import Realm
 from valiza.keys.recipient import Identity
 from valiza.keys.request import check_vouching, read_request
 from valiza.keys.revocation import judge
@@ -42,6 +43,7 @@ from valiza.keys.signing import verify_half
 from valiza.keys.statement import read_statement
 from valiza.keys.trust import Trust
 from valiza.office.backup import recover
+from valiza.office.ceremony.replay import verify_transcript
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -306,6 +308,11 @@ def read_one_reply(vector: Vector, _tmp: Path) -> None:
     assert parse_reply(vector.raw).line() == vector.raw
 
 
+def read_one_transcript(vector: Vector, _tmp: Path) -> None:
+    realm = Realm.REHEARSAL if vector.one("mode") == "rehearsal" else Realm.ORDINARY
+    verify_transcript(vector.raw, realm).require_complete()
+
+
 READERS: dict[str, Callable[[Vector, Path], None]] = {
     "encoding": read_encoding,
     "standing": read_one_standing,
@@ -322,6 +329,7 @@ READERS: dict[str, Callable[[Vector, Path], None]] = {
     "acknowledgement": read_one_answer,
     "refusal": read_one_answer,
     "receipt": read_one_receipt,
+    "transcript": read_one_transcript,
     "backup": read_backup,
     "key-file": read_one_key_file,
     "signer-question": read_one_question,

@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING, Any, Final
 from tests.support.keys import BEGIN, END, counting, signing_key, subject
 
 from valiza.keys import labels
+from valiza.keys.backup import share_out
+from valiza.keys.credential import CredentialDraft, issue_credential
 from valiza.keys.digests import digest
+from valiza.keys.fields import Body
 from valiza.keys.keyfile import Argon2Cost, save_key
 from valiza.keys.realm import Realm
+from valiza.keys.request import RequestDraft, make_request
 from valiza.keys.root import Custodian, Root, RootDraft, make_root
 from valiza.keys.signing import VerifyKey
 from valiza.keys.transcript import Tool, plan_digest
 from valiza.office.ceremony.asking import LEAST, SECRET, SHOWN
 from valiza.office.ceremony.desk import Tools
 from valiza.office.ceremony.folder import Folder
-from valiza.office.ceremony.plan import NewRoot
+from valiza.office.ceremony.plan import ROOT_KINDS, Grant, NewRoot, Revoke
 from valiza.office.ceremony.planning import Named, Wanted, write_plan
 from valiza.office.ceremony.running import begin, lead
 
@@ -27,7 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from valiza.keys.credential import Credential
     from valiza.keys.errors import ValizaError
+    from valiza.keys.request import Request
     from valiza.office.ceremony.act import Act
     from valiza.office.ceremony.asking import Ask
     from valiza.office.ceremony.replay import Replayed
@@ -62,6 +68,7 @@ class People:
     folder: Path
     plan: bytes
     roots: tuple[Root, ...] = ()
+    shares: dict[str, str] = field(default_factory=dict)
     changed: dict[tuple[str, str], Any] = field(default_factory=dict)
     unattended: bool = True
     asked: list[tuple[str, str, str]] = field(default_factory=list)
@@ -82,7 +89,8 @@ class People:
             self.told.append(wrong)
         given = self.changed.get((step.id, ask.what), self.right(step, ask))
         if isinstance(given, list):
-            given = given.pop(0) if given else self.right(step, ask)
+            given = given.pop(0) if given else None
+        given = self.right(step, ask) if given is None else given
         if isinstance(given, BaseException):
             raise given
         assert isinstance(given, str)
@@ -96,6 +104,9 @@ class People:
             return "yes"
         if ask.kind in {"file", "new-file"}:
             return str(key_path(self.folder, step.person.id, step.about))
+        if ask.kind == "share":
+            assert ask.person is not None
+            return self.shares[ask.person.id]
         if ask.kind in {"passphrase", "new-passphrase"}:
             return f"{ask.what} of {step.person.id}"
         if ask.kind == "entropy":
@@ -121,6 +132,7 @@ class Scene:
     plan: bytes
     inputs: dict[str, bytes] = field(default_factory=dict)
     roots: tuple[Root, ...] = ()
+    shares: dict[str, str] = field(default_factory=dict)
     realm: Realm = Realm.ORDINARY
     clock: Clock = field(default_factory=Clock)
     random: Callable[[int], bytes] = field(default_factory=counting)
@@ -135,7 +147,7 @@ class Scene:
         return Tools(clock=self.clock, random=self.random, cost=CHEAP)
 
     def people(self, **options: Any) -> People:
-        return People(self.table, self.plan, self.roots, **options)
+        return People(self.table, self.plan, self.roots, self.shares, **options)
 
     def open(self) -> Folder:
         """The folder, made if it is not there."""
@@ -168,7 +180,7 @@ def written(**changes: Any) -> bytes:
         "operator": OPERATOR,
         "custodians": [named("aliya"), named("bolat")],
         "witnesses": [WITNESS],
-        "new_root": new_root(),
+        "new_root": new_root() if changes.get("kind", "new-root") in ROOT_KINDS else None,
     }
     return write_plan(Wanted(**{**said, **changes})).raw
 
@@ -209,6 +221,107 @@ def later_root(table: Path, custodians: list[Named], *, kind: str = "rotation", 
     if changes.get("realm", Realm.ORDINARY) is Realm.ORDINARY:
         lay_keys(scene, custodians)
     return scene
+
+
+def body_request(*purposes: str, **changes: Any) -> Request:
+    """The request of a new body; its keys are `signing_key("KZ-MFA PURPOSE")`."""
+    keys = {purpose: signing_key(f"KZ-MFA {purpose}") for purpose in purposes or ("certify", "roster")}
+    said: dict[str, Any] = {
+        "subject": None,
+        "party": "KZ",
+        "body_id": "KZ-MFA",
+        "names": {"en": "Foreign Ministry"},
+        "keys": {purpose: key.public for purpose, key in keys.items()},
+        "made_at": START,
+    }
+    return make_request(RequestDraft(**{**said, **changes}), keys.values())
+
+
+def witness_request() -> Request:
+    """The request of a witness; her key is `signing_key("wanda witness")`."""
+    key = signing_key("wanda witness")
+    asked = RequestDraft(subject=subject("wanda"), party="KZ", body_id=None, names={"en": "Wanda"}, keys={"witness": key.public}, made_at=START)
+    return make_request(asked, [key])
+
+
+def grant(purpose: str = "certify", **changes: Any) -> Grant:
+    said: dict[str, Any] = {
+        "purpose": purpose,
+        "body": "KZ-MFA",
+        "names": {"en": "Foreign Ministry"},
+        "clearance": "1" if purpose == "certify" else None,
+        "certifies_bodies": purpose == "certify",
+        "valid_from": BEGIN,
+        "valid_until": END,
+        "request": "mfa.vls",
+        "known": (),
+    }
+    return Grant(**{**said, **changes})
+
+
+def new_body(table: Path, **changes: Any) -> Scene:
+    """A scene in which two custodians certify a body and its roster key."""
+    custodians = [old("aliya"), old("bolat")]
+    inputs = {"root.vls": root_before().raw, "mfa.vls": body_request().raw}
+    said = {"kind": "new-body", "roots": ("root.vls",), "inputs": inputs, "custodians": custodians, "grants": [grant(), grant("roster")]}
+    plan = written(**{**said, **changes})
+    scene = Scene(table=table, plan=plan, inputs=changes.get("inputs", inputs), roots=(root_before(),))
+    lay_keys(scene, custodians)
+    return scene
+
+
+@cache
+def certified_body() -> Credential:
+    """The body that the root before certified, with two of its custodians; its key is `signing_key("KZ-MFA certify")`."""
+    draft = CredentialDraft(
+        subject=subject("KZ-MFA"),
+        body=Body("KZ", "KZ-MFA"),
+        names={"en": "Foreign Ministry"},
+        purpose="certify",
+        public_key=signing_key("KZ-MFA certify").public,
+        clearance="1",
+        certifies_bodies=True,
+        valid_from=BEGIN,
+        valid_until=END,
+    )
+    return issue_credential(draft, issuer=root_before(), keys=[signing_key(name) for name in CUSTODIANS[:2]])
+
+
+def compromise(table: Path, **changes: Any) -> Scene:
+    """A scene in which two custodians revoke a body's credential, and certify it anew; its old key still vouches."""
+    custodians = [old("aliya"), old("bolat")]
+    asked = RequestDraft(
+        subject=subject("KZ-MFA"),
+        party="KZ",
+        body_id="KZ-MFA",
+        names={"en": "Foreign Ministry"},
+        keys={"certify": signing_key("KZ-MFA anew").public},
+        made_at=START,
+    )
+    request = make_request(asked, [signing_key("KZ-MFA anew")], [(certified_body(), signing_key("KZ-MFA certify"))])
+    inputs = {"root.vls": root_before().raw, "mfa.vls": request.raw, "old.vls": certified_body().raw}
+    revoke = Revoke(files=("old.vls",), kind="compromised", reason="stolen", number=1, effective_at=None)
+    said = {"kind": "compromise", "roots": ("root.vls",), "inputs": inputs, "custodians": custodians, "revokes": [revoke]}
+    plan = written(**{**said, "grants": [grant(known=("old.vls",))], **changes})
+    scene = Scene(table=table, plan=plan, inputs=changes.get("inputs", inputs), roots=(root_before(),))
+    lay_keys(scene, custodians)
+    return scene
+
+
+@cache
+def shares_of(name: str, passphrase: str = "") -> tuple[str, ...]:
+    """Words of three shares of somebody's key, of which two are enough."""
+    return tuple(" ".join(share.words) for share in share_out(signing_key(name), shares=3, threshold=2, passphrase=passphrase))
+
+
+def recovery(table: Path, *, passphrase: str = "", **changes: Any) -> Scene:
+    """A scene in which Dana's key is recovered from two shares."""
+    inputs = {"root.vls": root_before().raw}
+    holders = [named("boris", "none"), named("vera", "none")]
+    said = {"kind": "recovery", "roots": ("root.vls",), "inputs": inputs, "custodians": [old("dana", "recover")], "shareholders": holders}
+    plan = written(**{**said, "sealed_backup": bool(passphrase), **changes})
+    shares = shares_of("dana", passphrase)
+    return Scene(table=table, plan=plan, inputs=inputs, roots=(root_before(),), shares={"boris": shares[0], "vera": shares[2]})
 
 
 def lay_keys(scene: Scene, custodians: list[Named]) -> None:

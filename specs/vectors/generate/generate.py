@@ -23,6 +23,7 @@ import cases_roster
 import cases_signer
 import cases_splice
 import cases_statement
+import cases_transcript
 from cases import WORLD, Case
 from reader import VECTORS
 from reader import WORLD as FOLDER
@@ -40,6 +41,7 @@ MODULES = (
     cases_splice,
     cases_answers,
     cases_receipt,
+    cases_transcript,
     cases_revocation,
     cases_backup,
     cases_keyfile,

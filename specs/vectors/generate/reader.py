@@ -20,6 +20,7 @@ import fingerprints
 import halves
 import opening
 import reading
+import replaying
 import restoring
 import revoking
 import treaty
@@ -216,6 +217,7 @@ STATEMENTS: dict[str, Callable[[Vector, reading.World], object]] = {
     "rewrap": _read_rewrap,
     "acknowledgement": _read_answer,
     "refusal": _read_answer,
+    "transcript": lambda vector, _world: replaying.read_transcript(vector.raw, rehearsal=vector.one("mode") == "rehearsal"),
 }
 
 

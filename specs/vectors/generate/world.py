@@ -31,6 +31,9 @@ SEALED, OPENED, ACKNOWLEDGED = when("2026-03-01T10:00"), when("2026-03-02T08:00"
 COUNTERSIGNED, DUE, NOW = when("2026-03-02T12:00"), when("2026-04-01"), when("2026-03-03T09:00")
 
 
+ROOT_FIELDS = ("party", "version", "previous", "names", "degrees", "custodians", "threshold", "valid from", "valid until", "extensions")
+
+
 def names(text: str) -> Item:
     """Names in one language."""
     return {"en": text}

@@ -28,7 +28,7 @@ PEOPLE: Final = ("aliya", "bolat", "wanda")
 
 def parsed(text: str, plan: bytes | None = None) -> Answers:
     read = read_plan(plan or written())
-    return read_answers(text.encode("utf-8", "surrogateescape"), [*script(read), *attestations(read)])
+    return read_answers(text.encode("utf-8", "surrogateescape"), [*script(read), *attestations(read)], read.people)
 
 
 def pipe(data: bytes) -> int:

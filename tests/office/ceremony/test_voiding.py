@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from tests.support.ceremony import Scene, first_root, key_path, later_root, named, old, on_the_table
+from tests.support.ceremony import Scene, compromise, first_root, key_path, later_root, named, old, on_the_table, recovery
 
 from valiza.keys import labels
 from valiza.keys.errors import Incomplete, NoKey, Refused
@@ -32,7 +32,7 @@ def rotation(table: Path) -> Scene:
     return later_root(table, [old("aliya"), old("bolat", "new"), old("dana", "none"), named("erlan")])
 
 
-EACH: Final = pytest.mark.parametrize("make", [first_root, rotation], ids=["new-root", "rotation"])
+EACH: Final = pytest.mark.parametrize("make", [first_root, rotation, compromise, recovery], ids=["new-root", "rotation", "compromise", "recovery"])
 
 
 def interrupted(scene: Scene, step: str, what: str) -> Scene:
@@ -63,7 +63,9 @@ def test_wherever_it_stopped_nothing_that_it_made_lives_on(make: Callable[[Path]
         table.mkdir()
         scene = make(table)
         before = on_the_table(scene)
-        interrupted(scene, step, what)
+        earlier = every[:number].count(every[number])
+        with pytest.raises(Unplugged):
+            scene.lead(scene.people(changed={(step, what): [*[None] * earlier, Unplugged()]}))
         had = len(scene.open().steps())
         done = void(scene)
         assert on_the_table(scene) == before, "the keys that were brought are there, those that were made are not"
