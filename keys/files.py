@@ -434,7 +434,8 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     begin()
     require_new(path)
-    work, lock = None, -1
+    work: Path | None = None
+    lock: int | None = None
     try:
         with storage_errors(path), held():
             work, lock = _private_folder(path.parent)
@@ -447,7 +448,7 @@ def new_folder(path: Path) -> Iterator[Path]:
             work.rename(path)
             sync_folder(path.parent)
     finally:
-        if lock >= 0:
+        if lock is not None:
             os.close(lock)
         if work is not None and os.path.lexists(work):
             shutil.rmtree(work, ignore_errors=True)
