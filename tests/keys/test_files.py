@@ -653,6 +653,7 @@ def test_a_new_folder_appears_with_all_that_is_in_it(tmp_path: Path) -> None:
     with new_folder(tmp_path / "it") as work:
         assert work.stat().st_mode & 0o777 == 0o700
         assert work.parent == tmp_path
+        assert re.fullmatch(r"\.valiza-[0-9a-f]{16}", work.name), "or no sweep knows what is left of it"
         new_file(work / "a", b"a")
         (work / "b").mkdir()
         assert not (tmp_path / "it").exists()
@@ -671,6 +672,38 @@ def test_nothing_is_left_of_a_folder_when_its_block_fails(tmp_path: Path, error:
     with pytest.raises(error):
         fail()
     assert left_in(tmp_path) == []
+
+
+def test_no_descriptor_stays_open_when_a_folder_was_made(tmp_path: Path) -> None:
+    before = sorted(Path("/proc/self/fd").iterdir())
+    with new_folder(tmp_path / "it"):
+        pass
+    with pytest.raises(SomethingElseError), new_folder(tmp_path / "other"):
+        raise SomethingElseError
+    assert sorted(Path("/proc/self/fd").iterdir()) == before
+
+
+def test_names_in_a_folder_are_durable_and_those_in_its_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+
+    def fsync(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_ino)
+        REAL_FSYNC(descriptor)
+
+    with new_folder(tmp_path / "it") as work:
+        (work / "inner" / "most").mkdir(parents=True)
+        monkeypatch.setattr(os, "fsync", fsync)
+    folders = [tmp_path, tmp_path / "it", tmp_path / "it" / "inner", tmp_path / "it" / "inner" / "most"]
+    assert sorted(synced) == sorted(folder.stat().st_ino for folder in folders)
+
+
+def test_what_cannot_be_removed_does_not_hide_what_went_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(path: object, **_keywords: object) -> None:
+        raise OSError(errno.EBUSY, "Device or resource busy", str(path))
+
+    monkeypatch.setattr(os, "rmdir", busy)
+    with pytest.raises(SomethingElseError), new_folder(tmp_path / "it"):
+        raise SomethingElseError
 
 
 @EXISTING
@@ -747,18 +780,52 @@ def test_a_folder_is_made_although_another_process_sweeps_at_that_moment(tmp_pat
     assert left_in(tmp_path / "it") == ["a"]
 
 
+def test_a_folder_is_made_although_another_process_sweeps_a_moment_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between making the folder and opening it."""
+    real = Path.mkdir
+    gone: list[Path] = []
+
+    def mkdir(path: Path, mode: int = 0o777) -> None:
+        real(path, mode)
+        if not gone:
+            path.rmdir()
+            gone.append(path)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with new_folder(tmp_path / "it") as work:
+        new_file(work / "a", b"a")
+    assert left_in(tmp_path / "it") == ["a"]
+    assert left_in(tmp_path) == ["it"]
+
+
+@pytest.mark.parametrize("step", [-1, 1])
+def test_what_another_user_left_is_his(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Whichever number he has; and what comes after it is swept."""
+    own = os.geteuid()
+    names = [f"{PREFIX}{digit * 16}" for digit in "ab"]
+    for name in names:
+        (tmp_path / name).touch()
+    users = iter([own + step, own + step, own + step, own])
+    monkeypatch.setattr(os, "geteuid", lambda: next(users))
+    assert sweep(tmp_path) == []
+    assert left_in(tmp_path) == names
+    assert sweep(tmp_path) == [tmp_path / names[1]]
+    assert left_in(tmp_path) == names[:1]
+
+
 def test_only_what_has_a_name_of_ours_is_swept_and_no_link_is_followed(tmp_path: Path) -> None:
     aside = tmp_path / "aside"
     aside.mkdir()
-    for name in ("kept", ".hidden", "valiza-kept", f"{PREFIX}notes"):
+    for name in ("kept", ".hidden", "valiza-kept", f"{PREFIX}0", f"{PREFIX}notes"):
         (aside / name).touch()
-    link, file, folder = (f"{PREFIX}{digit * 16}" for digit in "abc")
+    link, file, folder, to_a_file = (f"{PREFIX}{digit * 16}" for digit in "abcd")
     (aside / link).symlink_to(tmp_path)
+    (aside / to_a_file).symlink_to("kept")
     (aside / file).touch()
     (aside / folder).mkdir()
     (aside / folder / "link").symlink_to(aside / "kept")
     assert sweep(aside) == [aside / file, aside / folder]
-    assert left_in(aside) == [".hidden", link, f"{PREFIX}notes", "kept", "valiza-kept"]
+    assert left_in(aside) == [".hidden", f"{PREFIX}0", link, to_a_file, f"{PREFIX}notes", "kept", "valiza-kept"]
 
 
 def test_sweeping_a_clean_or_missing_folder_removes_nothing(tmp_path: Path) -> None:
