@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import ast
 import difflib
-import importlib.machinery
-import importlib.util
 import os
 import resource
 import sys
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import cosmic_ray.plugins
@@ -20,10 +16,10 @@ import hypothesis
 import pytest
 from cosmic_ray.mutating import MutationVisitor
 
+from standing_in import hand_down, stand_in
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from importlib.machinery import ModuleSpec
-    from types import ModuleType
 
 # A mutant that eats the machine is as dead as one that fails.
 MEMORY = 6 << 30
@@ -50,40 +46,6 @@ class Mutant:
     def module(self) -> str:
         """The name it is imported by."""
         return ".".join(("valiza", *self.path.with_suffix("").parts)).removesuffix(".__init__")
-
-
-class _Loader(importlib.machinery.SourceFileLoader):
-    """Loads other source than the file has. Nothing is edited in place, and no byte code is read or written."""
-
-    def __init__(self, name: str, path: str, source: str) -> None:
-        super().__init__(name, path)
-        self.source = source
-
-    def get_code(self, fullname: str) -> CodeType:
-        """The mutant, compiled."""
-        del fullname
-        with warnings.catch_warnings(action="ignore"):  # of `is` beside a number; pytest would make an error of it
-            code: CodeType = compile(self.source, self.path, "exec", dont_inherit=True)
-        return code
-
-
-class _Finder:
-    """Finds one module, whose source is another."""
-
-    def __init__(self, module: str, source: str) -> None:
-        self.module = module
-        self.source = source
-
-    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """The module's own spec, with a loader that gives it the other source."""
-        del target
-        if name != self.module:
-            return None
-        spec = importlib.machinery.PathFinder.find_spec(name, path)
-        assert spec is not None
-        assert spec.origin is not None
-        spec.loader = _Loader(name, spec.origin, self.source)
-        return spec
 
 
 class _Chosen:
@@ -187,7 +149,8 @@ def run_tests(mutant: Mutant, after: str, tests: Sequence[str], *, scratch: Path
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
     assert not any(name.startswith("valiza.") for name in sys.modules)
-    sys.meta_path.insert(0, _Finder(mutant.module, after))
+    stand_in(mutant.module, after)
+    hand_down(mutant.module, after, scratch / "inherited")
     os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(scratch / "hypothesis")
     plugin = _Chosen({test: rank for rank, test in enumerate(tests)})
     files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
