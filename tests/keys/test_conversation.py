@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from hypothesis import given
@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from valiza.keys.conversation import MAX_QUESTION, MAX_REPLY, Question, Reply, parse_reply, read_question, read_reply, require_reference
 from valiza.keys.errors import Malformed, NoKey, Refused, Unavailable, ValizaError
 from valiza.keys.signing import composite_message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MESSAGE: Final = composite_message(b"body", b"valiza/v1/dispatch")
 HELLO: Final = Question(verb="hello")
@@ -150,6 +153,15 @@ def test_whatever_is_written_it_is_a_reply_in_its_one_spelling_or_malformed(line
     except Malformed:
         return
     assert reply.line() == line
+
+
+@pytest.mark.parametrize(("read", "most"), [(read_question, 1026), (parse_reply, 1024)], ids=["question", "reply"])
+def test_how_long_a_line_may_be(read: Callable[[bytes], object], most: int) -> None:
+    with pytest.raises(Malformed, match="does not end with a line feed"):
+        read(b"a" * most)
+    for more in (1, 2):
+        with pytest.raises(Malformed, match=f"longer than {most} bytes"):
+            read(b"a" * (most + more))
 
 
 def test_each_question_has_its_own_reply() -> None:
