@@ -79,6 +79,9 @@ def _good() -> Cases:
     transit = w.when("2026-06-01") + 2592000
     both = {"agreement": ("open.vls", "open-next.vls")}
     yield verify("in_transit", LETTER, "success", "the last second of max transit after the next version", at=(w.stamp_of(transit - 1),), **both)
+    begins = w.when("2026-06-01")
+    last = sealed("last under the old", sealed_at=begins - 1, due=begins + 86400)
+    yield verify("agreement_last_second", last, "success", "sealed the last second before the next version", at=(w.stamp_of(begins),), **both)
     after = w.when("2026-06-02")
     late, others = sealed("not replaced", sealed_at=after, due=after + 86400), {"agreement": ("open.vls", "open-other-id.vls", "open-skipped.vls")}
     what = "agreements that name this one as their previous, with another id, or not with the next number: they replace nothing"
@@ -220,6 +223,10 @@ def _agreements() -> Cases:
     yield verify(
         "agreement_transit", LETTER, "refused @ 7", "in transit for too long after the next version", at=(w.stamp_of(after + 2592000),), **next_too
     )
+    yield verify("agreement_transit_over", LETTER, "refused @ 7", "the same a second later", at=(w.stamp_of(after + 2592001),), **next_too)
+    held = sealed("held back", sealed_at=after - 1, due=after + 86400)
+    comment = "sealed in time, and accepted when max transit was over"
+    yield verify("agreement_transit_last", held, "refused @ 7", comment, at=(w.stamp_of(after + 2592000),), **next_too)
     ended = sealed("ended", sealed_at=w.when("2026-02-20"))
     yield verify("agreement_terminated", ended, "refused @ 7", "sealed when a termination took effect", agreement=("open.vls", "open-end.vls"))
     ending = w.OPEN.but({"valid until": w.SEALED})
