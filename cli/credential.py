@@ -27,9 +27,9 @@ from valiza.cli.options import (
     yes_option,
 )
 from valiza.cli.people import custodian_option, new_passphrase, parse_officer, warn_unprotected
-from valiza.cli.render import as_of, credential_facts, emit
-from valiza.cli.terminal import counting, passphrase_source, say
-from valiza.keys.errors import Malformed, Usage
+from valiza.cli.render import as_of, credential_facts, emit, revocation_facts
+from valiza.cli.terminal import complain, counting, passphrase_source, say
+from valiza.keys.errors import Malformed, Refused, Usage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,8 +163,12 @@ credential.add_command(renew)
 @as_json
 def verify_credential(
     file: Path, roots: tuple[str, ...], rosters: tuple[Path, ...], agreements: tuple[Path, ...], home: Path | None, json_: bool
-) -> None:
-    """Verify a credential up to a pinned root: who issued it, for what, to whom, until when; and whether it is in a roster known here."""
+) -> int:
+    """Verify a credential up to a pinned root: who issued it, for what, to whom, until when; and whether it counts now.
+
+    It counts if a roster known here has it, it has begun and not ended, and nothing that is revoked takes it away. Otherwise the exit status is 6;
+    the result is printed all the same.
+    """
     from valiza.keys import labels
     from valiza.keys.files import about
     from valiza.office.reader import read_object
@@ -172,15 +176,22 @@ def verify_credential(
     reader = open_reader(home, roots, rosters, agreements, needs_agreement=False)
     with about(file, Malformed):
         checked = reader.trust.check(read_object(file, labels.CREDENTIAL))
-    emit(
-        {
-            "verified": credential_facts(checked),
-            "in_roster": reader.trust.credential(checked.digest) is not None,
-            "valid_now": checked.valid_from <= now() < checked.valid_until,
-            "roster_as_of": as_of(reader.trust, [checked.body.party], now()),
-        },
-        json_=json_,
-    )
+    history = reader.trust.history(checked)
+    facts = {
+        "verified": credential_facts(checked),
+        "in_roster": reader.trust.knows(checked),
+        "valid_now": checked.valid_from <= now() < checked.valid_until,
+        "in_force_now": reader.trust.in_force(checked, now()),
+        "revoked": [revocation_facts(one) for one in history.all],
+        "roster_as_of": as_of(reader.trust, [checked.body.party], now()),
+    }
+    emit(facts, json_=json_, people={**facts, "revoked": [str(one) for one in history.all]})
+    try:
+        reader.trust.require_counting(checked, now())
+    except Refused as error:
+        complain(error.message, error.hint)
+        return error.exit_code
+    return 0
 
 
 @credential.command(

@@ -9,7 +9,7 @@ from valiza.cli.terminal import print_result, safe, say
 from valiza.keys.fields import utc
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from valiza.envelope.acknowledgement import VerifiedAnswer
     from valiza.envelope.agreement import Agreement
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from valiza.keys.credential import Credential, CredentialDraft
     from valiza.keys.fields import Mark
     from valiza.keys.request import Request
+    from valiza.keys.revocation import Revocation
     from valiza.keys.trust import Trust
     from valiza.office.certifying import ClaimedRoot, Unfinished
 
@@ -37,6 +38,8 @@ __all__ = [
     "mark_text",
     "receipt_facts",
     "request_facts",
+    "revocation_facts",
+    "revoked_people",
     "root_facts",
     "root_people",
     "route_facts",
@@ -297,6 +300,7 @@ def still_needed(unfinished: Unfinished) -> list[str]:
 def _said(unfinished: Unfinished) -> Facts:
     from valiza.envelope.agreement import TerminationDraft, agreement_digest
     from valiza.keys.credential import CredentialDraft
+    from valiza.keys.revocation import Revocation
     from valiza.keys.root import RootDraft
     from valiza.office.certifying import ClaimedRoot
 
@@ -305,6 +309,8 @@ def _said(unfinished: Unfinished) -> Facts:
         return root_facts(ClaimedRoot(says=said, signed=unfinished.shares[0].signed, complete=unfinished.complete))
     if isinstance(said, CredentialDraft):
         return draft_facts(said)
+    if isinstance(said, Revocation):
+        return revocation_facts(said)
     if isinstance(said, TerminationDraft):
         return {
             "agreement": said.agreement.hex(),
@@ -365,6 +371,29 @@ def show_office(home: str, shown: Any, *, json_: bool) -> None:  # noqa: ANN401 
 def title(names: Mapping[str, str]) -> str:
     """A name for display: English, else the first."""
     return names.get("en", next(iter(names.values())))
+
+
+def revocation_facts(one: Revocation) -> Facts:
+    """What a revocation says. Of what is not read from a roster nothing is verified by this."""
+    return {
+        "party": one.party,
+        "series": one.series,
+        "number": one.number,
+        "kind": one.kind,
+        "effective_at": utc(one.effective_at),
+        "issued_at": utc(one.issued_at),
+        "reason": one.reason,
+        "revocation": one.digest.hex(),
+        "credential": one.credential.hex(),
+    }
+
+
+def revoked_people(revoked: Iterable[tuple[Revocation, Credential]]) -> dict[str, str]:
+    """Revocations for people, by credential."""
+    told: dict[str, list[str]] = {}
+    for one, target in revoked:
+        told.setdefault(f"{target.title}, {target.body}, {target.purpose}", []).append(str(one))
+    return {of: "; then ".join(said) for of, said in told.items()}
 
 
 def manifest_facts(manifest: Manifest, profile: Profile | None) -> Facts:

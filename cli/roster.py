@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,22 +19,35 @@ from valiza.cli.options import (
     passphrase_fd,
     require_output,
     typed,
+    yes_option,
 )
-from valiza.cli.render import emit, utc
-from valiza.cli.terminal import passphrase_source
-from valiza.keys.errors import Unavailable, Usage
+from valiza.cli.people import agreed
+from valiza.cli.render import credential_facts, emit, revocation_facts, revoked_people, tell, utc
+from valiza.cli.terminal import passphrase_source, terminal_present
+from valiza.keys.errors import Refused, Unavailable, Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from valiza.keys.book import Book
+    from valiza.keys.credential import Credential
+    from valiza.office.home import Office
+    from valiza.office.trusting import Import
 
 DAY = 86400
+_MOST_LINES = 100
+
+_fingerprint_option = click.option(
+    "--root",
+    metavar="FINGERPRINT",
+    help="The fingerprint of that party's root, as you compared it: all 64 digits or all 26 words. Needed the first time.",
+)
 
 
 @click.group(cls=OrderedGroup)
 def roster() -> None:
-    """Publish this party's roster, and import the other party's."""
+    """Publish this party's roster; compare the other party's, and import it."""
 
 
 def _roster_facts(shown: Book) -> dict[str, Any]:
@@ -44,7 +58,51 @@ def _roster_facts(shown: Book) -> dict[str, Any]:
         "issued_at": utc(shown.issued_at),
         "expires_at": utc(shown.expires_at),
         "credentials": len(shown.credentials),
+        "revocations": len(shown.revocations),
     }
+
+
+def _changes(planned: Import) -> dict[str, Any]:
+    """What an import would change."""
+    new, added = planned.roster, planned.difference
+    known: Book | None = planned.known if planned.new else new
+    return {
+        "known": None if known is None else {"version": known.version, "issued_at": utc(known.issued_at), "expires_at": utc(known.expires_at)},
+        "roots": [{"version": root.version, "root": root.fingerprint} for root in added.roots],
+        "credentials": [credential_facts(one) for one in added.credentials],
+        "revocations": [{**revocation_facts(one), "of": credential_facts(new.credentials[one.credential])} for one in added.revocations],
+    }
+
+
+def _people(planned: Import, facts: dict[str, Any]) -> dict[str, Any]:
+    """The same for people: a line each."""
+    added, known = planned.difference, facts["changes"]["known"]
+    revoked = revoked_people((one, planned.roster.credentials[one.credential]) for one in added.revocations)
+    return {
+        **{key: item for key, item in facts.items() if key != "changes"},
+        "known so far": f"version {known['version']}, issued {known['issued_at']}, expires {known['expires_at']}" if known else "nothing",
+        "new versions of the root": {str(root.version): root.fingerprint for root in added.roots},
+        "revoked": _first(revoked),
+        "new credentials": _first(_by_person(added.credentials)),
+    }
+
+
+def _first(told: Mapping[str, str]) -> dict[str, str]:
+    """As many as people read; --json has all."""
+    shown = dict(itertools.islice(told.items(), _MOST_LINES))
+    return shown if len(told) <= _MOST_LINES else {**shown, f"and {len(told) - _MOST_LINES} more": "--json shows all"}
+
+
+def _by_person(credentials: Iterable[Credential]) -> dict[str, str]:
+    """Persons and bodies, each with what they are certified for."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for one in credentials:
+        rest = f"clearance {one.clearance or 'none'}, until {utc(one.valid_until)[:10]}"
+        found.setdefault((f"{one.title}, {one.body}", rest), []).append(one.purpose)
+    told: dict[str, list[str]] = {}
+    for (who, rest), purposes in found.items():
+        told.setdefault(who, []).append(f"{', '.join(sorted(purposes))}; {rest}")
+    return {who: "; ".join(each) for who, each in told.items()}
 
 
 @roster.command(
@@ -58,14 +116,14 @@ def _roster_facts(shown: Book) -> dict[str, Any]:
     type=STATEMENT,
     multiple=True,
     metavar="FILE",
-    help="A credential issued elsewhere, or a new version of the root, to take in. Repeatable.",
+    help="A credential or revocation signed elsewhere, or a new version of the root, to take in. Repeatable.",
 )
 @click.option("--validity", type=click.IntRange(1, 3650), default=365, show_default=True, metavar="DAYS", help="Until it expires.")
 @home_option
 @passphrase_fd
 @as_json
 def publish(output: Path, add: tuple[Path, ...], validity: int, home: Path | None, passphrase_fd: int | None, json_: bool) -> None:
-    """Sign a new version of this party's roster, with every credential issued here, and write it for the other side.
+    """Sign a new version of this party's roster, with every credential issued and revocation signed here, and write it for the other side.
 
     It takes the key and credential of a roster's signer, which the root issued, and no key of the root.
     """
@@ -108,22 +166,54 @@ def export(output: Path, party: str | None, home: Path | None, json_: bool) -> N
     epilog=command_epilog("valiza roster import BY.roster.vls --home kz --root 3f5a…", "valiza roster import BY.roster-2.vls --home kz"),
 )
 @click.argument("file", type=STATEMENT)
-@click.option(
-    "--root",
-    metavar="FINGERPRINT",
-    help="The fingerprint of that party's root, as you compared it: all 64 digits or all 26 words. Needed the first time.",
-)
+@_fingerprint_option
+@yes_option("Import without asking.")
 @home_option
 @as_json
-def import_(file: Path, root: str | None, home: Path | None, json_: bool) -> None:
-    """Import the roster of the other party. It never goes back to an older one."""
+def import_(file: Path, root: str | None, yes: bool, home: Path | None, json_: bool) -> None:
+    """Show what a roster changes, and import it. It never goes back to an older one, drops nothing, and has not expired.
+
+    Somebody at a terminal is asked first. Elsewhere nobody is: the fingerprint of the root was compared when it was pinned.
+    """
+    from valiza.office.trusting import finish_import
+
+    at_office = open_office(home)
+    planned = _plan(at_office, file, root)
+    facts = {"imported": planned.new, **_roster_facts(planned.roster), "changes": _changes(planned)}
+    people = _people(planned, facts)
+    if planned.new and not agreed("Import this?", yes, lambda: tell(people, "to be imported:")):
+        message = "not confirmed: nothing was imported"
+        raise Refused(message)
+    finish_import(at_office, planned, at=now())
+    emit(facts, json_=json_, people={"imported": planned.new, **_roster_facts(planned.roster)} if terminal_present() else people)
+
+
+@roster.command(
+    "diff",
+    short_help="Show what a roster would change here.",
+    epilog=command_epilog("valiza roster diff BY.roster-2.vls --home kz", "valiza roster diff BY.roster.vls --home kz --root 3f5a…"),
+)
+@click.argument("file", type=STATEMENT)
+@_fingerprint_option
+@home_option
+@as_json
+def diff(file: Path, root: str | None, home: Path | None, json_: bool) -> None:
+    """Show what importing FILE would change here: new credentials, revocations, versions of the root.
+
+    What would not be imported is refused likewise.
+    """
+    planned = _plan(open_office(home), file, root)
+    facts = {"new": planned.new, **_roster_facts(planned.roster), "changes": _changes(planned)}
+    emit(facts, json_=json_, people=_people(planned, facts))
+
+
+def _plan(at_office: Office, file: Path, root: str | None) -> Import:
     from valiza.keys.fingerprint import parse_fingerprint
-    from valiza.office.trusting import import_roster
+    from valiza.office.trusting import plan_import
 
     with typed("--root"):
         fingerprint = None if root is None else parse_fingerprint(root)
-    imported, new = import_roster(open_office(home), file, fingerprint, at=now())
-    emit({"imported": new, **_roster_facts(imported)}, json_=json_)
+    return plan_import(at_office, file, fingerprint, at=now())
 
 
 @roster.command("show", short_help="Show the rosters in force here.", epilog=command_epilog("valiza roster show --home kz"))

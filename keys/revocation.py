@@ -37,6 +37,7 @@ __all__ = [
     "judge",
     "read_revocation_body",
     "require_authority",
+    "require_follows_history",
     "require_series",
     "revoked_of",
     "sign_revocation",
@@ -84,6 +85,11 @@ class RevocationDraft:
         items: list[Value] = [self.party, self.series, self.number, self.kind, self.credential, self.effective_at, self.issued_at, self.reason, {}]
         return pack(items)
 
+    @property
+    def by(self) -> str:
+        """Who revokes, as people write it."""
+        return _by(self.party, self.series)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revocation:
@@ -110,11 +116,15 @@ class Revocation:
     @property
     def by(self) -> str:
         """Who revokes, as people write it."""
-        return f"the root of {self.party}" if self.series is None else f"{self.party}/{self.series}"
+        return _by(self.party, self.series)
 
     def __str__(self) -> str:
         """What it says, for a message: `retired with effect from …, by KZ/KZ-MFA (No. 3, left)`."""
         return f"{self.kind} with effect from {utc(self.effective_at)}, by {self.by} (No. {self.number}, {self.reason})"
+
+
+def _by(party_id: str, series: str | None) -> str:
+    return f"the root of {party_id}" if series is None else f"{party_id}/{series}"
 
 
 def sign_revocation(draft: RevocationDraft, *, issuer: Root | Credential, keys: Iterable[Signer], begun: Statement | None = None) -> Statement:
@@ -132,7 +142,7 @@ def sign_revocation(draft: RevocationDraft, *, issuer: Root | Credential, keys: 
         message = "the other custodians signed another revocation"
         raise NotAuthentic(message)
     statement = sign_statement(labels.REVOCATION, body, issuer_signs(issuer, keys), begun=begun, realm=issuer.realm)
-    _require_own_series(read_revocation_body(statement, issuer))
+    read_revocation_body(statement, issuer)
     return statement
 
 
@@ -157,9 +167,7 @@ def check_revocation(statement: Statement, signer: Root | Credential) -> Revocat
         verify_quorum(statement, signer)
     else:
         verify_by_credential(statement, signer)
-    found = read_revocation_body(statement, signer)
-    _require_own_series(found)
-    return found
+    return read_revocation_body(statement, signer)
 
 
 def check_revocation_in(statement: Statement, roots: Iterable[Root], credentials: Mapping[bytes, Credential]) -> Revocation:
@@ -183,7 +191,11 @@ def check_revocation_in(statement: Statement, roots: Iterable[Root], credentials
 
 
 def read_revocation_body(statement: Statement, signer: Root | Credential) -> Revocation:
-    """Decode the body of a revocation; its signature is the caller's business."""
+    """What a revocation says, whoever signed it so far: its signatures are the caller's business.
+
+    Raises:
+        Malformed: not a revocation. Refused: another party's or body's series.
+    """
     items = array(unpack(statement.body, max_bytes=LIMITS[labels.REVOCATION], what="revocation"), "revocation", length=9)
     found = Revocation(
         raw=statement.raw,
@@ -202,6 +214,7 @@ def read_revocation_body(statement: Statement, signer: Root | Credential) -> Rev
     if found.kind == "compromised" and found.effective_at > found.issued_at:
         message = "a compromise is not effective after it is issued"
         raise Malformed(message)
+    _require_own_series(found)
     return found
 
 
@@ -261,7 +274,17 @@ _FOLLOWS: Final = {  # what a series may say of a credential after what it said 
 }
 
 
-def _require_next(one: Revocation, before: Revocation | None) -> None:
+def require_follows_history(one: Revocation | RevocationDraft, before: Iterable[Revocation]) -> None:
+    """Check that a revocation can follow what its series said of its credential, the last of these (Reading 7).
+
+    Raises:
+        Refused: it cannot.
+    """
+    own = [said for said in before if (said.series, said.credential) == (one.series, one.credential)]
+    _require_next(one, own[-1] if own else None)
+
+
+def _require_next(one: Revocation | RevocationDraft, before: Revocation | None) -> None:
     if one.kind not in _FOLLOWS[None if before is None else before.kind]:
         state = "was never revoked in this series" if before is None else f"is {before.kind}"
         message = f"revocation {one.number} of {one.by} says {one.kind} of a credential that {state}"
@@ -284,6 +307,12 @@ class History:
     def __bool__(self) -> bool:
         """Whether there is anything."""
         return bool(self.revocations) or self.compromised is not None
+
+    @property
+    def all(self) -> tuple[Revocation, ...]:
+        """All that counts: the revocations, and the compromise if another credential's said it."""
+        lost = self.compromised
+        return self.revocations if lost is None or lost in self.revocations else (*self.revocations, lost)
 
     def ended_at(self, otherwise: int) -> int:
         """When the credential ended: by retirement, by compromise of its key, or at the time given."""

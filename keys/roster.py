@@ -33,11 +33,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Counting",
+    "Difference",
     "Roster",
     "check_import",
     "check_roster",
     "claimed_credentials",
     "claimed_roots",
+    "difference",
     "make_roster",
     "peek_roster",
     "read_roster",
@@ -270,6 +272,25 @@ def _require_one_credential_per_key(roster: Roster) -> None:
             if other.valid_from < roster.revoked.history(one.digest, one.key_digest).ended_at(one.valid_until):
                 message = f"one public key is in two live credentials: of {one.title!r} ({one.purpose}) and of {other.title!r} ({other.purpose})"
                 raise Refused(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What a roster has that an older one of its party has not."""
+
+    roots: tuple[Root, ...] = field(repr=False)
+    credentials: tuple[Credential, ...] = field(repr=False)
+    revocations: tuple[Revocation, ...] = field(repr=False)
+
+
+def difference(new: Book, old: Book | None) -> Difference:
+    """What is new in a roster; without an older one all of it."""
+    revoked = set() if old is None else {one.digest for one in old.revocations}
+    return Difference(
+        roots=new.roots if old is None else new.roots[len(old.roots) :],
+        credentials=tuple(new.credentials[name] for name in new.credentials if old is None or name not in old.credentials),
+        revocations=tuple(one for one in new.revocations if one.digest not in revoked),
+    )
 
 
 def check_import(new: Book, old: Book | None, at: int) -> None:

@@ -97,6 +97,22 @@ class Trust:
             return False
         return True
 
+    def knows(self, credential: Credential) -> bool:
+        """Whether the roster of its party has a credential."""
+        roster = self.rosters.get(credential.body.party)
+        return roster is not None and credential.digest in roster.credentials
+
+    def require_counting(self, credential: Credential, at: int) -> None:
+        """Check that everybody may rely on a credential at a time: the roster of its party has it, and it is in force.
+
+        Raises:
+            Refused: it is not so.
+        """
+        if not self.knows(credential):
+            message = f"the {credential.purpose} credential of {credential.title!r} ({credential.body}) is in no roster known here: it does not count"
+            raise Refused(message, "if it is new, import the latest roster of that party: valiza roster import FILE")
+        self.require_in_force(credential, at=at, act="use")
+
     def _require_link(self, credential: Credential, *, dated: int, evidence: Evidence, act: str) -> None:
         history = self.history(credential)
         if not history:

@@ -17,6 +17,7 @@ from valiza.keys.errors import NotAuthentic, Refused, Usage
 from valiza.keys.fields import Body
 from valiza.keys.recipient import Identity
 from valiza.keys.request import ALONE, ASKED, CUSTODIAN, Request, RequestDraft, check_vouching, make_request
+from valiza.keys.revocation import Revocation, read_revocation_body
 from valiza.keys.root import MAX_CUSTODIANS, Custodian, Root, RootDraft, read_root, read_root_body, require_follows, root_header, verify_signatures
 from valiza.keys.roster import claimed_roots
 from valiza.keys.signing import SigningKey, VerifyKey
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from valiza.keys.credential import Credential
     from valiza.keys.fields import Names
     from valiza.keys.keyfile import PrivateKey
+    from valiza.keys.revocation import RevocationDraft
     from valiza.keys.statement import Signer
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "add_signature",
     "begin_agreement",
     "begin_credential",
+    "begin_revocation",
     "begin_root",
     "begin_termination",
     "claims",
@@ -56,7 +59,8 @@ __all__ = [
     "to_sign",
 ]
 
-BY_QUORUM: Final = (labels.ROOT, labels.CREDENTIAL, labels.AGREEMENT, labels.TERMINATION)  # types that a quorum of custodians signs
+# Types that a quorum of custodians signs.
+BY_QUORUM: Final = (labels.ROOT, labels.CREDENTIAL, labels.AGREEMENT, labels.TERMINATION, labels.REVOCATION)
 _DAY: Final = 86400
 
 
@@ -76,7 +80,7 @@ class Share:
         return max(0, self.root.threshold - len(self.signed))
 
 
-Said = RootDraft | CredentialDraft | Profile | TerminationDraft
+Said = RootDraft | CredentialDraft | Profile | TerminationDraft | Revocation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +143,12 @@ def _read_termination(statement: Statement, roots: Mapping[bytes, Root]) -> Unfi
     return Unfinished(statement=statement, says=read_termination_body(statement, root), shares=(share,))
 
 
+def _read_revocation(statement: Statement, roots: Mapping[bytes, Root]) -> Unfinished:
+    root = _one_root(statement, roots)
+    share = Share(root=root, signed=verify_signatures(statement, root))
+    return Unfinished(statement=statement, says=read_revocation_body(statement, root), shares=(share,))
+
+
 def _read_agreement(statement: Statement, roots: Mapping[bytes, Root]) -> Unfinished:
     signing = [_known(name, roots) for name in sorted({entry.header.signer_digest for entry in statement.signatures})]
     shares = [Share(root=root, signed=verify_signatures(statement, root)) for root in signing]
@@ -161,6 +171,7 @@ _READERS: Final[dict[str, Callable[[Statement, Mapping[bytes, Root]], Unfinished
     labels.CREDENTIAL: _read_credential,
     labels.AGREEMENT: _read_agreement,
     labels.TERMINATION: _read_termination,
+    labels.REVOCATION: _read_revocation,
 }
 
 
@@ -284,6 +295,15 @@ def begin_agreement(profile: Profile, root: Root, key: Signer, roots: Mapping[by
     """
     require_degrees(profile, root)
     return _sign(labels.AGREEMENT, profile.body, [Share(root=root)], key, roots={**(roots or {}), root.digest: root})
+
+
+def begin_revocation(draft: RevocationDraft, root: Root, key: Signer) -> Unfinished:
+    """Sign a revocation in the name of the root, as the first custodian.
+
+    Raises:
+        Refused: the key is no custodian's. Malformed: it says what cannot be.
+    """
+    return _sign(labels.REVOCATION, draft.packed(), [Share(root=root)], key, roots={root.digest: root})
 
 
 def begin_termination(agreement: Agreement, root: Root, key: Signer, *, given_at: int, takes_effect_at: int) -> Unfinished:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 from valiza.keys import labels
 from valiza.keys.cost import FLOOR
 from valiza.keys.digests import digest
-from valiza.keys.errors import NoKey, ValizaError
+from valiza.keys.errors import NoKey, Refused, ValizaError
 from valiza.keys.files import PREFIX, about, read_file
 from valiza.keys.keyfile import PublicPart, public_part
 from valiza.keys.roster import Counting, untold
@@ -33,6 +33,7 @@ from valiza.keys.trust import Trust
 from valiza.office.book import index_faults
 from valiza.office.home import BODY_OFFICER, Office, purpose_of
 from valiza.office.keyring import OfficeKey, office_keys
+from valiza.office.revoking import FOLDER, pending
 from valiza.register.store import VERSION
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class _Patient:
     office: Office
     at: int
     _read: dict[str, tuple[Path, Roster] | ValizaError | None] = field(default_factory=dict)
+    _judging: list[Trust] = field(default_factory=list)
 
     def command(self, *words: str | Path) -> str:
         """A command at this office, to be typed as it is."""
@@ -109,6 +111,19 @@ class _Patient:
     def trust(self) -> Trust:
         """The same."""
         return Trust(self.rosters)
+
+    def fault(self, credential: Credential) -> str:
+        """Why a credential is not in force now, as the office judges it, which knows when it first saw each; nothing if it is."""
+        if not self._judging:
+            try:
+                self._judging.append(self.office.trust)
+            except (ValizaError, OSError):
+                self._judging.append(self.trust)
+        try:
+            self._judging[0].require_in_force(credential, at=self.at, act="use")
+        except Refused as error:
+            return error.message
+        return ""
 
 
 def examine(home: Path, *, at: int, counting: Counting = untold) -> list[Finding]:
@@ -329,12 +344,32 @@ def _credentials(patient: _Patient) -> Iterator[_Row]:
             mend = patient.command("roster", "publish", "-o", "FILE")
             yield PROBLEM, "it is in no roster known here, so nobody accepts it", str(path), f"{mend}, or restore it from a backup"
             continue
-        if found.valid_until - patient.at < _SOON and not _followed(patient, path):
+        followed = _followed(patient, path)
+        if found.valid_until - patient.at < _SOON and not followed:
             level = PROBLEM if found.valid_until <= patient.at else NOTE
             mend = "certify him anew: valiza credential issue" if officer != BODY_OFFICER else "certify the body anew, with the root"
             yield level, f"the {purpose} credential of {officer!r} {_until(patient, found.valid_until)}", str(path), mend
         if found.valid_from > patient.at:
             yield NOTE, f"the {purpose} credential of {officer!r} is not valid yet", str(path)
+        elif found.valid_until > patient.at and not followed and (fault := patient.fault(found)):
+            yield PROBLEM, fault, str(path), patient.command("revocation", "list")
+        for one in trust.history(found).revocations:
+            if one.effective_at > patient.at:
+                yield NOTE, f"the {purpose} credential of {officer!r} is to be {one}", str(path), "certify him anew in time, if he stays"
+    yield from _waiting(patient)
+
+
+def _waiting(patient: _Patient) -> Iterator[_Row]:
+    """Revocations that nobody else knows yet."""
+    where = str(patient.home / FOLDER)
+    try:
+        count = len(pending(patient.office))
+    except ValizaError as error:
+        yield PROBLEM, f"the revocations that were signed here cannot be read: {error.message}", where, "restore them from a backup"
+        return
+    if count:
+        what = f"{count} revocation{'s' * (count != 1)} that this office signed wait for the next roster: until then they count for nobody"
+        yield PROBLEM, what, where, patient.command("roster", "publish", "-o", "FILE")
 
 
 def _rosters(patient: _Patient) -> Iterator[_Row]:
@@ -376,10 +411,9 @@ def _rosters(patient: _Patient) -> Iterator[_Row]:
 
 def _addressees(patient: _Patient) -> Iterator[_Row]:
     openers: dict[str, set[bytes]] = {str(patient.office.body): set()}
-    trust = patient.trust
     for roster in patient.rosters:
         for credential in roster.outlines:
-            if credential.purpose == "open" and trust.in_force(roster.credentials[credential.digest], patient.at):
+            if credential.purpose == "open" and not patient.fault(roster.credentials[credential.digest]):
                 openers.setdefault(str(credential.body), set()).add(credential.subject)
     for body, officers in openers.items():
         if len(officers) < _ENOUGH_ADDRESSEES:

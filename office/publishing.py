@@ -10,24 +10,28 @@ from valiza.keys import labels
 from valiza.keys.chain import Chains
 from valiza.keys.errors import NoKey, Refused
 from valiza.keys.files import about, read_file
+from valiza.keys.revocation import check_revocation_in
 from valiza.keys.root import Root, read_root, read_roots, require_pinned
-from valiza.keys.roster import check_import, make_roster
+from valiza.keys.roster import check_import, make_roster, require_new_authority
 from valiza.keys.statement import LIMITS, Statement, read_statement
 from valiza.office.book import keep_roster
 from valiza.office.home import BODY_OFFICER, with_public_key
+from valiza.office.revoking import lying
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from valiza.keys.book import Book
     from valiza.keys.credential import Credential
+    from valiza.keys.revocation import Revocation
     from valiza.keys.roster import Roster
     from valiza.office.book import KeptBook
     from valiza.office.home import Office
 
 __all__ = ["ADDED", "Collected", "collect", "publish_roster"]
 
-ADDED: Final = (labels.ROOT, labels.CREDENTIAL)  # types of what a roster can take in
+ADDED: Final = (labels.ROOT, labels.CREDENTIAL, labels.REVOCATION)  # types of what a roster can take in
 
 
 class _Statements(Mapping[bytes, Statement]):
@@ -56,14 +60,27 @@ class _Statements(Mapping[bytes, Statement]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """What an office knows of its own party beyond the roster in force: versions of the root, and credentials that no roster has yet.
+    """What an office knows of its own party beyond the roster in force: versions of the root, and what no roster has yet.
 
-    roots: all versions. chains: every credential, checked when it is taken out. new: those that the roster in force does not have, with their files.
+    roots: all versions. chains: every credential, checked when it is taken out. new: credentials that the roster in force does not have, with their
+    files. revoking: revocations that it does not have, likewise.
     """
 
     roots: tuple[Root, ...]
     chains: Chains = field(repr=False)
     new: Mapping[bytes, Path]
+    revoking: Mapping[Path, Statement] = field(default_factory=dict, repr=False)
+
+    def revocations(self, known: Book | None) -> list[Revocation]:
+        """The new revocations, each checked: by whom it is, and that he may still revoke by what is known; what is wrong with one names its file."""
+        found = []
+        for path, statement in self.revoking.items():
+            with about(path):
+                revocation = check_revocation_in(statement, self.roots, self.chains)
+                if known is not None:
+                    require_new_authority(revocation, known)
+                found.append(revocation)
+        return found
 
     def checked(self) -> list[Credential]:
         """The new credentials, each checked; what is wrong with one names its file."""
@@ -75,11 +92,11 @@ class Collected:
 
 
 def collect(office: Office, add: Iterable[Path] = ()) -> Collected:
-    """Collect what lies in an office and in files: versions of the root, and credentials.
+    """Collect what lies in an office and in files: versions of the root, credentials, revocations.
 
     Args:
         office: the office.
-        add: files with roots and credentials that were signed elsewhere, in any order.
+        add: files with roots, credentials and revocations that were signed elsewhere, in any order.
 
     Raises:
         Refused: the own root is not pinned, or there is another one of that version. Malformed, NotAuthentic: a file holds nothing of that kind, or
@@ -94,12 +111,17 @@ def collect(office: Office, add: Iterable[Path] = ()) -> Collected:
     credentials: dict[bytes, Statement] = {}
     paths: dict[bytes, Path] = {}
     roots = {} if old is None else {root.version: root for root in old.roots}
-    lying = [*sorted((office.home / "credentials").glob("*/*.vls")), *sorted((office.home / "issued").glob("*.vls")), *add]
-    for path in lying:
+    revoking: dict[bytes, tuple[Path, Statement]] = {}
+    revoked = set() if old is None else {one.digest for one in old.revocations}
+    files = [*sorted((office.home / "credentials").glob("*/*.vls")), *sorted((office.home / "issued").glob("*.vls")), *lying(office), *add]
+    for path in files:
         with about(path):
             statement = read_statement(read_file(path, max(LIMITS[type_] for type_ in ADDED)), *ADDED)
             if statement.type == labels.ROOT:
                 _add_root(roots, read_root(statement.raw), party)
+            elif statement.type == labels.REVOCATION:
+                if statement.digest not in revoked:
+                    revoking.setdefault(statement.digest, (path, statement))
             elif old is None or statement.digest not in old.credentials:
                 credentials[statement.digest] = statement
                 paths.setdefault(statement.digest, path)
@@ -108,7 +130,7 @@ def collect(office: Office, add: Iterable[Path] = ()) -> Collected:
         raise Refused(message, "import the roster: valiza roster import FILE; or give the root: valiza roster publish --add FILE")
     versions = read_roots(tuple(roots[version].raw for version in sorted(roots)))
     require_pinned(versions, pinned)
-    return Collected(roots=versions, chains=Chains(versions, _Statements(credentials, old)), new=paths)
+    return Collected(roots=versions, chains=Chains(versions, _Statements(credentials, old)), new=paths, revoking=dict(revoking.values()))
 
 
 def _add_root(roots: dict[int, Root], root: Root, party: str) -> None:
@@ -125,10 +147,10 @@ def publish_roster(office: Office, *, at: int, validity: int, add: Sequence[Path
     """Sign a new version of the party's roster, the first one if there is none yet, and import it here.
 
     Args:
-        office: one that keeps a roster key. Every credential that lies in it is taken in.
+        office: one that keeps a roster key. Every credential and revocation that lies in it is taken in.
         at: now, in seconds since 1970.
         validity: for how many seconds the roster is in force.
-        add: files with credentials and roots that were signed elsewhere.
+        add: files with credentials, revocations and roots that were signed elsewhere.
 
     Raises:
         NoKey: this office does not keep the roster key. Refused: its roster credential is not issued by the latest version of the root.
@@ -145,7 +167,7 @@ def publish_roster(office: Office, *, at: int, validity: int, add: Sequence[Path
         roots=collected.roots,
         credentials=collected.checked(),
         others={} if old is None else {name: old.credentials.raw(name) for name in old.credentials},
-        revocations=() if old is None else old.revocations,
+        revocations=[*([] if old is None else old.revocations), *collected.revocations(old)],
         signer=signer,
         key=key,
         read=office.read_roster,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from valiza.envelope.agreement import (
@@ -21,7 +21,7 @@ from valiza.keys import labels
 from valiza.keys.errors import Malformed, NotAuthentic, Refused, Usage
 from valiza.keys.files import about, new_file
 from valiza.keys.root import verify_signatures
-from valiza.keys.roster import Roster, check_import, peek_roster
+from valiza.keys.roster import Difference, Roster, check_import, difference, peek_roster
 from valiza.keys.statement import Statement, read_statement
 from valiza.office.book import is_kept, keep_roster, mend_roster
 from valiza.office.certifying import add_signature, begin_agreement, begin_termination, latest_root, read_unfinished
@@ -34,14 +34,44 @@ if TYPE_CHECKING:
 
     from valiza.keys.root import Root
     from valiza.keys.statement import Signer
+    from valiza.office.book import KeptBook
     from valiza.office.certifying import Unfinished
     from valiza.office.home import Office
 
-__all__ = ["SignedDraft", "adopt", "import_roster", "read_profile_file", "sign", "sign_as_custodian", "terminate_agreement"]
+__all__ = [
+    "Import",
+    "SignedDraft",
+    "adopt",
+    "finish_import",
+    "import_roster",
+    "plan_import",
+    "read_profile_file",
+    "sign",
+    "sign_as_custodian",
+    "terminate_agreement",
+]
 
 
-def import_roster(office: Office, path: Path, fingerprint: bytes | None, *, at: int) -> tuple[Roster, bool]:
-    """Import another party's roster, or a newer one of a known party; returns it, and whether it is new here.
+@dataclass(frozen=True, kw_only=True)
+class Import:
+    """A roster that an office may import. Nothing is changed yet.
+
+    roster: what was read and checked. known: what the office has of this party. new: whether it is not that very one.
+    """
+
+    roster: Roster = field(repr=False)
+    known: KeptBook | None = field(repr=False)
+    new: bool
+    fingerprint: bytes
+
+    @property
+    def difference(self) -> Difference:
+        """What it has that the known one has not."""
+        return difference(self.roster, self.known if self.new else self.roster)
+
+
+def plan_import(office: Office, path: Path, fingerprint: bytes | None, *, at: int) -> Import:
+    """Read another party's roster, or a newer one of a known party, and check that it may be imported.
 
     Args:
         office: who imports.
@@ -66,19 +96,33 @@ def import_roster(office: Office, path: Path, fingerprint: bytes | None, *, at: 
     if root is None:  # the first check excludes it
         raise AssertionError
     roster = office.read_roster(raw, root)
-    known = office.roster_path(name) if pinned is not None else None
-    if known is not None and is_kept(known, roster):
-        mend_roster(known, roster)
-        return roster, False
-    old = office.roster_of(name) if pinned is not None else None
-    check_import(roster, old, at)
-    if old is not None and old.digest == roster.digest:
-        return roster, False
-    keep_roster(office.home / "rosters", roster, at=at, before=old)
-    if pinned is None:
-        new_file(office.home / "roots" / name, root.hex().encode("ascii") + b"\n")
+    kept = office.roster_path(name) if pinned is not None else None
+    if kept is not None and is_kept(kept, roster):
+        return Import(roster=roster, known=None, new=False, fingerprint=root)
+    known = office.roster_of(name) if pinned is not None else None
+    check_import(roster, known, at)
+    return Import(roster=roster, known=known, new=known is None or known.digest != roster.digest, fingerprint=root)
+
+
+def finish_import(office: Office, planned: Import, *, at: int) -> None:
+    """Import what was planned. The same roster again mends the one that is kept, if that was damaged."""
+    roster = planned.roster
+    if not planned.new:
+        kept = office.roster_path(roster.party)
+        if kept is not None and is_kept(kept, roster):
+            mend_roster(kept, roster)
+        return
+    keep_roster(office.home / "rosters", roster, at=at, before=planned.known)
+    if roster.party not in office.pinned():
+        new_file(office.home / "roots" / roster.party, planned.fingerprint.hex().encode("ascii") + b"\n")
     office.reread()
-    return roster, True
+
+
+def import_roster(office: Office, path: Path, fingerprint: bytes | None, *, at: int) -> tuple[Roster, bool]:
+    """Import a roster; returns it, and whether it is new here. Arguments and errors as `plan_import`."""
+    planned = plan_import(office, path, fingerprint, at=at)
+    finish_import(office, planned, at=at)
+    return planned.roster, planned.new
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -344,7 +344,21 @@ def _found(at: Desk) -> str:
     at.type("office show --home kz")
     at.type("credential list --home kz")
     at.type("credential verify kz/credentials/aigul/seal.vls --home by")
+    _revoke(at)
     return f"--root {kz['root']} --root {by['root']} --roster KZ.vls --roster BY.vls --agreement whole.vls"
+
+
+def _revoke(at: Desk) -> None:
+    """A revocation by a body, and one by its root; what the next roster changes."""
+    at.type("credential issue leaver:act:1:Leaver --home by --unprotected")
+    at.type("revocation make leaver --kind retired --reason left --home by")
+    at.type("revocation list --home by")
+    at.type("roster publish --home by -o BY.2.vls")
+    at.type("revocation make by/credentials/leaver/act.vls --kind suspended --reason other --by-root --home by -o root.1.vls")
+    at.type("revocation list --home by")
+    at.type("credential verify by/credentials/leaver/act.vls --home by", code=6)
+    at.type("roster diff BY.2.vls --home kz")
+    at.type("roster import BY.2.vls --home kz")
 
 
 def _sign_by_quorum(at: Desk) -> None:

@@ -68,6 +68,7 @@ HIDDEN: Final = {
     "Credential": {"extensions", "issuer", "key", "raw"},
     "CredentialDraft": {"public_key"},
     "Custodian": {"key"},
+    "Difference": {"credentials", "revocations", "roots"},
     "Expectation": {"core", "dispatch", "marks", "openings", "proof"},
     "Manifest": {"salt"},
     "Opening": {"rewrap"},

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ORDER_OF_THE_WORK: Final = [
-    *("demo", "custodian", "root", "office", "credential", "roster", "agreement", "seal", "withdraw", "inspect"),
+    *("demo", "custodian", "root", "office", "credential", "revocation", "roster", "agreement", "seal", "withdraw"),
+    "inspect",
     *("verify", "open", "rewrap", "acknowledge", "refuse", "countersign", "receipt", "register"),
     *("doctor", "key", "ceremony", "config", "completion"),
 ]

@@ -251,7 +251,25 @@ def test_credential_of_nobody_known(world: World, tmp_path: Path) -> None:
 def test_expired_credential_says_so(world: World, travel: Callable[[int], None]) -> None:
     travel(6 * YEAR)
     path = world.kz.home / "credentials" / "aigul" / "seal.vls"
-    assert world.by.works("credential", "verify", path, "--json").facts["valid_now"] is False
+    done = world.by.run("credential", "verify", path, "--json")
+    assert (done.code, done.facts["valid_now"], done.facts["in_force_now"]) == (6, False, False)
+    assert "is expired at the time of use" in done.error
+
+
+def test_credential_that_no_roster_has_does_not_count_yet(world: World) -> None:
+    world.kz.works("credential", "issue", "dana:seal:1", "--unprotected")
+    path = world.kz.home / "credentials" / "dana" / "seal.vls"
+    for office in (world.kz, world.by):
+        done = office.run("credential", "verify", path, "--json")
+        assert (done.code, done.facts["in_roster"], done.facts["in_force_now"]) == (6, False, True)
+        assert "is in no roster known here" in done.error
+        assert "import the latest roster" in done.hint
+    roster = world.path("KZ-2.vls")
+    world.kz.works("roster", "publish", "-o", roster)
+    assert world.kz.works("credential", "verify", path, "--json").facts["in_roster"]
+    assert world.by.run("credential", "verify", path).code == 6
+    world.by.works("roster", "import", roster)
+    world.by.works("credential", "verify", path)
 
 
 # -- rosters ---------------------------------------------------------------------------------------------------------------

@@ -49,6 +49,16 @@ def _stranger(option: str) -> Callable[[World, Path], Words]:
     return build
 
 
+def _revoking(option: str) -> Callable[[World, Path], Words]:
+    def build(world: World, file: Path) -> Words:
+        given: dict[str, str | Path] = {"--root": world.kz.roster, "--key": _root_key(world)} | {option: file}
+        made = [word for pair in given.items() for word in pair]
+        body = world.kz.home / "credentials" / "office" / "certify.vls"
+        return ["revocation", "make", body, "--kind=retired", "--reason=left", *made, "-o", world.path("out")]
+
+    return build
+
+
 # Every place of every command where a file is read.
 READS: Final[dict[str, Callable[[World, Path], Words]]] = {
     "inspect": _at("", "inspect", "FILE"),
@@ -67,6 +77,11 @@ READS: Final[dict[str, Callable[[World, Path], Words]]] = {
     "receipt verify --envelope": _at("KZ", "receipt", "verify", "RECEIPT", "--envelope", "FILE"),
     "credential verify": _at("KZ", "credential", "verify", "FILE"),
     "roster import": _at("KZ", "roster", "import", "FILE"),
+    "roster diff": _at("KZ", "roster", "diff", "FILE"),
+    "roster publish --add": _at("KZ", "roster", "publish", "--add", "FILE", "-o", "OUT"),
+    "revocation make": _at("KZ", "revocation", "make", "FILE", "--kind=retired", "--reason=left"),
+    "revocation make --root": _revoking("--root"),
+    "revocation make --key": _revoking("--key"),
     "agreement show": _at("", "agreement", "show", "FILE"),
     "agreement check": _at("", "agreement", "check", "FILE"),
     "agreement sign": _at("KZ", "agreement", "sign", "FILE", "-o", "OUT"),
@@ -114,7 +129,8 @@ def test_every_command_that_reads_a_file_is_here() -> None:
     tried = {" ".join(word for word in place.split() if not word.startswith("-")) for place in READS}
     assert tried == {
         *("inspect", "verify", "open", "rewrap", "acknowledge", "refuse", "countersign", "receipt show", "receipt verify"),
-        *("credential verify", "roster import", "agreement show", "agreement check", "agreement sign", "agreement adopt"),
+        *("credential verify", "roster import", "roster diff", "roster publish", "revocation make"),
+        *("agreement show", "agreement check", "agreement sign", "agreement adopt"),
         *("seal", "withdraw", "register show"),
     }
 
@@ -137,7 +153,7 @@ def test_what_is_no_readable_file(place: str, kind: str, here: World) -> None:
         file.symlink_to("nowhere")
     elif kind == "unreadable":
         file.symlink_to("/proc/self/mem")  # opens, and then cannot be read: for root too
-    codes = {2, 7} if place in {"withdraw", "register show"} else {7}
+    codes = {2, 7} if place in {"withdraw", "register show", "revocation make"} else {7}
     _refused(place, here, file, codes)
 
 
@@ -216,6 +232,11 @@ TAKEN: Final = {
     "receipt verify --envelope": {"envelope"},
     "credential verify": {"credential"},
     "roster import": {"roster"},
+    "roster diff": {"roster"},
+    "roster publish --add": {"credential"},
+    "revocation make": {"credential"},
+    "revocation make --root": {"roster"},
+    "revocation make --key": {"key"},
     "agreement show": {"agreement", "half of an agreement"},
     "agreement check": {"agreement", "half of an agreement"},
     "agreement sign": {"agreement", "half of an agreement"},
@@ -440,6 +461,7 @@ def _sheets(world: World) -> list[Path]:
 # Every command that writes a file or folder; `OUT` is where.
 WRITES: Final[dict[str, Callable[[World], Words]]] = {
     "roster publish": lambda w: ["roster", "publish", "-o", "OUT", "--home", w.kz.home],
+    "revocation make": lambda w: ["revocation", "make", "aigul:seal", "--kind=retired", "--reason=left", "-o", "OUT", "--home", w.kz.home],
     "roster export": lambda w: ["roster", "export", "-o", "OUT", "--home", w.kz.home],
     "agreement sign": lambda w: ["agreement", "sign", "kz-by", "-o", "OUT", "--home", w.kz.home],
     "agreement terminate": lambda w: ["agreement", "terminate", "kz-by", "--takes-effect=2099-01-01T00:00:00Z", "-o", "OUT", "--home", w.kz.home],
@@ -492,7 +514,9 @@ def test_output_that_cannot_be(command: str, kind: str, here: World) -> None:
     assert done.out == ""
     assert ".valiza-" not in done.error, "people know the folder, not the name of what is unfinished in it"
     left = [path for path in listing(here.folder) if path not in before]
-    assert left == [] or "roster export" in done.hint  # a roster is in force in the office before it is written for others
+    # A roster is in force in the office before it is written for others, and what it revokes is kept there.
+    kept = {"roster publish": "roster export", "revocation make": str(here.kz.home / "revocations")}.get(command)
+    assert left == [] or (kept is not None and kept in done.hint)
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "dangling link", "input"])
