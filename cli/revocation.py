@@ -26,14 +26,13 @@ from valiza.cli.people import agreed, custodian_option, signing_key
 from valiza.cli.render import credential_facts, emit, revocation_facts, revoked_people, still_needed, tell, unfinished_facts
 from valiza.cli.terminal import passphrase_source, say
 from valiza.keys.errors import Refused, Unavailable, Usage
-from valiza.keys.revocation import KINDS, REASONS
+from valiza.keys.revocation import KINDS, REASONS, Revocation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from valiza.keys.book import Book
     from valiza.keys.credential import Credential
-    from valiza.keys.revocation import Revocation
     from valiza.keys.statement import Signer
     from valiza.office.home import Office
     from valiza.office.revoking import Order
@@ -181,6 +180,7 @@ def _by_body(at_office: Office, wanted: Sequence[str], order: Order, output: Pat
 
 
 def _by_root(book: Book, target: Credential, order: Order, key: Signer, number: int | None, output: Path, *, json_: bool) -> None:
+    from valiza.keys.fields import utc
     from valiza.office.reader import write_object
     from valiza.office.revoking import revoke_by_root
 
@@ -188,6 +188,8 @@ def _by_root(book: Book, target: Credential, order: Order, key: Signer, number: 
     write_object(output, begun.statement.raw)
     facts = {"statement": str(output), **unfinished_facts(begun)}
     people = {"statement": str(output), **_told(order, [target]), "complete": begun.complete, "still needed": still_needed(begun)}
+    if isinstance(begun.says, Revocation):
+        people["effective"] = utc(begun.says.effective_at)
     emit(facts, json_=json_, people=people, output=output)
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from valiza.envelope.profile import Profile
     from valiza.envelope.route import Leg
     from valiza.keys.credential import Credential
+    from valiza.keys.trust import Trust
     from valiza.office.home import Office
     from valiza.register.store import Entry
 
@@ -130,8 +131,11 @@ def _confirming(profile: Profile, destination: Body, wanted: str | None) -> Body
 
 def _addressees(office: Office, destination: Body, order: SealOrder, degree: str | None, at: int) -> list[Credential]:
     """Those named, or every officer of the destination who may open it; at least two, unless one is asked for."""
-    known = _latest([c for c in office.trust.of_body(destination, "open") if office.trust.in_force(c, at)])
+    certified = office.trust.of_body(destination, "open")
+    known = _latest([c for c in certified if office.trust.in_force(c, at)])
     if order.addressees:
+        for name in order.addressees:
+            _require_nobody_out_of_force(certified, known, name, office.trust, at)
         chosen = [_addressee(known, destination, name) for name in order.addressees]
     else:
         chosen = [c for c in known if degree is None or c.cleared_to(degree)]
@@ -154,8 +158,19 @@ def _latest(credentials: list[Credential]) -> list[Credential]:
     return [c for c in credentials if newest[c.subject] is c]
 
 
+def _require_nobody_out_of_force(certified: list[Credential], known: list[Credential], wanted: str, trust: Trust, at: int) -> None:
+    """Raise Refused, with the reason, if somebody so called is certified and does not count now."""
+    found = [c for c in certified if _is_called(c, wanted)]
+    if found and not any(_is_called(c, wanted) for c in known):
+        trust.require_in_force(max(found, key=lambda c: c.valid_from), at=at, act="sealing to him")
+
+
+def _is_called(credential: Credential, wanted: str) -> bool:
+    return wanted in credential.names.values() or wanted in {credential.subject.hex(), credential.digest.hex()}
+
+
 def _addressee(known: list[Credential], destination: Body, wanted: str) -> Credential:
-    found = [c for c in known if wanted in c.names.values() or c.subject.hex() == wanted or c.digest.hex() == wanted]
+    found = [c for c in known if _is_called(c, wanted)]
     if len(found) != 1:
         message = f"{'several officers' if found else 'no officer'} of {destination} certified to open {'are' if found else 'is'} called {wanted!r}"
         raise Usage(message, f"name one of: {', '.join(f'{c.title} ({c.subject.hex()})' for c in known)}")

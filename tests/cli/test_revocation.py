@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pexpect
 import pytest
 from tests.support.cli import VALIZA, World, fails, works
+from tests.support.custodians import five_of, office_under
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,6 +138,35 @@ def test_the_root_revokes_a_body(world: World, travel: Callable[[int], None]) ->
     world.kz.works(*world.order(), "-o", world.path("still.vlz"))  # whom it certified before goes on
 
 
+def test_three_of_five_revoke_in_the_name_of_the_root(tmp_path: Path) -> None:
+    """Each sees what he signs; before the third nobody takes it for anything."""
+    people, root = five_of(tmp_path / "five")
+    office = office_under(people, root)
+    body = office.home / "credentials" / "office" / "certify.vls"
+    begun = people.path("1.vls")
+    made = works("revocation", "make", body, "--kind=suspended", "--reason=suspected", "--root", office.roster, "--key", people.key("aliya"),
+                 "-o", begun, "--json").facts  # fmt: skip
+    assert (made["complete"], made["shares"][0]["signed"], made["shares"][0]["missing"]) == (False, ["aliya"], 2)
+    done = people.sign(begun, "x.vls", "aliya", office.roster)
+    assert (done.code, done.error) == (6, "the custodian 'aliya' of KZ has signed this revocation already")
+    two = people.sign(begun, "2.vls", "erlan", office.roster).facts
+    assert (two["says"]["kind"], two["says"]["series"], two["says"]["reason"], two["complete"]) == ("suspended", None, "suspected", False)
+    for unfinished in (begun, people.path("2.vls")):
+        assert "3 of 5 are needed" in office.fails(4, "roster", "publish", "--add", unfinished, "-o", people.path("x.vls")).error
+    whole = people.finish(people.path("2.vls"), "3.vls", "gulnar", roots=(root,))
+    done = people.sign(whole, "x.vls", "bolat", office.roster)
+    assert (done.code, done.error) == (6, "enough custodians of KZ have signed this revocation")
+    office.works("roster", "publish", "--add", whole, "-o", people.path("KZ-2.vls"))
+    (one,) = office.works("revocation", "list", "--json").facts["revocations"]
+    assert (one["series"], one["kind"], one["of"]["purpose"], one["published"]) == (None, "suspended", "certify", True)
+    assert "was suspended with effect from" in office.fails(6, "credential", "issue", "nur:act", "--unprotected").error
+    restored = people.path("4.vls")
+    office.works("revocation", "make", body, "--kind=restored", "--reason=mistaken", "--key", people.key("aliya"), "-o", restored)
+    restored = people.finish(restored, "5.vls", "bolat", "dana", roots=(root,))
+    office.works("roster", "publish", "--add", restored, "-o", people.path("KZ-3.vls"))
+    office.works("credential", "issue", "nur:act", "--unprotected")
+
+
 def test_what_the_root_needs(world: World) -> None:
     body = world.kz.home / "credentials" / "office" / "certify.vls"
     rest = ("--kind=suspended", "--reason=suspected")
@@ -246,6 +276,19 @@ def test_what_is_not_imported(world: World, travel: Callable[[int], None], tmp_p
     assert world.by.works("roster", "show", "--json").facts["KZ"]["version"] == 2
 
 
+def test_another_root_under_a_known_name_is_not_imported(world: World, tmp_path: Path) -> None:
+    """Somebody made a party of the same name: neither its roster, nor its root with the name of the true one."""
+    works("office", "init", tmp_path / "false", "--party=KZ", "--body=KZ-MFA", "--degrees=1,2,3", "--officer=aigul:seal,open:1", "--unprotected")
+    false = tmp_path / "KZ.vls"
+    works("roster", "export", "--home", tmp_path / "false", "-o", false)
+    root = (tmp_path / "false" / "roots" / "KZ").read_text(encoding="ascii").strip()
+    for command in ("diff", "import"):
+        world.by.fails(4, "roster", command, false)
+        assert "another root of KZ is pinned here" in world.by.fails(6, "roster", command, false, "--root", root).error
+    world.by.fails(4, "roster", "import", false, "--root", world.kz.root)
+    assert world.by.works("roster", "show", "--json").facts["KZ"]["root"] == world.kz.root
+
+
 # -- what comes of it -----------------------------------------------------------------------------------------------------
 
 
@@ -259,6 +302,22 @@ def test_nobody_who_is_revoked_acts_and_nothing_is_sealed_to_him(world: World, t
     names = {one["name"] for one in world.kz.works(*world.order("--dry-run", "--json")).facts["addressees"]}
     assert "Yanka Kupava" not in names
     assert "Maryna Bor" in names
+
+
+def test_nothing_is_sealed_to_somebody_while_he_is_suspended(world: World) -> None:
+    order = [*world.order("--addressee=Yanka Kupava", "--addressee=Maryna Bor"), "-o"]
+    revoke(world.by, "yanka", kind="suspended", reason="suspected")
+    world.kz.works(*order, world.path("before.vlz"))  # what is not published counts for nobody
+    publish(world, world.by, "BY-2.vls")
+    done = world.kz.fails(6, *order, world.path("x.vlz"))
+    assert "was suspended with effect from" in done.error
+    revoke(world.by, "yanka", kind="restored", reason="mistaken")
+    publish(world, world.by, "BY-3.vls")
+    world.kz.works(*order, world.path("after.vlz"))
+    world.open(world.path("after.vlz"))
+    revoke(world.by, "yanka", kind="retired", reason="left")
+    publish(world, world.by, "BY-4.vls")
+    assert "was retired with effect from" in world.kz.fails(6, *order, world.path("x.vlz")).error
 
 
 def test_a_receipt_stands_after_everybody_who_signed_it_left(world: World, travel: Callable[[int], None]) -> None:

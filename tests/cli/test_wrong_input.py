@@ -51,8 +51,8 @@ def _stranger(option: str) -> Callable[[World, Path], Words]:
 
 def _revoking(option: str) -> Callable[[World, Path], Words]:
     def build(world: World, file: Path) -> Words:
-        given: dict[str, str | Path] = {"--root": world.kz.roster, "--key": _root_key(world)} | {option: file}
-        made = [word for pair in given.items() for word in pair]
+        given = {"--root": world.kz.roster, "--key": _root_key(world), option: file}
+        made: list[str | Path] = [word for pair in given.items() for word in pair]
         body = world.kz.home / "credentials" / "office" / "certify.vls"
         return ["revocation", "make", body, "--kind=retired", "--reason=left", *made, "-o", world.path("out")]
 

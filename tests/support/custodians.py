@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.support.cli import Outcome, run, works
+from tests.support.cli import Office, Outcome, run, works
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["FIVE", "Custodians", "five_of"]
+__all__ = ["FIVE", "Custodians", "five_of", "office_under"]
 
 FIVE = ("aliya", "bolat", "dana", "erlan", "gulnar")
 
@@ -75,3 +75,20 @@ def five_of(folder: Path, party: str = "KZ") -> tuple[Custodians, Path]:
     begun = people.draft("root.1.vls")
     assert begun.code == 0, begun.err
     return people, people.finish(people.path("root.1.vls"), "root.vls", "bolat", "dana")
+
+
+def office_under(people: Custodians, root: Path) -> Office:
+    """The office of a body that these custodians certified, `<party>-MFA`, with the key of the roster and without one of the root."""
+    party = people.party
+    office = Office(home=people.path("office"), party=party, roster=people.path(f"{party}.roster.vls"))
+    fingerprint = works("root", "show", root, "--json").facts["roots"][-1]["fingerprint"]
+    works("office", "join", office.home, "--party", party, "--body", f"{party}-MFA", "--roster", root, "--root", fingerprint, "--name=en=MFA")
+    certified = []
+    for purpose, clearance in (("certify", ["--clearance=1"]), ("roster", [])):
+        request, begun = people.path(f"{purpose}.request.vls"), people.path(f"{purpose}.1")
+        office.works("credential", "request", f"office:{purpose}", "--unprotected", "-o", request)
+        works("credential", "issue", "--request", request, *clearance, "--root", root, "--key", people.key(FIVE[0]), "-o", begun)
+        certified.append(people.finish(begun / f"{purpose}.vls", f"{purpose}.vls", *FIVE[1:3], roots=(root,)))
+    office.works("credential", "accept", *certified)
+    office.works("roster", "publish", "-o", office.roster)
+    return office
