@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from valiza.cli.external import external_option, given_signers
 from valiza.cli.options import (
     STATEMENT,
     OrderedGroup,
@@ -59,6 +60,7 @@ def custodian() -> None:
 @click.option("--id", "known", metavar="ID", help="The id that you have as a custodian, if your key is to be replaced. Without it you get a new one.")
 @output("A new folder for key and request")
 @click.option("--unprotected", is_flag=True, help="Write the key without a passphrase. For tests and demonstrations.")
+@external_option
 @passphrase_fd
 @unlock_seconds_option
 @as_json
@@ -68,6 +70,7 @@ def new(
     known: str | None,
     output: Path,
     unprotected: bool,
+    external: Path | None,
     passphrase_fd: int | None,
     unlock_seconds: float,
     json_: bool,
@@ -81,14 +84,17 @@ def new(
     from valiza.keys.files import new_file, new_folder
     from valiza.keys.keyfile import save_key
     from valiza.office.certifying import new_custodian
+    from valiza.office.founding import require_made
 
     with typed("--party"):
         fields.party(party, "party")
     names, subject = parse_names(name, ""), None if known is None else parse_subject(known, "--id")
     require_output(output)
+    signers = given_signers(external)
     passphrase = new_passphrase(unprotected, passphrase_fd, passphrase_source(passphrase_fd))
     cost = None if unprotected else measured_cost(unlock_seconds)
-    key, request = new_custodian(party=party, names=names, at=now(), random=os.urandom, custodian=subject)
+    require_made(signers, {(output.absolute().name, "custodian")})
+    key, request = new_custodian(party=party, names=names, at=now(), random=os.urandom, custodian=subject, signer=next(iter(signers.values()), None))
     with new_folder(output) as work:
         save_key(work / "custodian.key", key, passphrase=passphrase, random=os.urandom, cost=cost)
         new_file(work / "request.vls", request.raw, 0o644)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from valiza.cli.options import PAPER, as_json, command_epilog, home_option, offer, open_office, passphrase_fd
+from valiza.cli.options import FILE, PAPER, as_json, command_epilog, home_option, offer, open_office, passphrase_fd
 from valiza.cli.render import emit
 from valiza.cli.terminal import passphrase_source
+from valiza.keys.errors import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +27,9 @@ external_option = click.option(
     metavar="FILE",
     help="Signing keys whose Ed25519 half another program keeps, such as a bridge to an HSM (TOML; see valiza key external).",
 )
+
+
+_lone_key = click.option("--key", type=FILE, metavar="FILE", help="A key file outside an office, such as a custodian's, in place of --home.")
 
 
 def given_signers(path: Path | None) -> dict[tuple[str, str], ExternalSigner]:
@@ -75,21 +79,26 @@ def show(home: Path | None, json_: bool) -> None:
 @click.command(
     "check",
     short_help="Unlock keys, and see whether external signers answer.",
-    epilog=command_epilog("valiza key check --home kz", "valiza key check --as aigul --home kz"),
+    epilog=command_epilog("valiza key check --as aigul --home kz", "valiza key check --key aliya/custodian.key"),
 )
 @click.option("--as", "whose", metavar="NAME", shell_complete=offer("officers"), help="Whose keys; office for those of the body. Without it, all.")
+@_lone_key
 @home_option
 @passphrase_fd
 @as_json
-def check(whose: str | None, home: Path | None, passphrase_fd: int | None, json_: bool) -> None:
+def check(whose: str | None, key: Path | None, home: Path | None, passphrase_fd: int | None, json_: bool) -> None:
     """Unlock keys, and where another program keeps a half of one, start it and have it sign something that means nothing.
 
     It stops at the first key that is not as it should be.
     """
-    from valiza.office.keyring import check_keys
+    from valiza.office.keyring import check_keys, keys_of, lone_key
 
+    if key is not None and whose is not None:
+        message = "--as and --key exclude each other"
+        raise Usage(message, "--as NAME is for the keys of an office")
     source = passphrase_source(passphrase_fd)
-    checked = check_keys(open_office(home, source), whose, source, random=os.urandom)
+    chosen = keys_of(open_office(home, source), whose) if key is None else [lone_key(key)]
+    checked = check_keys(chosen, source, random=os.urandom)
     emit(
         {"checked": [_facts(one, signer) for one, signer in checked]},
         json_=json_,
@@ -97,21 +106,32 @@ def check(whose: str | None, home: Path | None, passphrase_fd: int | None, json_
     )
 
 
-@click.command("external", short_help="Tell where the halves of keys are now.", epilog=command_epilog("valiza key external signers.toml --home kz"))
+@click.command(
+    "external",
+    short_help="Tell where the halves of keys are now.",
+    epilog=command_epilog("valiza key external signers.toml --home kz", "valiza key external signers.toml --key aliya/custodian.key"),
+)
 @click.argument("file", type=PAPER)
+@_lone_key
 @home_option
 @passphrase_fd
 @as_json
-def external(file: Path, home: Path | None, passphrase_fd: int | None, json_: bool) -> None:
+def external(file: Path, key: Path | None, home: Path | None, passphrase_fd: int | None, json_: bool) -> None:
     """Tell by which program, and under which name, the Ed25519 halves of keys are reached from now on. The keys stay the same.
 
     FILE has a [[key]] for each: officer, purpose, reference (what the program calls the key) and command (the program and its arguments, an array).
-    The same form makes keys with an external half: valiza credential issue --external FILE, valiza office init --external FILE.
+    For a key outside an office, officer is the folder that it is in, and purpose the name of its file without .key. The same form makes keys with an
+    external half: --external FILE of office init, credential issue and custodian new.
     """
-    from valiza.office.keyring import move_signers
+    from valiza.office.keyring import lone_key, move_signers, office_keys
 
     source = passphrase_source(passphrase_fd)
     signers = given_signers(file)
-    moved = move_signers(open_office(home, source), signers, source, random=os.urandom)
+    if key is None:
+        at = open_office(home, source).home
+        keys, folder = office_keys(at), at / "keys"
+    else:
+        keys, folder = [lone_key(key)], key.absolute().parent
+    moved = move_signers(keys, signers, source, folder=folder, random=os.urandom)
     chosen = [(one, signers[one.officer, one.purpose]) for one in moved]
     emit({"changed": [_facts(*one) for one in chosen]}, json_=json_, people=_for_people((*one, "signs") for one in chosen))

@@ -3,7 +3,8 @@
     python docs/make_man.py
 
 docs/valiza.1.md gets its list of commands; what stands there outside the two markers is written by hand. docs/man/valiza.1 is that page in roff, with
-an overview in place of the list, and docs/man/valiza-COMMAND.1 is one page for each command, a group with all that it has.
+an overview in place of the list, and docs/man/valiza-COMMAND.1 is one page for each command, a group with all that it has. The bridge to PKCS#11, a
+program of its own, has a page too.
 """  # noqa: INP001 - a script, run by path
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from valiza.cli.main import COMMANDS, cli
+from valiza.cli.pkcs11 import main as pkcs11_signer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 DOCS: Final = Path(__file__).resolve().parent
 MARKDOWN: Final = DOCS / "valiza.1.md"
 MAN: Final = DOCS / "man"
+SIGNER: Final = "valiza-pkcs11-signer"
 _BEGIN: Final = "<!-- commands: made by make_man.py -->"
 _END: Final = "<!-- end of commands -->"
 
@@ -80,6 +83,25 @@ def make_command_page(name: str) -> str:
         "0 when everything that was asked for is done and verified. The other codes stand in valiza(1), with files and environment.",
     ]
     lines += ["## See also", ", ".join(["`valiza`(1)", *(f"`valiza-{other}`(1)" for other in COMMANDS if other != name)])]
+    return "\n".join(lines) + "\n"
+
+
+def make_signer_page() -> str:
+    """The man page of the bridge to PKCS#11."""
+    described = list(_command((SIGNER,), pkcs11_signer))[2:]
+    options = next(index for index, line in enumerate(described) if line.startswith("- "))
+    lines = [f"# {SIGNER}(1)", "## Name", f"{SIGNER} - keep half of a signing key of Valiza in an HSM or a smart card", "## Synopsis"]
+    lines += [f"`{' '.join([SIGNER, *pkcs11_signer.collect_usage_pieces(_context(pkcs11_signer))])}`"]
+    lines += ["## Description", *described[:options], "## Options", *described[options:]]
+    lines += [
+        "## Environment",
+        "- `VALIZA_PKCS11_MODULE`: the module, where `--module` is not given",
+        "- `VALIZA_PKCS11_PIN`: the PIN, where `--pin-fd` is not given; without either it is asked for on the terminal",
+        "## Exit status",
+        "0 when its input ended, 1 when it got what is no question. What goes wrong with a key is a reply, and no exit status.",
+        "## See also",
+        "`valiza`(1), `valiza-key`(1), `valiza-credential`(1)",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -188,7 +210,7 @@ def _at_line_start(text: str) -> str:
 def man_pages(overview: str) -> dict[str, str]:
     """Every man page in roff, by its file name; the overview from the Markdown page."""
     pages = {f"valiza-{name}.1": make_roff(make_command_page(name)) for name in COMMANDS}
-    return {"valiza.1": make_roff(overview), **pages}
+    return {"valiza.1": make_roff(overview), **pages, f"{SIGNER}.1": make_roff(make_signer_page())}
 
 
 def main() -> None:

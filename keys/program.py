@@ -22,6 +22,7 @@ __all__ = ["Patience", "Program"]
 _MOST_TOLD: Final = 1 << 20  # bytes that the program may write to standard error
 _KEPT: Final = 4096  # of which the last are kept
 _SHOWN: Final = 200  # characters of its last line
+_OWN_END_S: Final = 1.0  # after an interrupt, which a terminal sends to both
 _GRACE_S: Final = 2.0  # after SIGTERM
 _SECRETS: Final = {"VALIZA_PASSPHRASE", "VALIZA_NEW_PASSPHRASE"}  # of other keys: none of the program's business
 
@@ -75,8 +76,8 @@ class Program:
             return self._exchange(question, self._patience.reply_s)
         except ValizaError as error:
             raise self.give_up(error) from error.__cause__
-        except BaseException:
-            self._stop()
+        except BaseException:  # who typed the interrupt sent it to the program, too: it may be giving the terminal its echo back
+            self._stop(_OWN_END_S)
             raise
 
     def give_up(self, error: ValizaError) -> ValizaError:

@@ -14,6 +14,7 @@ from valiza.envelope.profile import Profile, read_profile
 from valiza.keys import labels
 from valiza.keys.credential import PURPOSES, CredentialDraft, read_credential_body
 from valiza.keys.errors import NotAuthentic, Refused, Usage
+from valiza.keys.external import ExternalSigningKey
 from valiza.keys.fields import Body
 from valiza.keys.recipient import Identity
 from valiza.keys.request import ALONE, ASKED, CUSTODIAN, Request, RequestDraft, check_vouching, make_request
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from valiza.envelope.agreement import Agreement
     from valiza.keys.book import Book
     from valiza.keys.credential import Credential
+    from valiza.keys.external import ExternalSigner
     from valiza.keys.fields import Names
     from valiza.keys.keyfile import PrivateKey
     from valiza.keys.revocation import RevocationDraft
@@ -320,8 +322,15 @@ def begin_termination(agreement: Agreement, root: Root, key: Signer, *, given_at
 
 
 def new_custodian(
-    *, party: str, names: Names, at: int, random: Callable[[int], bytes], custodian: bytes | None = None, purpose: str = CUSTODIAN
-) -> tuple[SigningKey, Request]:
+    *,
+    party: str,
+    names: Names,
+    at: int,
+    random: Callable[[int], bytes],
+    custodian: bytes | None = None,
+    purpose: str = CUSTODIAN,
+    signer: ExternalSigner | None = None,
+) -> tuple[SigningKey | ExternalSigningKey, Request]:
     """Make a key, and the request to become a custodian with it.
 
     Args:
@@ -331,10 +340,18 @@ def new_custodian(
         random: source of secret random bytes.
         custodian: the id that he has already, if his key is to be replaced; None draws one.
         purpose: `custodian`, or `witness` for one who only watches.
+        signer: who keeps the Ed25519 half of the key, if it is kept elsewhere.
+
+    Raises:
+        NoKey, NotAuthentic, Refused, Unavailable: see `ExternalSigningKey.enrol`.
     """
-    key = SigningKey.generate(random)
+    key = SigningKey.generate(random) if signer is None else ExternalSigningKey.enrol(signer, random)
     draft = RequestDraft(subject=custodian or random(16), party=party, body_id=None, names=names, keys={purpose: key.public}, made_at=at)
-    return key, make_request(draft, [key])
+    try:
+        return key, make_request(draft, [key])
+    finally:
+        if isinstance(key, ExternalSigningKey):
+            key.close()
 
 
 def draft_root(

@@ -16,13 +16,13 @@ from valiza.keys.toml import parse_toml
 from valiza.office.home import BODY_OFFICER, purpose_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from valiza.keys.keyfile import Argon2Cost
     from valiza.office.home import Office
 
-__all__ = ["OfficeKey", "change_passphrase", "check_keys", "move_signers", "office_keys", "read_signers"]
+__all__ = ["OfficeKey", "change_passphrase", "check_keys", "keys_of", "lone_key", "move_signers", "office_keys", "read_signers"]
 
 _MAX_LIST: Final = 1 << 16
 _COLUMNS: Final = ("officer", "purpose", "reference", "command")
@@ -30,7 +30,7 @@ _COLUMNS: Final = ("officer", "purpose", "reference", "command")
 
 @dataclass(frozen=True, slots=True)
 class OfficeKey:
-    """A key file of an office, by whose it is and what for."""
+    """A key file, by whose it is and what for, as the names of its folder and of the file say."""
 
     officer: str
     purpose: str
@@ -66,7 +66,7 @@ def change_passphrase(
         NoKey: there is none, or one has another passphrase: none is changed then.
         Refused: another command is at it, or a key file is a link. Unavailable: the disk; see `replace_files`.
     """
-    chosen = _chosen(office, officer)
+    chosen = keys_of(office, officer)
     with _alone(office.home / "keys"):
         unlocked = {}
         for key in chosen:
@@ -82,13 +82,22 @@ def change_passphrase(
     return chosen
 
 
-def _chosen(office: Office, officer: str | None) -> list[OfficeKey]:
-    """The keys of an officer, or all."""
+def keys_of(office: Office, officer: str | None) -> list[OfficeKey]:
+    """The keys of an officer, or all of the office.
+
+    Raises:
+        NoKey: there is none.
+    """
     chosen = [key for key in office_keys(office.home) if officer in (None, key.officer)]
     if not chosen:
         message = "there is no key in this office" if officer is None else f"there is no key of {officer!r} in this office"
         raise NoKey(message, f"keys are here of: {', '.join(dict.fromkeys(key.officer for key in office_keys(office.home))) or 'nobody'}")
     return chosen
+
+
+def lone_key(path: Path) -> OfficeKey:
+    """A key file outside an office, such as a custodian's."""
+    return OfficeKey(path.absolute().parent.name, path.stem, path)
 
 
 def read_signers(path: Path) -> dict[tuple[str, str], ExternalSigner]:
@@ -126,9 +135,9 @@ def _row(row: Any, where: str) -> tuple[str, str, str, tuple[str, ...]]:  # noqa
 
 
 def check_keys(
-    office: Office, officer: str | None, passphrase: Callable[[], str], *, random: Callable[[int], bytes]
+    keys: Iterable[OfficeKey], passphrase: Callable[[], str], *, random: Callable[[int], bytes]
 ) -> list[tuple[OfficeKey, ExternalSigner | None]]:
-    """Unlock the keys of an officer, or all of the office, and have those who keep a half of one sign with it, for trial.
+    """Unlock keys, and have those who keep a half of one sign with it, for trial.
 
     Returns:
         The keys, with who keeps the other half.
@@ -137,7 +146,7 @@ def check_keys(
         NoKey, NotAuthentic, Refused, Unavailable, Malformed: the first that is not as it should be; the message begins with whose it is.
     """
     checked: list[tuple[OfficeKey, ExternalSigner | None]] = []
-    for one in _chosen(office, officer):
+    for one in keys:
         with _named(one), about(one.path):
             key = load_key(one.path, passphrase)
             if isinstance(key, ExternalSigningKey):
@@ -164,22 +173,34 @@ def _named(key: OfficeKey) -> Iterator[None]:
 
 
 def move_signers(
-    office: Office, signers: Mapping[tuple[str, str], ExternalSigner], passphrase: Callable[[], str], *, random: Callable[[int], bytes]
+    keys: Iterable[OfficeKey],
+    signers: Mapping[tuple[str, str], ExternalSigner],
+    passphrase: Callable[[], str],
+    *,
+    folder: Path,
+    random: Callable[[int], bytes],
 ) -> list[OfficeKey]:
     """Write into key files by which programs their halves are reached from now on, once these have shown that they keep them; returns the keys.
+
+    Args:
+        keys: the keys that are at hand.
+        signers: programs by officer and purpose; the other keys stay as they are.
+        passphrase: asked for that of the keys, if one has any.
+        folder: that all keys are in: no other command changes them meanwhile.
+        random: source of salts and trials.
 
     Raises:
         NoKey: there is no such key, a program keeps another one, or the passphrase is wrong. No key file is changed then.
         Refused: a key has no external half; see `change_passphrase`. NotAuthentic, Unavailable, Malformed: see `check_keys`.
     """
-    chosen = {(key.officer, key.purpose): key for key in office_keys(office.home)}
+    chosen = {(key.officer, key.purpose): key for key in keys}
     contents: dict[Path, bytes] = {}
-    with _alone(office.home / "keys"):
+    with _alone(folder):
         for (officer, purpose), signer in signers.items():
             one = chosen.get((officer, purpose))
             if one is None:
-                message = f"there is no {purpose} key of {officer!r} in this office"
-                raise NoKey(message)
+                message = f"there is no {purpose} key of {officer!r} here"
+                raise NoKey(message, f"keys are here of: {', '.join(f'{name}: {what}' for name, what in chosen) or 'nobody'}")
             with _named(one), about(one.path):
                 key = load_key(one.path, passphrase)
                 if not isinstance(key, ExternalSigningKey):

@@ -652,7 +652,7 @@ class Typed:
 
 def _stories() -> dict[str, list[Typed]]:
     found: dict[str, list[Typed]] = {}
-    for page in ("README.md", "docs/tutorial.md"):
+    for page in ("README.md", "docs/tutorial.md", "docs/hardware-keys.md"):
         parts = re.split(r"<!-- story: (.+?) -->\n", (ROOT / page).read_text(encoding="utf-8"))
         for name, text in zip(parts[1::2], parts[2::2], strict=True):
             found[f"{page}-{name}"] = list(_story(text))
@@ -688,7 +688,12 @@ def _pattern(shown: list[str]) -> str:
     return "".join(lines)
 
 
-STORIES: Final = ("README.md-readme", "README.md-offices", "docs/tutorial.md-exchange")  # a checkout is not at hand while tests are collected
+STORIES: Final = (
+    "README.md-readme",
+    "README.md-offices",
+    "docs/tutorial.md-exchange",
+    "docs/hardware-keys.md-token",
+)  # a checkout is not at hand while tests are collected
 
 
 def test_every_story_is_played() -> None:
@@ -699,12 +704,15 @@ def test_every_story_is_played() -> None:
 @pytest.mark.parametrize("name", STORIES)
 def test_story_happens_as_it_is_told(name: str, tmp_path: Path) -> None:
     story = _stories()[name]
+    if name.endswith("-token") and None in (shutil.which("softhsm2-util"), shutil.which("pkcs11-tool")):
+        pytest.skip("SoftHSM2 or OpenSC is not installed")
     programs, home = tmp_path / "programs", tmp_path / "home"
     programs.mkdir()
     home.mkdir()
-    shim = programs / "valiza"
-    shim.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m valiza.cli "$@"\n', encoding="utf-8")
-    shim.chmod(0o755)
+    for program, module in (("valiza", "valiza.cli"), ("valiza-pkcs11-signer", "valiza.cli.pkcs11")):
+        shim = programs / program
+        shim.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m {module} "$@"\n', encoding="utf-8")
+        shim.chmod(0o755)
     script = "".join(f"{typed.command}\ns=$?; printf '{_MARK}%d{_MARK}' $s; (exit $s)\n" for typed in story)
     kept = {key: value for key, value in os.environ.items() if not key.startswith("VALIZA_")}
     environment = kept | {"PATH": f"{programs}:{kept['PATH']}", "LC_ALL": "C.UTF-8", "HOME": str(home)}

@@ -45,8 +45,10 @@ To install Valiza {version} on a machine without network. For {platform}, Python
     "$TARGET"/bin/valiza demo --dir "$TARGET"/demo
 
 Nothing of this needs a network, a compiler or the rights of root. The option --sandbox of `valiza open` uses the system's libseccomp besides; on
-Debian that is the package libseccomp2.
+Debian that is the package libseccomp2. valiza-pkcs11-signer uses the module that the maker of your HSM or smart card gives you.
 """
+
+EXTRAS: Final = ("pkcs11", "sandbox")
 
 
 def locked(path: Path) -> dict[str, str]:
@@ -77,12 +79,12 @@ def needed(start: Iterable[str], pythons: Iterable[str]) -> set[str]:
 
 
 def metadata_of(wheel: Path) -> tuple[str, list[str]]:
-    """Version and requirements of a wheel, its extra `sandbox` among them."""
+    """Version and requirements of a wheel, those of its extras among them."""
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         headers = HeaderParser().parsestr(archive.read(name).decode("utf-8"))
     wanted = [Requirement(text) for text in headers.get_all("Requires-Dist", [])]
-    kept = [one for one in wanted if one.marker is None or one.marker.evaluate({"extra": "sandbox"})]
+    kept = [one for one in wanted if one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in EXTRAS)]
     for one in kept:
         one.marker = None
     return str(headers["Version"]), [str(one) for one in kept]
@@ -109,7 +111,7 @@ def make(folder: Path, wheel: Path, lock: Path, pythons: list[str]) -> None:
     present = {sha256(path) for path in folder.glob("*.whl")}
     runtime = [_only(line, present) for line in runtime]
     shutil.copy(wheel, folder)
-    requirements.write_text("\n".join([*runtime, f"valiza[sandbox]=={version} --hash=sha256:{sha256(wheel)}"]) + "\n", encoding="ascii")
+    requirements.write_text("\n".join([*runtime, f"valiza[{','.join(EXTRAS)}]=={version} --hash=sha256:{sha256(wheel)}"]) + "\n", encoding="ascii")
     said = INSTALL.format(version=version, platform=f"{platform.system()} on {platform.machine()}", pythons=", ".join(pythons))
     (folder / "INSTALL").write_text(said, encoding="ascii")
     sums = [f"{sha256(path)}  {path.name}\n" for path in sorted(folder.iterdir())]

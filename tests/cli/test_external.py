@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 from tests.support.cli import VALIZA, Office, World, assert_failed, fails, listing, works
+from tests.support.custodians import Custodians
 from tests.support.signer import public_of
 from tests.support.signers import SCRIPT, command, toml
 
@@ -308,3 +309,57 @@ def test_a_signer_that_cannot_sign_is_not_enrolled(world: World, mischief: str, 
     assert_failed(done, code)
     assert not (world.kz.home / "keys" / "erlan").exists()
     assert not (world.kz.home / "credentials" / "erlan").exists()
+
+
+# -- custodians ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Custodians:
+    """Two custodians; the first one's key has an external half."""
+    signers = tmp_path / "signers.toml"
+    signers.write_text(toml(("aliya", "custodian", command("--key", "aliya"))))
+    works("custodian", "new", "--party=KZ", "--name=en=Aliya", "--unprotected", "-o", tmp_path / "aliya", "--external", signers)
+    works("custodian", "new", "--party=KZ", "--name=en=Bolat", "--unprotected", "-o", tmp_path / "bolat")
+    return Custodians(tmp_path)
+
+
+def test_a_root_is_signed_by_a_custodian_with_an_external_half(people: Custodians) -> None:
+    assert public_part(people.key("aliya")).public[-32:] == public_of("aliya")
+    words = ["--party=KZ", "--name=en=KZ", "--degrees=1", "--threshold=2", *people.asking("aliya", "bolat")]
+    works("root", "draft", *words, "--key", people.key("bolat"), "-o", people.path("r1"))
+    assert works("custodian", "sign", people.path("r1"), "--key", people.key("aliya"), "-o", people.path("r2"), "--json").facts["complete"]
+    works("root", "draft", *words, "--key", people.key("aliya"), "-o", people.path("r3"))
+    assert _signers_left(World(people.folder)) == []
+
+
+def test_a_custodian_whose_signer_fails_signs_nothing(people: Custodians, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["--party=KZ", "--name=en=KZ", "--degrees=1", "--threshold=2", *people.asking("aliya", "bolat")]
+    for mischief, code in (("zeros", 4), ("wrong-pin", 5), ("leaves-at-once", 7)):
+        monkeypatch.setenv("SIGNER_MISCHIEF", mischief)
+        fails(code, "root", "draft", *words, "--key", people.key("aliya"), "-o", people.path("r1"))
+        fails(code, "key", "check", "--key", people.key("aliya"))
+    assert not people.path("r1").exists()
+
+
+def test_a_custodian_s_half_is_checked_and_moved(people: Custodians) -> None:
+    facts = works("key", "check", "--key", people.key("aliya"), "--json").facts
+    assert [(key["officer"], key["purpose"], bool(key["signer"])) for key in facts["checked"]] == [("aliya", "custodian", True)]
+    there = people.path("there.toml")
+    there.write_text(toml(("aliya", "custodian", command("--key", "aliya", "--log", people.path("there.log")))))
+    works("key", "external", there, "--key", people.key("aliya"))
+    works("key", "check", "--key", people.key("aliya"))
+    assert people.path("there.log").exists()
+    there.write_text(toml(("bolat", "custodian", command())))
+    assert "there is no custodian key of 'bolat' here" in fails(5, "key", "external", there, "--key", people.key("aliya")).error
+    assert "no program keeps a half of it" in fails(6, "key", "external", there, "--key", people.key("bolat")).error
+    fails(2, "key", "check", "--key", people.key("aliya"), "--as=aliya")
+
+
+@pytest.mark.parametrize("key", [("bolat", "custodian"), ("aliya", "root"), ("aliya", "seal")])
+def test_a_list_for_another_key_makes_no_custodian(tmp_path: Path, key: tuple[str, str]) -> None:
+    signers = tmp_path / "signers.toml"
+    signers.write_text(toml((*key, command())))
+    done = fails(2, "custodian", "new", "--party=KZ", "--name=en=Aliya", "--unprotected", "-o", tmp_path / "aliya", "--external", signers)
+    assert "no such signing key is made" in done.error
+    assert not (tmp_path / "aliya").exists()

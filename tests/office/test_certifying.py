@@ -17,6 +17,7 @@ from valiza.keys.fields import Body
 from valiza.keys.request import CUSTODIAN, WITNESS, Request, RequestDraft, make_request, read_request
 from valiza.keys.root import Root, read_root, read_roots
 from valiza.keys.roster import make_roster
+from valiza.keys.signing import SigningKey
 from valiza.keys.statement import read_statement
 from valiza.office.certifying import (
     Unfinished,
@@ -39,14 +40,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from valiza.envelope.profile import Profile
-    from valiza.keys.signing import SigningKey
 
 FIVE: Final = ("Aliya", "Bolat", "Dana", "Erlan", "Gulnar")
 
 
 def person(name: str, known: bytes | None = None, of: str = "KZ") -> tuple[SigningKey, Request]:
     """A custodian's key and request; the same for the same name."""
-    return new_custodian(party=of, names={"en": name}, at=NOW, random=counting(f"{of} {name}"), custodian=known)
+    key, request = new_custodian(party=of, names={"en": name}, at=NOW, random=counting(f"{of} {name}"), custodian=known)
+    assert isinstance(key, SigningKey)
+    return key, request
 
 
 def key(name: str) -> SigningKey:

@@ -19,11 +19,11 @@ from valiza.keys.keyfile import load_key, public_part
 from valiza.keys.signing import SigningKey, composite_type
 from valiza.office.founding import NewOfficer, certify_officer, found_office
 from valiza.office.home import Office
-from valiza.office.keyring import change_passphrase, check_keys, move_signers, read_signers
+from valiza.office.keyring import change_passphrase, check_keys, keys_of, move_signers, office_keys, read_signers
 from valiza.office.publishing import publish_roster
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from valiza.keys.credential import Credential
@@ -41,6 +41,10 @@ def asked(log: Path) -> list[str]:
     """What the signer was asked, in words; of what it signed, the type."""
     questions = [read_question(line) for line in log.read_bytes().splitlines(keepends=True)]
     return [composite_type(question.message) if question.verb == "sign" else question.verb for question in questions]
+
+
+def move(office: Office, signers: Mapping[tuple[str, str], ExternalSigner], passphrase: Callable[[], str]) -> None:
+    move_signers(office_keys(office.home), signers, passphrase, folder=office.home / "keys", random=counting("other"))
 
 
 def files_of(folder: Path) -> dict[Path, bytes]:
@@ -196,16 +200,16 @@ def test_who_failed_is_not_asked_again_however_often_the_key_is_fetched(daria: O
 def test_checking_has_it_sign_something_that_means_nothing(daria: Office, tmp_path: Path) -> None:
     log = tmp_path / "log"
     office = moved_to(daria, "--log", log)
-    checked = check_keys(office, "daria", str, random=counting())
+    checked = check_keys(keys_of(office, "daria"), str, random=counting())
     assert [(key.purpose, found) for key, found in checked] == [("open", None), ("seal", signer("--log", log))]
     assert asked(log) == ["hello", "public", labels.SIGNER_TRIAL]
 
 
 def test_checking_says_which_key_is_wrong(daria: Office) -> None:
     with pytest.raises(NotAuthentic, match=r"^seal key of 'daria': .* gave a signature that does not verify$"):
-        check_keys(moved_to(daria, "zeros"), None, str, random=counting())
+        check_keys(keys_of(moved_to(daria, "zeros"), None), str, random=counting())
     with pytest.raises(NoKey, match="there is no key of 'nobody'"):
-        check_keys(daria, "nobody", str, random=counting())
+        keys_of(daria, "nobody")
 
 
 @pytest.mark.parametrize("passphrase", [None, "құпия"])
@@ -213,7 +217,7 @@ def test_a_half_that_moved_is_found_again(daria: Office, tmp_path: Path, passphr
     change_passphrase(daria, "daria", str, lambda: passphrase, random=counting())
     before = public_part(daria.key_path(*SEAL))
     there = signer("--log", tmp_path / "log")
-    move_signers(daria, {SEAL: there}, lambda: passphrase or pytest.fail("asked"), random=counting("other"))
+    move(daria, {SEAL: there}, lambda: passphrase or pytest.fail("asked"))
     after = public_part(daria.key_path(*SEAL))
     assert (after.public, after.cost, after.signer) == (before.public, before.cost, there)
     assert asked(tmp_path / "log") == ["hello", "public", labels.SIGNER_TRIAL]
@@ -239,7 +243,7 @@ def test_a_half_that_is_not_there_is_not_moved_there(
 ) -> None:
     before = files_of(daria.home)
     with pytest.raises(family):
-        move_signers(daria, {SEAL: signer(), wanted: there}, str, random=counting())
+        move(daria, {SEAL: signer(), wanted: there}, str)
     assert files_of(daria.home) == before
 
 
