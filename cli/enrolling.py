@@ -330,7 +330,7 @@ def _write(raws: dict[str, bytes], folder: Path) -> dict[str, str]:
 def accept(files: tuple[Path, ...], folder: Path | None, known: tuple[Path, ...], home: Path | None, json_: bool) -> None:
     """Put credentials that were issued on a request beside the keys that they are for, each checked up to the root.
 
-    They count once a roster with them is published and imported.
+    They count once a roster with them is published and imported. A new version of the root that issued one is named among the FILEs.
     """
     from valiza.office.enrolling import accept as accept_here
     from valiza.office.enrolling import accept_in_folder

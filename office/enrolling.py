@@ -299,18 +299,27 @@ class Accepted:
 def accept(office: Office, files: Sequence[Path]) -> list[Accepted]:
     """Put credentials beside the keys in this office that they are for, each checked up to the pinned root.
 
+    Among the files may be new versions of the root: they are kept for the next roster, and count for what they issued.
+
     Raises:
-        NoKey: no key here belongs to one. NotAuthentic: an issuer is not known here, or did not sign. Malformed: a file is no credential.
+        NoKey: no key here belongs to one. NotAuthentic: an issuer is not known here, or did not sign. Malformed: a file is neither.
         Refused: one claims more than its issuer may give, is of another body, or of another person than those beside it.
+        Usage: there is no credential among them.
     """
     collected = collect(office, files)
-    found = []
+    found: list[tuple[Credential, str]] = []
     for path in files:
         with about(path):
-            name = read_statement(read_file(path, LIMITS[labels.CREDENTIAL]), labels.CREDENTIAL).digest
-            credential = collected.chains[name]
-            found.append((path, credential, _owner(office, credential)))
-    return [_put(office, credential, officer) for _, credential, officer in found]
+            statement = read_statement(read_file(path, LIMITS[labels.ROOT]), labels.CREDENTIAL, labels.ROOT)
+            if statement.type == labels.CREDENTIAL:
+                credential = collected.chains[statement.digest]
+                found.append((credential, _owner(office, credential)))
+    if files and not found:
+        message = "there is no credential among the files"
+        raise Usage(message, "to take in a new version of the root alone: valiza roster publish --add FILE")
+    old = office.roster_of(office.body.party)
+    keep_issued(office, [root for root in collected.roots if old is None or root.version > old.root.version])
+    return [_put(office, credential, officer) for credential, officer in found]
 
 
 def _owner(office: Office, credential: Credential) -> str:

@@ -347,7 +347,7 @@ def _credentials(patient: _Patient) -> Iterator[_Row]:
         followed = _followed(patient, path)
         if found.valid_until - patient.at < _SOON and not followed:
             level = PROBLEM if found.valid_until <= patient.at else NOTE
-            mend = "certify him anew: valiza credential issue" if officer != BODY_OFFICER else "certify the body anew, with the root"
+            mend = patient.command("credential", "renew", officer) + (", or with -o FILE for the custodians of the root" * (officer == BODY_OFFICER))
             yield level, f"the {purpose} credential of {officer!r} {_until(patient, found.valid_until)}", str(path), mend
         if found.valid_from > patient.at:
             yield NOTE, f"the {purpose} credential of {officer!r} is not valid yet", str(path)

@@ -21,6 +21,7 @@ ATTACKERS: Final = (
     "An officer of the same body",
     "The other party",
     "The thief of a key",
+    "Who asks for a credential",
     "The holder of a share",
     "A program that keeps half of a key",
     "A quantum computer, later",
