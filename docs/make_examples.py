@@ -188,6 +188,20 @@ def example_agreement() -> Iterator[str]:
     yield from statement_lines(read_statement(raw, labels.AGREEMENT), fields("agreement", "## Body"))
 
 
+def example_clearance() -> Iterator[str]:
+    """A confirmation, and the enquiry in it."""
+    raw = _vector("clearance_confirmation_good")
+    statement = read_statement(raw, labels.CLEARANCE_CONFIRMATION)
+    yield f"vectors/clearance_confirmation_good.vector, {len(raw)} bytes"
+    yield ""
+    yield from statement_lines(statement, fields("clearance", "## Confirmation, `valiza/v1/clearance-confirmation`"))
+    enquiry = read_statement(decoded(statement.body)[0], labels.CLEARANCE_ENQUIRY)
+    yield ""
+    yield f"the enquiry inside, {len(enquiry.raw)} bytes:"
+    yield ""
+    yield from statement_lines(enquiry, fields("clearance", "## Enquiry, `valiza/v1/clearance-enquiry`"))
+
+
 def example_envelope() -> Iterator[str]:
     """An envelope, section by section, opened with the test key of its first addressee."""
     raw = (WORLD / "letter.vlz").read_bytes()
@@ -310,6 +324,7 @@ EXAMPLES: Final = {
     "request": example_request,
     "revocation": example_revocation,
     "agreement": example_agreement,
+    "clearance": example_clearance,
     "envelope": example_envelope,
     "receipt": example_receipt,
     "transcript": example_transcript,

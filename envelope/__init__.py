@@ -4,7 +4,7 @@ The names below are this layer's API, in the order of the work: `prepare` and `s
 `verify_envelope`; `unseal_manifest` and `open_envelope`; `acknowledge` or `refuse`; `countersign`; `read_receipt` and `verify_receipt`.
 
 Modules import only those before them: profile, draft, agreement, route, carrier, manifest, header, payload, dispatch, container,
-permission, journal, manifest_copy, sealing, verifying, rewrap, opening, acknowledgement, receipt. From below only keys is imported.
+permission, clearance, journal, manifest_copy, sealing, verifying, rewrap, opening, acknowledgement, receipt. From below only keys is imported.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from valiza.envelope.acknowledgement import VerifiedAnswer, acknowledge, read_answer, refuse, verify_answer
     from valiza.envelope.agreement import Agreement, Agreements, Termination, read_agreement, read_agreements, sign_agreement
     from valiza.envelope.carrier import Carrier
+    from valiza.envelope.clearance import VerifiedConfirmation, VerifiedEnquiry, confirm, enquire, read_confirmation, read_enquiry
     from valiza.envelope.draft import packaged_draft, read_draft
     from valiza.envelope.journal import Expectation, Journal, Opening
     from valiza.envelope.manifest import Basis, Manifest, Reference
@@ -53,12 +54,16 @@ __all__ = [
     "UnsealedManifest",
     "Verdict",
     "VerifiedAnswer",
+    "VerifiedConfirmation",
     "VerifiedDispatch",
+    "VerifiedEnquiry",
     "VerifiedEnvelope",
     "VerifiedReceipt",
     "acknowledge",
     "authenticate",
+    "confirm",
     "countersign",
+    "enquire",
     "make_rewrap",
     "open_envelope",
     "packaged_draft",
@@ -66,7 +71,9 @@ __all__ = [
     "read_agreement",
     "read_agreements",
     "read_answer",
+    "read_confirmation",
     "read_draft",
+    "read_enquiry",
     "read_profile",
     "read_receipt",
     "read_rewrap",
@@ -84,7 +91,7 @@ __getattr__ = lazy(
     __name__,
     __all__,
     (
-        *("profile", "draft", "agreement", "route", "carrier", "manifest", "journal"),
+        *("profile", "draft", "agreement", "route", "carrier", "manifest", "clearance", "journal"),
         *("sealing", "verifying", "rewrap", "opening", "acknowledgement", "receipt"),
     ),
 )

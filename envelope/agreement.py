@@ -282,22 +282,22 @@ class Agreements:
         """When the earliest known termination of an agreement takes effect."""
         return min((t.takes_effect_at for t in self._terminations if t.agreement == agreement.digest), default=None)
 
-    def require_in_force(self, agreement: Agreement, *, sealed_at: int, accepted_at: int) -> None:
-        """Check an envelope's times against its agreement (agreement.md, In force).
+    def require_in_force(self, agreement: Agreement, *, sealed_at: int, accepted_at: int, act: str = "the envelope was sealed") -> None:
+        """Check an envelope's times against its agreement (agreement.md, In force); `act` is what was done at `sealed_at`, if it is another thing.
 
         Raises:
             Refused: it was sealed when the agreement was not in force, or is accepted too late after a new version.
         """
         profile = agreement.profile
         if sealed_at < profile.valid_from:  # 1
-            message = f"the agreement {agreement} was not yet in force when the envelope was sealed (A14)"
+            message = f"the agreement {agreement} was not yet in force when {act} (A14)"
             raise Refused(message)
         if profile.valid_until is not None and sealed_at >= profile.valid_until:
-            message = f"the agreement {agreement} had expired when the envelope was sealed (A14)"
+            message = f"the agreement {agreement} had expired when {act} (A14)"
             raise Refused(message)
         end = self.terminated_at(agreement)
         if end is not None and sealed_at >= end:  # 2
-            message = f"the agreement {agreement} had been terminated when the envelope was sealed (A14)"
+            message = f"the agreement {agreement} had been terminated when {act} (A14)"
             raise Refused(message)
         if sealed_at > accepted_at + profile.skew:  # 4
             message = "the envelope was sealed in the future"
@@ -305,7 +305,7 @@ class Agreements:
         for later in self._by_digest.values():  # 3
             if _is_next(later, agreement):
                 if sealed_at >= later.profile.valid_from:
-                    message = f"the agreement {agreement} had been replaced by {later} when the envelope was sealed (A12)"
+                    message = f"the agreement {agreement} had been replaced by {later} when {act} (A12)"
                     raise Refused(message)
                 if accepted_at >= later.profile.valid_from + profile.max_transit:
                     message = f"an envelope under {agreement} is accepted only for {profile.max_transit} s after {later} entered into force (A12)"

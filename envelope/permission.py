@@ -27,6 +27,7 @@ __all__ = [
     "require_bodies",
     "require_carrier_marks",
     "require_channel",
+    "require_competent",
     "require_padding",
     "require_route",
     "require_sealer_cleared",
@@ -43,6 +44,14 @@ def require_bodies(profile: Profile, *, origin: Body, destination: Body, confirm
     if confirming.party != destination.party or confirming.id not in allowed:
         message = f"{confirming} does not confirm receipt for {destination} under the agreement {profile.id} (R12, A5.4)"
         raise Refused(message, f"confirming bodies: {', '.join(allowed)}")
+
+
+def require_competent(profile: Profile, body: Body) -> None:
+    """A body is a competent body of its party (R4(1), A3): who asks the other party's competent bodies, and answers them."""
+    competent = profile.party(body.party).competent
+    if body.id not in competent:
+        message = f"{body} is no competent body of {body.party} under the agreement {profile.id} (R4(1), A3)"
+        raise Refused(message, f"competent bodies: {', '.join(competent)}")
 
 
 def require_channel(profile: Profile, channel: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO
 
 from valiza.envelope import permission
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from valiza.envelope.agreement import Agreement, Agreements
     from valiza.envelope.carrier import Carrier
+    from valiza.envelope.clearance import Clearances
     from valiza.envelope.profile import Profile
     from valiza.keys.credential import Credential
     from valiza.keys.statement import Signer, Statement
@@ -67,6 +68,7 @@ class Consignment:
     caveats: tuple[str, ...] = ()
     references: tuple[Reference, ...] = ()
     addressees: Sequence[Credential] = field(repr=False)
+    clearances: Clearances | None = field(default=None, repr=False)  # then each addressee has to be confirmed
     keep_for: Sequence[Credential] = field(default=(), repr=False)
 
 
@@ -123,6 +125,7 @@ def prepare(consignment: Consignment, *, sealer: Credential, trust: Trust, agree
     marks = permission.envelope_marks(profile, [m.origin for m in carrier_marks])
     route = Route(marks=marks, transport=c.transport, escort=c.escort, legs=c.legs, reference=c.reference)
     permission.require_route(profile, origin_party=origin.party, channel=c.channel, route=route)
+    c = _confirmed(c, marks.origin, at)
     permission.require_basis(profile, origin.party, c.basis)
     text(c.purpose, "purpose (A4.1)")
     permission.require_sealer_cleared(sealer, marks)
@@ -140,6 +143,16 @@ def prepare(consignment: Consignment, *, sealer: Credential, trust: Trust, agree
     prepared = PreparedConsignment(consignment=c, sealer=sealer, carrier_marks=carrier_marks, route=route, at=at)
     _require_readable(prepared)
     return prepared
+
+
+def _confirmed(c: Consignment, wanted: Mark, at: int) -> Consignment:
+    """The consignment, with a basis for each confirmation that its addressees need (clearance.md, Sealing)."""
+    if c.clearances is None:
+        return c
+    used = {one.digest: one for one in (c.clearances.require(a, agreement=c.agreement, wanted=wanted, at=at) for a in c.addressees)}
+    basis = (*c.basis, *(one.basis for one in used.values()))
+    _require_few(basis, MAX_LIST, "bases")
+    return replace(c, basis=basis)
 
 
 def _require_readable(prepared: PreparedConsignment) -> None:

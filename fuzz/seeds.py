@@ -211,6 +211,8 @@ _SEEDS: Final[dict[str, Callable[[], Iterable[bytes]]]] = {
     "revocation": lambda: bodies(labels.REVOCATION) + _revocations(),
     "standing": lambda: raws("standing"),
     "termination": lambda: bodies(labels.TERMINATION),
+    "clearance-enquiry": lambda: bodies(labels.CLEARANCE_ENQUIRY),
+    "clearance-confirmation": lambda: bodies(labels.CLEARANCE_CONFIRMATION),
     "draft": lambda: [packaged_draft("kz-by")],
     "core": _cores,
     "stamp": _stamps,
@@ -245,6 +247,7 @@ _SEEDS: Final[dict[str, Callable[[], Iterable[bytes]]]] = {
     "whole-roster": lambda: raws("roster"),
     "whole-agreement": lambda: raws("agreement"),
     "whole-dispatch": lambda: raws("statement"),
+    "whole-clearance": lambda: raws("clearance-confirmation"),
 }
 
 

@@ -27,6 +27,7 @@ from valiza.envelope import acknowledgement, receipt
 from valiza.envelope.acknowledgement import Acknowledgement, read_answer, verify_answer
 from valiza.envelope.agreement import read_agreements, read_termination, require_adoptable
 from valiza.envelope.carrier import check_name
+from valiza.envelope.clearance import Clearances, read_confirmation, read_enquiry
 from valiza.envelope.container import pack_footer, read_container
 from valiza.envelope.dispatch import Dispatch, authenticate_dispatch, read_dispatch_body
 from valiza.envelope.draft import read_draft
@@ -48,7 +49,7 @@ from valiza.keys.digests import digest, keyed
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import ValizaError
 from valiza.keys.external import ExternalSigner, ExternalSigningKey
-from valiza.keys.fields import array, body_id, one_of, optional, time
+from valiza.keys.fields import Body, array, body_id, one_of, optional, time
 from valiza.keys.fingerprint import in_words, parse_fingerprint
 from valiza.keys.keyfile import load_key
 from valiza.keys.recipient import Recipient
@@ -363,6 +364,41 @@ def termination(body: bytes) -> None:
         same(pack([found.agreement, found.party, found.given_at, found.takes_effect_at, found.extensions]), body)
         return
     raise failed[0]
+
+
+def clearance_enquiry(body: bytes) -> None:
+    """Signed by whoever acts for the body that asks."""
+    raw = world.framed(labels.CLEARANCE_ENQUIRY, body, [world.header("competent", _acting(body, 2))])
+    with world.believing():
+        found = read_enquiry(raw, trust=world.trust(), agreements=world.agreements(), at=world.AT)
+    same(found.said.packed(), body)
+    holds(found.signer.body == found.said.asking, "signed by another body")
+
+
+def clearance_confirmation(body: bytes) -> None:
+    """Signed by whoever acts for the body that was asked; the enquiry inside is believed too."""
+    try:
+        inside = read_statement(unpack(body, max_bytes=MIB, what="guess")[0], labels.CLEARANCE_ENQUIRY).body
+    except _LENIENT:
+        inside = b""
+    raw = world.framed(labels.CLEARANCE_CONFIRMATION, body, [world.header("competent", _acting(inside, 3))])
+    with world.believing():
+        found = read_confirmation(raw, trust=world.trust(), agreements=world.agreements(), at=world.AT)
+    same(found.said.packed(), body)
+    asked = found.enquiry.said
+    holds(found.signer.body == asked.asked != asked.asking, "signed by another body than the one that was asked")
+    for person in asked.officers:
+        holds(found.says(person, asked.mark) is (person in found.said.cleared), "an officer asked about is neither cleared nor not")
+    Clearances([found, found])
+
+
+def _acting(body: bytes, index: int) -> Credential:
+    """Who acts for the body that stands in an enquiry at an index."""
+    try:
+        place = unpack(body, max_bytes=MIB, what="guess")[index]
+        return world.officer("act", body=Body(place[0], place[1]))
+    except _LENIENT:
+        return world.officer("act")
 
 
 def draft(data: bytes) -> None:
@@ -715,6 +751,11 @@ def whole_dispatch(data: bytes) -> None:
     _genuine(data)
 
 
+def whole_clearance(data: bytes) -> None:
+    read_confirmation(data, trust=world.trust(), agreements=world.agreements(), at=world.AT)
+    _genuine(data)
+
+
 def detached(data: bytes) -> None:
     """A stanza, as the X25519 key in it is checked."""
     same(pack(read_stanza(unpack(data, max_bytes=MIB, what="stanza")).packed()), data)
@@ -740,6 +781,8 @@ TARGETS: Final = {
         Target("revocation", revocation, 2048),
         Target("standing", standing, 1024),
         Target("termination", termination, 2048),
+        Target("clearance-enquiry", clearance_enquiry, 4096),
+        Target("clearance-confirmation", clearance_confirmation, 8192),
         Target("draft", draft, 65536, tree=False),
         Target("core", core, 4096, skip=len(PREFIX)),
         Target("stamp", stamp, 2048),
@@ -774,6 +817,7 @@ TARGETS: Final = {
         Target("whole-roster", whole_roster, 65536),
         Target("whole-agreement", whole_agreement, 16384),
         Target("whole-dispatch", whole_dispatch, 16384),
+        Target("whole-clearance", whole_clearance, 16384),
     )
 }
 

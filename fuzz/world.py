@@ -37,8 +37,8 @@ PASSPHRASE: Final = "correct horse"  # noqa: S105 - of key files made here
 
 @cache
 def rosters() -> tuple[Roster, ...]:
-    """The rosters of KZ and BY."""
-    raws = [(WORLD / f"{name}.vls").read_bytes() for name in ("kz", "by")]
+    """The rosters of KZ and BY, those with officers who act for their bodies."""
+    raws = [(WORLD / f"{name}-acting.vls").read_bytes() for name in ("kz", "by")]
     return tuple(read_roster(raw, peek_roster(raw)[1][-1]) for raw in raws)
 
 

@@ -42,7 +42,14 @@ PURPOSES: Final = ("certify", "seal", "open", "acknowledge", "countersign", "tra
 MAX_CHAIN: Final = 3  # root → competent body → authorised body → officer
 
 # The purpose that a signer's credential must have, by role (statement.md).
-ROLE_PURPOSE: Final = {"issuer": "certify", "roster": "roster", "sealer": "seal", "acknowledger": "acknowledge", "countersigner": "countersign"}
+ROLE_PURPOSE: Final = {
+    "issuer": "certify",
+    "roster": "roster",
+    "competent": "act",
+    "sealer": "seal",
+    "acknowledger": "acknowledge",
+    "countersigner": "countersign",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -586,7 +586,7 @@ def test_man_page_of_a_command_says_what_its_help_says() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["statement", "credential", "request", "revocation", "agreement", "envelope", "receipt", "backup", "external-signer"]
+    "name", ["statement", "credential", "request", "revocation", "agreement", "clearance", "envelope", "receipt", "backup", "external-signer"]
 )
 def test_example_on_top_of_a_specification_is_a_real_object(name: str) -> None:
     make_examples = _script("make_examples")
@@ -626,7 +626,8 @@ def test_security_names_tests_and_vectors_that_exist() -> None:
     text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     tests = re.findall(r"`(tests/[^`]+\.py)`", text)
     vectors = re.findall(
-        r"`((?:acknowledgement|agreement|backup|credential|encoding|envelope|receipt|refusal|request|rewrap|root|roster|statement)_\w+)`", text
+        r"`((?:acknowledgement|agreement|backup|clearance|credential|encoding|envelope|receipt|refusal|request|rewrap|root|roster|statement)_\w+)`",
+        text,
     )
     assert tests
     assert vectors

@@ -62,13 +62,15 @@ HIDDEN: Final = {
     "AuthenticDispatch": {"container", "stanzas"},
     "AuthenticReceipt": {"statement"},
     "Carrier": {"classified_by", "ground"},
-    "Consignment": {"addressees", "keep_for"},
+    "Confirmation": {"enquiry", "extensions"},
+    "Consignment": {"addressees", "clearances", "keep_for"},
     "Container": {"core_raw", "dispatch_raw", "header_raw", "source"},
     "Core": {"raw"},
     "Credential": {"extensions", "issuer", "key", "raw"},
     "CredentialDraft": {"public_key"},
     "Custodian": {"key"},
     "Difference": {"credentials", "revocations", "roots"},
+    "Enquiry": {"extensions"},
     "Expectation": {"core", "dispatch", "marks", "openings", "proof"},
     "Manifest": {"salt"},
     "Opening": {"rewrap"},
@@ -97,7 +99,9 @@ HIDDEN: Final = {
     "TranscriptDraft": {"inputs", "plan", "steps"},
     "UnsealedManifest": {"streams"},
     "VerifiedAnswer": {"statement"},
+    "VerifiedConfirmation": {"raw"},
     "VerifiedDispatch": {"addressees"},
+    "VerifiedEnquiry": {"raw"},
 }
 
 

@@ -29,7 +29,9 @@ ATTACKERS: Final = (
 )
 HOLDS: Final = {"yes", "told", "limit"}
 ID: Final = re.compile(r"tests/[\w/]+\.py::\w+")
-TOPICS: Final = "acknowledgement|agreement|backup|credential|encoding|envelope|receipt|refusal|revocation|rewrap|root|roster|standing|statement"
+TOPICS: Final = (
+    "acknowledgement|agreement|backup|clearance|credential|encoding|envelope|receipt|refusal|revocation|rewrap|root|roster|standing|statement"
+)
 VECTOR: Final = re.compile(rf"`((?:{TOPICS})_\w+)`")
 
 

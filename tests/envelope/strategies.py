@@ -8,6 +8,7 @@ import unicodedata
 from hypothesis import strategies as st
 
 from valiza.envelope.acknowledgement import CONDITIONS, REASONS, Acknowledgement, OpeningClaim, Refusal
+from valiza.envelope.clearance import Confirmation, Enquiry
 from valiza.envelope.dispatch import Dispatch
 from valiza.envelope.manifest import RELATIONS, Basis, Entry, Manifest, Reference
 from valiza.envelope.profile import BASIS_KINDS, TERMS, Handling, MarkText, Padding, PartyTerms, Profile
@@ -209,5 +210,34 @@ def profiles(draw: st.DrawFn) -> Profile:
         max_transit=draw(st.integers(0, 31622400)),
         valid_from=valid_from,
         valid_until=draw(st.none() | st.integers(valid_from + 1, MAX_TIME)),
+        extensions=draw(remarks),
+    )
+
+
+people = st.sets(st.binary(min_size=16, max_size=16), max_size=4).map(lambda found: tuple(sorted(found)))
+enquiries = st.builds(
+    Enquiry,
+    enquiry_id=digests,
+    agreement=digests,
+    asking=bodies,
+    asked=bodies,
+    destination=bodies,
+    officers=people.filter(bool),
+    mark=marks,
+    purpose=texts(),
+    asked_at=times,
+    extensions=remarks,
+)
+
+
+@st.composite
+def confirmations(draw: st.DrawFn) -> Confirmation:
+    answered_at = draw(st.integers(0, MAX_TIME - 1))
+    return Confirmation(
+        enquiry=draw(st.binary(max_size=40)),
+        number=draw(st.integers(1, 2**63 - 1)),
+        cleared=draw(people),
+        answered_at=answered_at,
+        valid_until=draw(st.none() | st.integers(answered_at + 1, MAX_TIME)),
         extensions=draw(remarks),
     )

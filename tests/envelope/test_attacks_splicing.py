@@ -26,6 +26,7 @@ from tests.support.world import (
 
 from valiza.envelope.acknowledgement import read_answer
 from valiza.envelope.agreement import read_agreement, read_termination, terminate
+from valiza.envelope.clearance import read_confirmation, read_enquiry
 from valiza.envelope.dispatch import Dispatch, authenticate_dispatch, read_dispatch_body
 from valiza.envelope.header import header_digest, wrap_info
 from valiza.envelope.opening import open_envelope
@@ -387,6 +388,8 @@ def objects(letter: Exchange) -> dict[str, bytes]:
         labels.REVOCATION: world.origin.revoke(world.origin["chief"].open, "retired", SEALED).raw,
         labels.AGREEMENT: world.agreement.raw,
         labels.TERMINATION: end.raw,
+        labels.CLEARANCE_ENQUIRY: world.asked(),
+        labels.CLEARANCE_CONFIRMATION: world.confirmed(),
         labels.DISPATCH: letter.expectation.dispatch,
         labels.REWRAP: rewrap,
         labels.ACKNOWLEDGEMENT: letter.acknowledgement.raw,
@@ -409,6 +412,8 @@ def readers(exchange: Exchange) -> dict[str, Reader]:
         labels.REVOCATION: lambda raw: check_revocation(read_statement(raw, labels.REVOCATION), issuer),
         labels.AGREEMENT: lambda raw: read_agreement(raw, world.trust),
         labels.TERMINATION: lambda raw: read_termination(raw, world.trust, world.agreements),
+        labels.CLEARANCE_ENQUIRY: lambda raw: read_enquiry(raw, trust=world.trust, agreements=world.agreements, at=OPENED),
+        labels.CLEARANCE_CONFIRMATION: lambda raw: read_confirmation(raw, trust=world.trust, agreements=world.agreements, at=OPENED),
         labels.DISPATCH: lambda raw: authenticate_dispatch(raw, exchange.expectation.core, world.trust),
         labels.REWRAP: lambda raw: read_rewrap(raw, signed=signed, trust=world.trust, degree=None, skew=0),
         labels.ACKNOWLEDGEMENT: lambda raw: read_answer(raw, world.trust),

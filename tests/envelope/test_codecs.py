@@ -16,6 +16,7 @@ from tests.support.world import OPENED, World, seeded
 
 from valiza.envelope.acknowledgement import Acknowledgement, Refusal, peek_answer
 from valiza.envelope.agreement import Agreements, read_termination, terminate
+from valiza.envelope.clearance import read_confirmation_body, read_enquiry_body
 from valiza.envelope.container import pack_footer, read_container
 from valiza.envelope.dispatch import read_dispatch_body
 from valiza.envelope.header import PREFIX, pack_stanzas, read_core, read_stanzas
@@ -101,6 +102,8 @@ CODECS: Final[dict[str, Codec]] = {
     "acknowledgement": (drawn.acknowledgements.map(lambda a: _with_core(a.packed())), _answer(labels.ACKNOWLEDGEMENT)),
     "refusal": (drawn.refusals.map(lambda r: _with_core(r.packed())), _answer(labels.REFUSAL)),
     "receipt": (drawn.receipts.map(lambda r: r.packed()), lambda d: peek_receipt(_stated(labels.RECEIPT, d)).packed()),
+    "enquiry": (drawn.enquiries.map(lambda e: e.packed()), lambda d: read_enquiry_body(d).packed()),
+    "confirmation": (drawn.confirmations().map(lambda c: c.packed()), lambda d: read_confirmation_body(d).packed()),
     "expectation": (openings.map(lambda o: o.expectation.packed()), lambda d: Expectation.read(d).packed()),
     "opening": (openings.map(lambda o: o.packed()), lambda d: Opening.read(d).packed()),
 }

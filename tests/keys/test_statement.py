@@ -253,7 +253,7 @@ def test_limits_are_those_of_the_specification() -> None:
     limits: dict[str, int] = {}
     for part in step.replace("\n", " ").split(";"):
         names, size, unit = re.fullmatch(r"\s*(.*?) (\d+) ([KM]iB)\s*", part).groups()  # type: ignore[union-attr]
-        limits |= {f"valiza/v1/{name}": int(size) * units[unit] for name in re.findall(r"[a-z]+", names) if name != "and"}
+        limits |= {f"valiza/v1/{name}": int(size) * units[unit] for name in re.findall(r"[a-z-]+", names) if name != "and"}
     assert limits == LIMITS
 
 

@@ -19,6 +19,7 @@ from tests.support.keys import remembering
 
 from valiza.envelope.acknowledgement import read_answer, verify_answer
 from valiza.envelope.agreement import Agreements, read_agreement, read_agreements, read_termination, require_adoptable
+from valiza.envelope.clearance import Clearances, read_confirmation, read_enquiry
 from valiza.envelope.dispatch import read_dispatch_body
 from valiza.envelope.evidence import NOTHING_SEEN, Vouched
 from valiza.envelope.journal import Expectation
@@ -30,6 +31,7 @@ from valiza.keys import labels
 from valiza.keys.conversation import parse_reply, read_question, read_reply
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Incomplete, NoKey, NotAuthentic, Refused, ValizaError
+from valiza.keys.fields import Mark
 from valiza.keys.fingerprint import parse_fingerprint, same_fingerprint
 from valiza.keys.keyfile import key_file, load_key
 from valiza.keys.realm import Realm
@@ -185,6 +187,26 @@ def read_one_termination(vector: Vector, _tmp: Path) -> None:
     read_termination(vector.raw, vector.trust, vector.agreements)
 
 
+def read_one_enquiry(vector: Vector, _tmp: Path) -> None:
+    found = read_enquiry(vector.raw, trust=vector.trust, agreements=vector.agreements, at=vector.at)
+    assert found.said.packed() == read_statement(vector.raw, labels.CLEARANCE_ENQUIRY).body
+
+
+def read_one_confirmation(vector: Vector, _tmp: Path) -> None:
+    found = read_confirmation(vector.raw, trust=vector.trust, agreements=vector.agreements, at=vector.at)
+    assert found.said.packed() == read_statement(vector.raw, labels.CLEARANCE_CONFIRMATION).body
+
+
+def read_clearances(vector: Vector, _tmp: Path) -> None:
+    trust, agreements = vector.trust, vector.agreements
+    raws = unpack(vector.raw, max_bytes=1 << 20, what="vector")
+    given = Clearances(read_confirmation(raw, trust=trust, agreements=agreements, at=vector.at) for raw in raws)
+    addressee = trust.credential(bytes.fromhex(vector.one("addressee")))
+    assert addressee is not None
+    party, _, code = vector.one("mark").partition(":")
+    given.require(addressee, agreement=read_agreement(vector.files("agreement")[0], trust), wanted=Mark(party, code), at=vector.at)
+
+
 def read_one_statement(vector: Vector, _tmp: Path) -> None:
     statement = read_statement(vector.raw, labels.DISPATCH)
     vector.trust.signer(statement)
@@ -323,6 +345,9 @@ READERS: dict[str, Callable[[Vector, Path], None]] = {
     "roster": read_one_roster,
     "agreement": read_one_agreement,
     "termination": read_one_termination,
+    "clearance-enquiry": read_one_enquiry,
+    "clearance-confirmation": read_one_confirmation,
+    "clearances": read_clearances,
     "statement": read_one_statement,
     "rewrap": read_one_rewrap,
     "envelope": read_one_envelope,

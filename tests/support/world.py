@@ -16,6 +16,7 @@ from tests.support.tamper import edited, same
 from valiza.envelope.acknowledgement import VerifiedAnswer, acknowledge, read_answer
 from valiza.envelope.agreement import Agreement, Agreements, read_agreement, sign_agreement
 from valiza.envelope.carrier import Carrier
+from valiza.envelope.clearance import Confirmation, Enquiry
 from valiza.envelope.container import pack_footer
 from valiza.envelope.dispatch import Dispatch, EnvelopeName
 from valiza.envelope.draft import packaged_draft, read_draft
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from valiza.envelope.rewrap import Rewrap
 
 THREE_FOUR: Final = Path(__file__).parent.parent / "envelope" / "agreements" / "three-four.toml"
-PURPOSES: Final = ("seal", "acknowledge", "countersign")  # beside `open`, of which every officer has one too
+PURPOSES: Final = ("seal", "acknowledge", "countersign", "act")  # beside `open`, of which every officer has one too
 
 
 def when(text: str) -> int:
@@ -76,7 +77,7 @@ DUE: Final = when("2026-04-01")
 
 @dataclass(frozen=True, kw_only=True)
 class Officer:
-    """A person of a body, with one credential and key for each of four purposes, all of one subject."""
+    """A person of a body, with one credential and key for each of five purposes, all of one subject."""
 
     name: str
     body: Body
@@ -639,6 +640,42 @@ class World:
     def read_answer(self, raw: bytes) -> VerifiedAnswer:
         """An answer, read."""
         return read_answer(raw, self.trust)
+
+    # -- clearances ------------------------------------------------------------------------------------------------------
+
+    def enquiry(self, **changes: Any) -> Enquiry:
+        """What the origin's competent body asks of the destination's: whether chief and deputy are cleared to the usual mark."""
+        said = Enquiry(
+            enquiry_id=seeded("enquiry")(32),
+            agreement=self.agreement.digest,
+            asking=self.origin.control,
+            asked=self.destination.control,
+            destination=self.destination.ministry,
+            officers=tuple(sorted(self.destination[name].open.subject for name in ("chief", "deputy"))),
+            mark=self.mark(self.code),
+            purpose="joint work on the border",
+            asked_at=SEALED - 7 * DAY,
+        )
+        return replace(said, **changes)
+
+    def asked(self, said: Enquiry | None = None, by: Officer | None = None) -> bytes:
+        """An enquiry, signed by hand."""
+        return say(labels.CLEARANCE_ENQUIRY, (said or self.enquiry()).packed(), by or self.origin["head"])
+
+    def confirmation(self, enquiry: bytes | None = None, **changes: Any) -> Confirmation:
+        """What the destination's competent body answers: both are, for a year."""
+        said = Confirmation(
+            enquiry=enquiry or self.asked(),
+            number=1,
+            cleared=self.enquiry().officers,
+            answered_at=SEALED - 3 * DAY,
+            valid_until=SEALED + 365 * DAY,
+        )
+        return replace(said, **changes)
+
+    def confirmed(self, said: Confirmation | None = None, by: Officer | None = None) -> bytes:
+        """A confirmation, signed by hand."""
+        return say(labels.CLEARANCE_CONFIRMATION, (said or self.confirmation()).packed(), by or self.destination["head"])
 
 
 # -- statements by hand ------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from __future__ import annotations
 import cases_agreement
 import cases_answers
 import cases_backup
+import cases_clearance
 import cases_credential
 import cases_encoding
 import cases_envelope
@@ -36,6 +37,7 @@ MODULES = (
     cases_request,
     cases_roster,
     cases_agreement,
+    cases_clearance,
     cases_envelope,
     cases_payload,
     cases_splice,

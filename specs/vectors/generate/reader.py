@@ -15,6 +15,7 @@ from pathlib import Path
 
 import answers
 import asking
+import clearing
 import decode as d
 import fingerprints
 import halves
@@ -183,6 +184,13 @@ def _read_rewrap(vector: Vector, world: reading.World) -> None:
         reading.rewrapped(vector.raw, found, agreement, world)
 
 
+def _read_clearances(vector: Vector, world: reading.World) -> None:
+    """Some confirmations, and whether they confirm an addressee under the first agreement."""
+    agreement = next(iter(world.agreements.known.values()))
+    party, _, code = vector.one("mark").partition(":")
+    clearing.require_confirmed(vector.raw, world, agreement, bytes.fromhex(vector.one("addressee")), (party, code))
+
+
 def _read_key_file(vector: Vector) -> None:
     secret = halves.read_key_file(vector.raw, vector.one("passphrase"))
     if secret.hex() != vector.one("secret"):
@@ -214,6 +222,9 @@ STATEMENTS: dict[str, Callable[[Vector, reading.World], object]] = {
     "roster": _read_roster,
     "agreement": lambda vector, world: treaty.read_agreement(vector.raw, world.trust),
     "termination": lambda vector, world: treaty.read_termination(vector.raw, world.trust, world.agreements),
+    "clearance-enquiry": lambda vector, world: clearing.read_enquiry(vector.raw, world),
+    "clearance-confirmation": lambda vector, world: clearing.read_confirmation(vector.raw, world),
+    "clearances": _read_clearances,
     "rewrap": _read_rewrap,
     "acknowledgement": _read_answer,
     "refusal": _read_answer,

@@ -20,6 +20,7 @@ class Side:
     """What an agreement says of one party."""
 
     codes: list[str]
+    competent: list[str]
     confirming: list[str]
     basis: list[str]
 
@@ -168,12 +169,13 @@ def _side(value: d.Value) -> tuple[str, Side]:
         d.names(translated)
         codes.append(d.matching(code, d.CODE))
     d.need(len(set(codes)) == len(codes), "a code twice")
-    d.ascending([d.matching(item, d.BODY_ID) for item in d.array(competent, 1, 64)], str.encode)
+    named = [d.matching(item, d.BODY_ID) for item in d.array(competent, 1, 64)]
+    d.ascending(named, str.encode)
     confirmed = [item if item == "destination" else d.matching(item, d.BODY_ID) for item in d.array(confirming, 1, 64)]
     d.ascending(confirmed, str.encode)
     bases = [d.one_of(item, BASES) for item in d.array(basis, 1, 4)]
     d.ascending(bases, str.encode)
-    return d.matching(party, d.PARTY), Side(codes, confirmed, bases)
+    return d.matching(party, d.PARTY), Side(codes, named, confirmed, bases)
 
 
 def _listed(value: d.Value, count: int) -> list[list[d.Value]]:

@@ -21,6 +21,8 @@ LIMITS = {
     "credential": 65536,
     "request": 131072,
     "termination": 65536,
+    "clearance-enquiry": 65536,
+    "clearance-confirmation": 131072,
     "revocation": 65536,
     "rewrap": 65536,
     "agreement": MIB,
@@ -38,13 +40,22 @@ ROLES = {
     "revocation": ("issuer", 16),
     "agreement": ("root", 32),
     "termination": ("root", 16),
+    "clearance-enquiry": ("competent", 1),
+    "clearance-confirmation": ("competent", 1),
     "dispatch": ("sealer", 1),
     "rewrap": ("acknowledger", 1),
     "acknowledgement": ("acknowledger", 1),
     "refusal": ("acknowledger", 1),
     "receipt": ("countersigner", 1),
 }
-PURPOSE_OF_ROLE = {"issuer": "certify", "roster": "roster", "sealer": "seal", "acknowledger": "acknowledge", "countersigner": "countersign"}
+PURPOSE_OF_ROLE = {
+    "issuer": "certify",
+    "roster": "roster",
+    "competent": "act",
+    "sealer": "seal",
+    "acknowledger": "acknowledge",
+    "countersigner": "countersign",
+}
 PURPOSES = ("certify", "seal", "open", "acknowledge", "countersign", "transport", "register", "roster", "act")
 
 
