@@ -434,7 +434,7 @@ def with_public_key(paths: Iterable[Path], public: bytes) -> Path | None:
 def _renewals(first: Path) -> list[Path]:
     """A file of an officer, and those that renewals put beside it, by their numbers."""
     try:
-        names = os.listdir(first.parent)  # what may not be listed is an error, and not empty
+        names = [path.name for path in first.parent.iterdir()]  # what may not be listed is an error, and not empty
     except (FileNotFoundError, NotADirectoryError):
         return []
     found = {}
