@@ -9,7 +9,7 @@ from tests.support.tamper import edited, put
 from tests.support.world import World, seeded
 
 from valiza.envelope.manifest import pack_manifest
-from valiza.envelope.manifest_copy import make_manifest_copy, open_manifest_copy
+from valiza.envelope.manifest_copy import make_manifest_copy, manifest_copy_recipients, open_manifest_copy
 from valiza.keys.encoding import pack
 from valiza.keys.errors import Malformed, NoKey, NotAuthentic, ValizaError
 
@@ -36,6 +36,12 @@ def test_each_officer_named_reads_it(exchange: Exchange) -> None:
     copy = copy_for(exchange, "chief", "deputy")
     for name in ("chief", "deputy"):
         assert opened_by(exchange.world, copy, name) == exchange.opened.manifest
+
+
+def test_it_tells_whom_it_is_kept_for(exchange: Exchange) -> None:
+    officers = exchange.world.origin
+    for names in (["chief"], ["chief", "deputy"]):
+        assert manifest_copy_recipients(copy_for(exchange, *names)) == {officers[name].open.digest for name in names}
 
 
 def test_others_do_not(exchange: Exchange) -> None:
