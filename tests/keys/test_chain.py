@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
@@ -18,9 +18,10 @@ from valiza.keys.signing import VerifyKey
 from valiza.keys.statement import Statement, read_statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from valiza.keys.credential import Credential
+    from valiza.keys.processes import Share, Start
 
 KZ: Final = party("KZ")
 OFFICERS: Final = [KZ.officer(f"officer {i}").credential for i in range(3)]
@@ -118,6 +119,56 @@ def test_the_memory_of_what_was_verified_has_an_end(monkeypatch: pytest.MonkeyPa
     before = len(verified)
     assert list(Chains([KZ.root], statements(*EVERYBODY)).values()) == EVERYBODY
     assert len(verified) > before
+
+
+class Sharing:
+    """Does the work of all processes in this one, and notes what they are told."""
+
+    def __init__(self) -> None:
+        self.jobs = 0
+        self.started: list[tuple[Any, ...]] = []
+        self.parts: list[list[bytes]] = []
+        self.hint = ""
+
+    @contextmanager
+    def __call__(self, jobs: int, start: Start, *, hint: str) -> Iterator[Share]:
+        self.jobs, self.hint = jobs, hint
+        call, arguments = start
+        self.started.append(arguments)
+        call(*arguments)
+        yield self.work
+
+    def work(self, work: Callable[[Any], Any], parts: Iterable[Any]) -> Iterator[Any]:
+        for part in parts:
+            self.parts.append(part)
+            yield work(part)
+
+
+def test_work_is_shared_out_in_parts_and_every_process_knows_who_issued_anything(monkeypatch: pytest.MonkeyPatch, verified: list[bytes]) -> None:
+    sharing = Sharing()
+    monkeypatch.setattr(chain, "shared", sharing)
+    monkeypatch.setattr(chain, "_PART", 2)
+    told: list[int] = []
+    alone = Chains([KZ.root], statements(*EVERYBODY))
+    together = Chains([KZ.root], statements(*EVERYBODY))
+    assert together.check_all(jobs=3, advance=told.append) == tuple(c.outline for c in EVERYBODY)
+    assert (sharing.jobs, sharing.hint) == (3, "begin again: nothing was changed")
+    assert sharing.started == [([KZ.root.raw], [KZ.body.credential.raw])]
+    assert sharing.parts == [[c.raw for c in EVERYBODY[:2]], [c.raw for c in EVERYBODY[2:]]]
+    assert told == [2, 2]
+    verified.clear()
+    assert [together[c.digest] for c in EVERYBODY] == EVERYBODY
+    assert verified == [], "what was verified for this process is not verified again"
+    told.clear()
+    assert alone.check_all(advance=told.append) == tuple(c.outline for c in EVERYBODY)
+    assert (told, len(sharing.parts)) == ([1] * 4, 2), "one process does it alone"
+
+
+def test_a_process_that_begins_anew_has_new_roots(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chain, "shared", Sharing())
+    by = party("BY")
+    for of in (KZ, by, KZ):
+        assert Chains([of.root], statements(of.body.credential)).check_all(jobs=2) == (of.body.credential.outline,)
 
 
 @pytest.mark.slow
