@@ -98,7 +98,8 @@ def test_altered_dispatch(kz_by: World) -> None:
 
 def test_another_core(kz_by: World) -> None:
     one, two = kz_by.plan().seal(), kz_by.plan(seed="another").seal()
-    for core in (two.core, one.core + b"\x00", one.core[:-1], b""):
+    longer = [one.core + bytes([n]) for n in range(16)]  # some have a greater digest than the core, some a lesser
+    for core in (two.core, *longer, one.core[:-1], b""):
         with pytest.raises(NotAuthentic, match="over another core"):
             authenticate_dispatch(one.dispatch.raw, core, kz_by.trust)
 
