@@ -6,12 +6,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
-from tests.support.keys import credential_items, flipped, issue, party, signed
+from tests.support.keys import credential_items, flipped, issue, party, signed, signing_key, subject
 
 from valiza.keys import chain, labels
 from valiza.keys.chain import Chains
 from valiza.keys.credential import decode_credential
-from valiza.keys.errors import NotAuthentic, Refused
+from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.fields import Body
 from valiza.keys.roster import check_roster, make_roster
 from valiza.keys.signing import VerifyKey
@@ -113,12 +113,58 @@ def test_what_is_not_there_is_no_error_but_nothing() -> None:
 
 
 def test_the_memory_of_what_was_verified_has_an_end(monkeypatch: pytest.MonkeyPatch, verified: list[bytes]) -> None:
+    monkeypatch.setattr(chain, "_MANY", 300)
+    sizes = []
+    for number in range(601):
+        chain.issued(number.to_bytes(32, "big"), b"issuer")
+        sizes.append(len(chain._issued))
+    assert sizes == [*range(1, 301), *range(1, 301), 1]
     monkeypatch.setattr(chain, "_MANY", 2)
     assert list(Chains([KZ.root], statements(*EVERYBODY)).values()) == EVERYBODY
-    assert len(chain._issued) <= 2
     before = len(verified)
     assert list(Chains([KZ.root], statements(*EVERYBODY)).values()) == EVERYBODY
     assert len(verified) > before
+
+
+def links(count: int) -> list[Statement]:
+    """Credentials of which each says that the one before it issued it: of the competent body, an authorised one, and any number below that."""
+    found: list[Statement] = []
+    name, key = KZ.root.digest, KZ.key
+    for number in range(count):
+        body, own = ("KZ-GOV", "KZ-SUB", "KZ-LOW")[min(number, 2)], signing_key(f"link {number}")
+        items = credential_items(
+            subject=subject(f"link {number}"),
+            body_id=body,
+            purpose="certify",
+            public_key=[labels.KIND_SIGNATURE, own.public],
+            certifies_bodies=number == 0,
+        )
+        found.append(signed(labels.CREDENTIAL, "issuer", items, name, key))
+        name, key = found[-1].digest, own
+    return found
+
+
+def test_a_chain_has_an_end(verified: list[bytes]) -> None:
+    """One that is too long by two is not verified at all, and however long it is nobody goes along it."""
+    for count, message in ((2, ""), (4, "issued by one who may not issue it"), (5, "chain of credentials is too long"), (50, "too long")):
+        found = links(count)
+        chains = Chains([KZ.root], {statement.digest: statement for statement in found})
+        verified.clear()
+        if not message:
+            assert chains[found[-1].digest].depth == count
+            continue
+        with pytest.raises(Refused, match=message):
+            _ = chains[found[-1].digest]
+        assert (verified == []) is (count > 4)
+
+
+def test_a_key_is_checked_at_once_unless_it_was_before() -> None:
+    low = [labels.KIND_SIGNATURE, signing_key("officer seal").public[:-32] + bytes(32)]
+    weak = signed(labels.CREDENTIAL, "issuer", credential_items(public_key=low), KZ.body.credential.digest, KZ.body.key)
+    known = {**statements(KZ.body.credential), weak.digest: weak}
+    with pytest.raises(Malformed):
+        _ = Chains([KZ.root], known)[weak.digest]
+    assert Chains([KZ.root], known, keys_checked=True)[weak.digest].digest == weak.digest
 
 
 class Sharing:
