@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
@@ -55,6 +56,8 @@ def test_no_target_is_the_floor_and_nothing_is_measured(seconds: float) -> None:
         (0.5 / 12 / 64, PLENTY - 1, Argon2Cost(6, 128 * MIB)),
         (0.5 / 12 / 64, 0, Argon2Cost(12, 64 * MIB)),  # the floor's memory is spent in any case
         (0.5 / 48 / 64, PLENTY, Argon2Cost(12, 256 * MIB)),
+        (0.5 / 64 / 64, PLENTY, Argon2Cost(16, 256 * MIB)),  # as many passes as a reader accepts
+        (0.5 / 100 / 64, PLENTY, Argon2Cost(16, 256 * MIB)),  # 25 would not be too long
         (1e-9, PLENTY, Argon2Cost(16, 256 * MIB)),  # never above what a reader accepts
         (0, PLENTY, Argon2Cost(16, 256 * MIB)),  # a clock that does not move
     ],
@@ -107,6 +110,22 @@ def test_what_is_measured_here_can_be_read(tmp_path: Path) -> None:
     save_key(tmp_path / "it.key", key, passphrase="x", random=bytes, cost=chosen)
     assert public_part(tmp_path / "it.key").cost == chosen
     assert load_key(tmp_path / "it.key", lambda: "x").public == key.public
+
+
+def test_a_sixteenth_of_the_memory_that_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "_CONTAINER", ())
+    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 3_000_001, "SC_PAGE_SIZE": 4096}.__getitem__)
+    assert repr(spare_kib()) == "750000", "a whole number"
+
+
+def test_nothing_is_spare_where_the_system_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_name: str) -> int:
+        message = "unrecognized configuration name"
+        raise ValueError(message)
+
+    monkeypatch.setattr(cost, "_CONTAINER", ())
+    monkeypatch.setattr(os, "sysconf", unknown)
+    assert spare_kib() == 0
 
 
 def test_memory_that_a_container_allows_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
