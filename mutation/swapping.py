@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import importlib
 import json
 import os
 import resource
@@ -24,6 +25,7 @@ import hypothesis
 import pytest
 from cosmic_ray.ast import get_ast
 
+from standing_in import hand_down
 from trial import HYPOTHESIS_EXAMPLES, MEMORY, Mutant, changed_lines, mutate, not_tried
 
 if TYPE_CHECKING:
@@ -124,10 +126,12 @@ class Server:
         items = {item.nodeid: item for item in session.items}
         self.source = self.path.read_text(encoding="utf-8")
         self.tree = get_ast(self.source)
-        module = sys.modules[Mutant(job_id="", path=self.path, operator="", occurrence=0, line=0).module]
+        name = Mutant(job_id="", path=self.path, operator="", occurrence=0, line=0).module
+        known = name in sys.modules  # or the tests run it only in processes that they start: then each mutant is imported afresh
+        module = importlib.import_module(name)
         assert module.__file__ is not None
         self.compiled = compile(self.source, module.__file__, "exec", dont_inherit=True)
-        self.live = live_functions(module.__file__)
+        self.live = live_functions(module.__file__) if known else {}
         self.first, self.last = session.items[0], session.items[-1]
         self._serve([task for task in self.tasks if task.shared], items)
         self._begin("unchanged")
@@ -217,6 +221,7 @@ class Server:
             compiled = compile(after, self.compiled.co_filename, "exec", dont_inherit=True)
         if not task.tests or not exchange(self.compiled, compiled, self.live):
             return {"fresh": True}
+        hand_down(mutant.module, after, self.scratch / f"{mutant.job_id}.inherited")
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         used = int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))
         resource.setrlimit(resource.RLIMIT_CPU, (used + task.cpu_s, used + task.cpu_s + 1))
