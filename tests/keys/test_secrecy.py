@@ -5,6 +5,7 @@ A process guards itself once and for good, so each test has one of its own. Wher
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import resource
@@ -12,9 +13,13 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+
+from valiza.keys import secrecy
+from valiza.keys.secrecy import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -191,3 +196,93 @@ def test_who_may_lock_everything_does(like_us: Child) -> None:
     assert like_us.does("globals().update(more=bytearray(64 << 20)) and None") is None
     after = like_us.does("locked()")
     assert (after - before >= 64 << 20) is _may_lock_all(hard)
+
+
+class System:
+    """A system that is asked and does nothing: it refuses what it is told to, and notes each question."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, hard: int = 65536, refusing: tuple[str, ...] = (), library: bool = True) -> None:
+        self.asked: list[tuple[object, ...]] = []
+        self.refusing = refusing
+        monkeypatch.setattr(secrecy, "_state", secrecy._State())
+        monkeypatch.setattr(secrecy, "_c_library", lambda: self if library else None)
+        monkeypatch.setattr(resource, "getrlimit", lambda which: {resource.RLIMIT_MEMLOCK: (0, hard)}[which])
+        monkeypatch.setattr(resource, "setrlimit", self.setrlimit)
+
+    def setrlimit(self, *what: object) -> None:
+        self.asked.append(("limit", *what))
+        if "limit" in self.refusing:
+            raise ValueError
+        if "permission" in self.refusing:
+            raise PermissionError
+
+    def prctl(self, *what: int) -> int:
+        return self._told("prctl", *what)
+
+    def mlockall(self, flags: int) -> int:
+        return self._told("mlockall", flags)
+
+    def mlock(self, *what: int) -> int:
+        return self._told("mlock", *what)
+
+    def _told(self, *what: object) -> int:
+        self.asked.append(what)
+        return -1 if what[0] in self.refusing else 0
+
+
+@pytest.mark.parametrize("hard", [65536, resource.RLIM_INFINITY])
+def test_what_the_system_is_asked(monkeypatch: pytest.MonkeyPatch, hard: int) -> None:
+    """The limit is 0 when all memory is to be locked, unless there is none: then only those may for whom it does not count."""
+    system = System(monkeypatch, hard=hard)
+    assert secrecy.guard_process() == Guard(no_core=True, private=True, locked="all", lockable=None) == secrecy.guarded()
+    assert system.asked == [
+        ("limit", resource.RLIMIT_CORE, (0, 0)),
+        ("prctl", 4, 0, 0, 0, 0),
+        ("limit", resource.RLIMIT_MEMLOCK, (0 if hard == 65536 else hard, hard)),
+        ("mlockall", 7),
+        ("limit", resource.RLIMIT_MEMLOCK, (hard, hard)),
+    ]
+    assert secrecy.hold("a secret") == "a secret"
+    assert len(system.asked) == 5, "all of it is locked already"
+
+
+@pytest.mark.parametrize(
+    ("refusing", "granted"),
+    [
+        (("limit",), (False, True, "all", None)),
+        (("permission",), (False, True, "all", None)),
+        (("prctl",), (False, False, "all", None)),
+        (("mlockall",), (True, True, "secrets", 65536)),
+        (("mlockall", "mlock"), (True, True, "nothing", 65536)),
+        (("limit", "prctl", "mlockall", "mlock"), (False, False, "nothing", 65536)),
+    ],
+    ids=["no limit", "not permitted", "no privacy", "not all of it", "no lock", "nothing"],
+)
+def test_what_the_system_refuses_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, refusing: tuple[str, ...], granted: tuple[bool, bool, str, int | None]
+) -> None:
+    system = System(monkeypatch, refusing=refusing)
+    guard = secrecy.guard_process()
+    assert (guard.no_core, guard.private, guard.locked, guard.lockable) == granted
+    secret = secrecy.hold("a secret")
+    assert (system.asked[-1] == ("mlock", id(secret), sys.getsizeof(secret))) is (guard.locked == "secrets")
+
+
+def test_without_the_library_only_a_limit_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    system = System(monkeypatch, library=False)
+    assert secrecy.guard_process() == Guard(no_core=False, private=False, locked="nothing", lockable=65536)
+    assert system.asked == [("limit", resource.RLIMIT_CORE, (0, 0))]
+
+
+def test_only_linux_and_cpython_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = secrecy._c_library()
+    assert library is not None
+    assert list(library.prctl.argtypes) == [ctypes.c_int, *[ctypes.c_ulong] * 4], "as wide as the system reads them"
+    for name in ("cpytho", "pypy"):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "implementation", SimpleNamespace(name=name))
+            assert secrecy._c_library() is None
+    for platform in ("darwin", "win32"):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "platform", platform)
+            assert secrecy._c_library() is None
