@@ -75,13 +75,13 @@ class ExternalSigner:
 
 
 def _require_command(command: tuple[str, ...]) -> tuple[str, ...]:
-    """The command, if it can be executed as it stands; Malformed otherwise."""
+    """The command, which has a word, if it can be executed as it stands; Malformed otherwise."""
     try:
         raw = [os.fsencode(word) for word in command]
     except UnicodeEncodeError as error:
         message = "the command of an external signer cannot be written in this system's encoding"
         raise Malformed(message) from error
-    if not 1 <= len(raw) <= _MOST_WORDS or sum(map(len, raw)) > _MOST_BYTES or any(b"\0" in word for word in raw):
+    if len(raw) > _MOST_WORDS or sum(map(len, raw)) > _MOST_BYTES or any(b"\0" in word for word in raw):
         message = f"the command of an external signer is not 1 to {_MOST_WORDS} words of at most {_MOST_BYTES} bytes together"
         raise Malformed(message)
     if not raw[0].startswith(b"/"):
