@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
@@ -90,13 +91,14 @@ def test_a_reply_that_comes_before_its_question_is_none() -> None:
 
 
 def test_another_key_in_the_program_is_no_key() -> None:
-    other = signer("--key", "two")
-    with closing(ExternalSigningKey(bytes(32), public_of("one"), other)) as key:
-        for _ in range(2):
-            with pytest.raises(NoKey, match="keeps another key under 'any'"):
-                key.begin()
-        with pytest.raises(NoKey):
-            key.sign(b"message", CONTEXT)
+    for said, kept in (("one", "two"), ("two", "one")):
+        other = signer("--key", kept)
+        with closing(ExternalSigningKey(bytes(32), public_of(said), other)) as key:
+            for _ in range(2):
+                with pytest.raises(NoKey, match=f"the external signer {re.escape(repr(sys.executable))} keeps another key under 'any'"):
+                    key.begin()
+            with pytest.raises(NoKey):
+                key.sign(b"message", CONTEXT)
 
 
 @pytest.mark.parametrize(("mischief", "family"), [("says-no", Refused), ("wrong-pin", NoKey), ("crashes-at-sign", Unavailable)])
@@ -154,6 +156,18 @@ def test_a_trial_is_another_one_each_time(tmp_path: Path) -> None:
     assert first != second
 
 
+def test_a_trial_is_of_32_bytes_that_were_drawn() -> None:
+    drawn: list[int] = []
+
+    def random(count: int) -> bytes:
+        drawn.append(count)
+        return bytes(count)
+
+    with closing(external_key()) as key:
+        key.check(random)
+    assert drawn == [32]
+
+
 def test_moved_it_is_the_same_key(tmp_path: Path) -> None:
     with closing(external_key("crashes-at-once").moved(signer("--log", tmp_path / "log"))) as key:
         assert key.public == external_key().public
@@ -177,10 +191,13 @@ def test_a_program_is_found_as_a_shell_would_and_kept_by_its_path(tmp_path: Path
 def test_what_is_no_program_is_not_named(words: tuple[str, ...]) -> None:
     with pytest.raises(Usage):
         find_signer("7", words)
+    if words:
+        with pytest.raises(Usage, match=f"there is no program {re.escape(repr(words[0]))}$"):
+            find_signer("7", (*words, "--x"))
 
 
 def test_what_cannot_be_written_into_a_key_file_is_not_named() -> None:
-    for words in (("x" * 4096,), ("x",) * 32, ("a\0b",)):
+    for words in (("x" * 4096,), ("x",) * 32, ("a\0b",), ("\ud800",)):
         with pytest.raises(Malformed):
             find_signer("7", (sys.executable, *words))
     with pytest.raises(Malformed):
@@ -191,6 +208,7 @@ def test_its_form_in_a_key_file_is_read_back() -> None:
     for found in (
         signer(),
         ExternalSigner(reference="~" * 255, command=("/x", "", "ä", "\udcff")),
+        ExternalSigner(reference="7", command=("/x",)),
         ExternalSigner(reference="7", command=("/",) * 32),
     ):
         assert ExternalSigner.read(found.packed()) == found
