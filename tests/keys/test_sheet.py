@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.keys import identity, signing_key
 
-from valiza.keys.backup import Share, share_out
+from valiza.keys.backup import Share, read_share, share_out
 from valiza.keys.errors import Malformed, Usage, ValizaError
 from valiza.keys.realm import Realm
 from valiza.keys.sheet import Sheet, format_sheet, read_sheet
@@ -31,6 +31,61 @@ SHEET: Final = Sheet(
     made_at=1795564800,
 )
 TEXT: Final = format_sheet(SHEET)
+
+
+WHOLE: Final = """\
+VALIZA KEY BACKUP 1                                               share 10 of 12
+================================================================================
+
+Any 3 of the 12 shares give the key back. This is one of them. Do not copy or
+photograph it, and keep no two of them in one place.
+
+Key             open key of an office, KZ/KZ-MFA
+Kind            X-Wing
+Check value     2a0d c852 7586 b3fb
+Key digest      2a0dc852 7586b3fb 067afdeb fb5531ba
+                1bac0fd8 de76d9ec 1ae0b1cf dc8468cc
+Backup          30110, made 2026-11-25
+Passphrase      needed, and on no sheet
+Holder          Айгүл Серік
+
+Words
+
+ 1 true         2 veteran      3 academic     4 client
+ 5 alto         6 venture      7 fact         8 suitable
+ 9 pickup      10 likely      11 inside      12 pants
+13 pregnant    14 silver      15 alpha       16 username
+17 category    18 medal       19 duke        20 staff
+21 jacket      22 sugar       23 texture     24 literary
+25 quiet       26 spine       27 obesity     28 wrist
+29 domestic    30 destroy     31 detailed    32 glance
+33 enemy
+
+--------------------------------------------------------------------------------
+To recover the key: valiza key recover, on a machine without network, with the
+holders of 3 shares. Each types his own words, or hands over his file. Whoever
+asks for your words at any other place is not entitled to them. The check value
+shows that it is this key that was recovered.
+"""
+
+
+def test_a_whole_sheet() -> None:
+    words = [word for _, word in re.findall(r"(\d+) ([a-z]+)", WHOLE.partition("Words\n")[2].partition("----")[0])]
+    share = read_share(words)
+    assert (share.number, share.threshold, share.backup) == (10, 3, 30110)
+    digest = "2a0dc8527586b3fb067afdebfb5531ba1bac0fd8de76d9ec1ae0b1cfdc8468cc"
+    sheet = Sheet(
+        share=share, total=12, key_digest=digest, protected=True, key="open key of an office, KZ/KZ-MFA", holder="Айгүл Серік", made_at=1795564800
+    )
+    assert format_sheet(sheet) == WHOLE
+    assert format_sheet(replace(sheet, made_at=1795564799)) == WHOLE.replace("made 2026-11-25", "made 2026-11-24")
+    assert read_sheet(WHOLE) == replace(sheet, made_at=0)
+
+
+def test_a_sheet_says_what_it_is_told_and_no_more() -> None:
+    bare = Sheet(share=SHARES[0], total=5, key_digest=SIGNING.key_digest.hex(), protected=False)
+    assert (bare.key, bare.holder, bare.made_at, bare.realm) == ("", "", 0, Realm.ORDINARY)
+    assert "made 1970-01-01\n" in format_sheet(bare)
 
 
 @pytest.mark.parametrize("protected", [True, False])
