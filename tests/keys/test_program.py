@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
 import subprocess
 import sys
 import textwrap
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final
 
 import pytest
 from tests.support.signer import public_of, sign
 from tests.support.signers import command
 
+from valiza.keys import program as program_module
 from valiza.keys.errors import NoKey, Refused, Unavailable, ValizaError
 from valiza.keys.program import Patience, Program
 from valiza.keys.signing import composite_message, verify_half
@@ -259,10 +262,11 @@ def test_one_that_stays_is_made_to_go(mischief: str) -> None:
     [("/nowhere/signer", "no such file"), ("/etc/passwd", "permission denied"), ("/", "permission denied")],
 )
 def test_what_is_no_program_cannot_be_started(path: str, words: str) -> None:
-    with running(program=(path,)) as program:
+    with running(program=(path, "--x")) as program:
         error = _fails(program)
     assert isinstance(error, Unavailable)
-    assert words in error.message
+    assert error.message.startswith(f"the external signer {path!r} cannot be started: {words}")
+    assert path not in error.message.partition("started")[2], "once is enough"
     assert "valiza key external" in error.hint
 
 
@@ -277,3 +281,144 @@ def test_a_pin_that_was_wrong_is_not_tried_again(tmp_path: Path) -> None:
     with running("--log", log, "wrong-pin") as program:
         _fails(program)
     assert log.read_bytes() == b"hello valiza-signer/1\npublic any\n"
+
+
+# -- to the byte -----------------------------------------------------------------------------------------------------------
+
+READY: Final = "read -r question; echo ready valiza-signer/1; "
+KEY: Final = f"read -r question; echo key {'ab' * 32}; "
+
+
+def shell(script: str, *arguments: str) -> tuple[str, ...]:
+    """A signer in a few words of shell, which starts sooner than Python."""
+    return ("/bin/sh", "-c", script, *arguments)
+
+
+def test_how_long_it_is_waited_for() -> None:
+    assert Patience() == Patience(greeting_s=30, reply_s=120, ending_s=5)
+
+
+def test_it_is_waited_for_at_once_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In milliseconds: first whether it wrote before it was asked, then for its reply."""
+    waits: list[float] = []
+    poll = select.poll
+
+    class Noted:
+        def __init__(self) -> None:
+            self.real = poll()
+            self.register = self.real.register
+            self.unregister = self.real.unregister
+
+        def poll(self, timeout: float) -> list[tuple[int, int]]:
+            waits.append(timeout)
+            return self.real.poll(timeout)
+
+    patience = Patience(greeting_s=20, reply_s=50)
+    with running(program=shell(READY + KEY + "read -r question"), patience=patience) as program, monkeypatch.context() as patch:
+        patch.setattr(select, "poll", Noted)
+        patch.setattr(program_module, "time", SimpleNamespace(monotonic=lambda: 1000.0))
+        assert program.public("any") == b"\xab" * 32
+    assert waits == [0, 20000, 0, 50000]
+
+
+def test_nothing_that_it_does_can_block_us() -> None:
+    with running(program=shell(READY + KEY + "exec sleep 100"), patience=SHORT) as program:
+        program.public("any")
+        assert program._process is not None
+        streams = [program._process.stdin, program._process.stdout, program._process.stderr]
+        assert [os.get_blocking(stream.fileno()) for stream in streams if stream is not None] == [False] * 3
+        for size in (4096, 1):
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    os.write(program._stream("stdin"), b"x" * size)
+        with pytest.raises(Unavailable, match="does not keep to the protocol: it does not read"):
+            program.sign("any", MESSAGE)
+
+
+def test_what_it_writes_before_it_is_asked_is_no_reply(tmp_path: Path) -> None:
+    """Between two questions, when the first was replied to as it should be."""
+    flag = tmp_path / "flag"
+    stray = 'while [ ! -e "$0" ]; do sleep 0.01; done; echo stray; read -r question'
+    with running(program=shell(READY + KEY + stray, str(flag))) as program:
+        program.public("any")
+        flag.touch()
+        select.select([program._stream("stdout")], [], [], 20)
+        with pytest.raises(Unavailable, match="does not keep to the protocol: it wrote before it was asked"):
+            program.sign("any", MESSAGE)
+
+
+def test_one_that_has_ended_meanwhile_has_ended() -> None:
+    with running(program=shell(READY + KEY)) as program:
+        program.public("any")
+        assert program._process is not None
+        program._process.wait()
+        with pytest.raises(Unavailable, match=r"ended without a reply \(status 0\)$"):
+            program.sign("any", MESSAGE)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("%01023d\\n", "the reply is none"),
+        ("%01024d\\n", "more than one line, or one that is too long"),
+        ("ready valiza-signer/1\\n\\n", "more than one line"),
+        ("ready valiza-signer/1\\n ", "more than one line"),
+    ],
+)
+def test_one_line_and_no_more(line: str, words: str) -> None:
+    with (
+        running(program=shell(f"read -r question; printf '{line}'; read -r question")) as program,
+        pytest.raises(Unavailable, match=f"does not keep to the protocol: .*{words}"),
+    ):
+        program.public("any")
+
+
+def test_how_much_it_may_tell() -> None:
+    with running(program=shell(f"head -c {1 << 20} /dev/zero >&2; {READY}{KEY} read -r question")) as program:
+        program.public("any")
+        assert program._told == bytes(4096)
+        assert program._told_bytes <= 1 << 20
+        program.close()
+        assert program.public("any") == b"\xab" * 32, "it is counted anew"
+    with (
+        running(program=shell(f"head -c {(1 << 20) + 1} /dev/zero >&2; {READY}{KEY} read -r question")) as program,
+        pytest.raises(Unavailable, match="it wrote without end to standard error"),
+    ):
+        program.public("any")
+
+
+def test_how_much_is_shown_of_what_it_told() -> None:
+    digits = "".join(f"{number:04}" for number in range(1500))
+    with running(program=shell("printf '%s\\n' \"$0\" >&2; exit 3", digits)) as program, pytest.raises(Unavailable) as raised:
+        program.public("any")
+    assert raised.value.message.endswith(f"ended without a reply (status 3); it told: {digits[6001 - 4096 :][:200]}")
+
+
+def test_an_interruption_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> bytes:
+        raise KeyboardInterrupt
+
+    with running(program=shell(READY + KEY + "read -r question")) as program:
+        program.public("any")
+        monkeypatch.setattr(program, "_exchange", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            program.sign("any", MESSAGE)
+        assert program._process is None
+
+
+@pytest.mark.parametrize("stubborn", [True, False])
+def test_one_that_failed_is_asked_to_go_and_then_made_to(monkeypatch: pytest.MonkeyPatch, *, stubborn: bool) -> None:
+    waits: list[float | None] = []
+    wait = subprocess.Popen.wait
+
+    def noted(process: subprocess.Popen[bytes], timeout: float | None = None) -> int:
+        waits.append(timeout)
+        return wait(process, None if timeout is None else min(timeout, 0.05) if stubborn else 10 * timeout)
+
+    monkeypatch.setattr(subprocess.Popen, "wait", noted)
+    trap = "trap '' TERM; " if stubborn else ""
+    with running(program=shell(f"{trap}{READY}echo stray; exec sleep 100")) as program:
+        with pytest.raises(Unavailable):
+            program.public("any")
+        assert program._process is None
+    assert waits == [0, 2.0, None]
