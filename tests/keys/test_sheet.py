@@ -15,7 +15,7 @@ from tests.support.keys import identity, signing_key
 from valiza.keys.backup import Share, read_share, share_out
 from valiza.keys.errors import Malformed, Usage, ValizaError
 from valiza.keys.realm import Realm
-from valiza.keys.sheet import Sheet, format_sheet, read_sheet
+from valiza.keys.sheet import MAX_SHEET, Sheet, format_sheet, read_sheet
 from valiza.keys.signing import SigningKey
 
 SIGNING: Final = signing_key("custodian")
@@ -101,6 +101,7 @@ def test_it_fits_on_paper() -> None:
     for text in (TEXT, format_sheet(long)):
         lines = text.split("\n")
         assert max(map(len, lines)) == 80
+        assert len(text.encode()) <= MAX_SHEET == 16384
         assert len(lines) < 55
         assert [line for line in lines if line != line.rstrip()] == []
         assert text.isprintable() or set(text) - set("\n") <= {character for character in text if character.isprintable()}
@@ -146,6 +147,13 @@ def test_what_was_made_to_practise_is_not_taken_for_what_is_meant() -> None:
     assert "rehearsal" in caught.value.hint
 
 
+def test_fields_are_read_wherever_they_stand_before_the_words() -> None:
+    heading, _, _, _, _, rest = TEXT.split("\n", 5)
+    assert read_sheet(f"{heading}\n{rest.lstrip()}").key == SHEET.key, "right behind the heading"
+    again = TEXT.replace("\nHolder ", "\nKey             corrected by hand\nHolder ")
+    assert (read_sheet(again).key, read_sheet(again).holder) == ("corrected by hand", SHEET.holder)
+
+
 def test_name_that_looks_like_something_else() -> None:
     for name in ("Words", "", "Passphrase      needed, and on no sheet", "Key digest", "VALIZA KEY BACKUP 1", "1 academic 2 acid"):
         sheet = replace(SHEET, key=name, holder=name)
@@ -189,6 +197,28 @@ DAMAGED: Final = {
     "a word that is none": re.sub(r"\b13 [a-z]+", "13 nonsense", TEXT),
     "something between the words": re.sub(r"\b13 ", "and 13 ", TEXT),
 }
+
+
+def without(*numbers: int) -> str:
+    """The words of the sheet without those of some numbers."""
+    return re.sub(rf"\b({'|'.join(map(str, numbers))}) [a-z]+", "", TEXT.partition("-----")[0].partition("Words")[2])
+
+
+@pytest.mark.parametrize(("numbers", "missing"), [((1,), 1), ((13,), 13), ((58,), 58), ((57, 58), 57), ((1, 59), 1)])
+def test_it_is_told_which_word_is_missing(numbers: tuple[int, ...], missing: int) -> None:
+    with pytest.raises(Malformed, match=f"^word {missing} is missing on a sheet$"):
+        read_sheet(TEXT.partition("Words")[0] + "Words" + without(*numbers))
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_it_is_told_which_format_is_not_known(number: int) -> None:
+    with pytest.raises(Malformed, match=f"^a sheet of format {number} is not known here$"):
+        read_sheet(TEXT.replace("VALIZA KEY BACKUP 1", f"VALIZA KEY BACKUP {number}"))
+
+
+def test_it_is_told_whose_words_stand_on_anothers_sheet() -> None:
+    with pytest.raises(Malformed, match=r"^the words on the sheet of share 3 are those of share 2$"):
+        read_sheet(TEXT.replace("share 2 of 5", "share 3 of 5"))
 
 
 @pytest.mark.parametrize("how", DAMAGED)
