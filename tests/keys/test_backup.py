@@ -16,7 +16,7 @@ from shamir_mnemonic import EncryptedMasterSecret, generate_mnemonics, split_ems
 from shamir_mnemonic.wordlist import WORDLIST
 from tests.support.keys import identity, signing_key
 
-from valiza.keys.backup import LENGTHS, Recovery, Share, check_value, find_word, parse_check_value, read_share, share_out
+from valiza.keys.backup import LENGTHS, Recovery, Share, check_value, find_word, parse_check_value, read_share, require_passphrase, share_out
 from valiza.keys.errors import Incomplete, Malformed, NoKey, NotAuthentic, Refused, Usage, ValizaError
 from valiza.keys.realm import Realm
 from valiza.keys.recipient import Recipient
@@ -166,6 +166,17 @@ def test_passphrase_that_the_standard_does_not_take(passphrase: str) -> None:
         collected(*LOCKED[:2]).key(WHOLE, passphrase)
 
 
+def test_passphrase_as_long_as_it_may_be() -> None:
+    assert require_passphrase("a" * 256) == b"a" * 256
+    with pytest.raises(Usage, match="at most 256 characters"):
+        require_passphrase("a" * 257)
+
+
+@pytest.mark.parametrize(("passphrase", "exponent"), [("", 0), ("x", 6)])
+def test_only_a_passphrase_is_made_slow_to_try(passphrase: str, exponent: int) -> None:
+    assert [share.raw.iteration_exponent for share in share_out(OPENING, shares=2, threshold=2, passphrase=passphrase)] == [exponent] * 2
+
+
 def test_passphrase_of_all_that_it_takes() -> None:
     passphrase = "".join(map(chr, range(32, 127)))
     made = share_out(OPENING, shares=2, threshold=2, passphrase=passphrase)
@@ -218,8 +229,25 @@ def test_two_words_in_each_others_place_are_noticed() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 20, 32, 34, 58, 60, 1000])
 def test_another_number_of_words(count: int) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(Malformed, match=f"^a share has 33 or 59 words, not {count}$"):
         read_share(["academic"] * count)
+
+
+@pytest.mark.parametrize("place", [1, 2, 5, 8, 33])
+def test_a_word_that_is_none_is_told_by_its_number(place: int) -> None:
+    words = ["academic"] * 33
+    words[place - 1] = "nonsense"
+    with pytest.raises(Malformed, match=f"^word {place} of a share is none of the list$"):
+        read_share(words)
+
+
+@pytest.mark.parametrize("groups", [[(2, 3), (2, 3)], [(1, 1)], [(1, 1), (2, 2)]], ids=["two groups", "one share", "both"])
+def test_a_share_of_another_scheme_is_none_of_ours(groups: list[tuple[int, int]]) -> None:
+    for threshold in range(1, len(groups) + 1):
+        for group in split_ems(threshold, groups, EncryptedMasterSecret(1, True, 0, bytes(32))):  # noqa: FBT003
+            for raw in group:
+                with pytest.raises(Malformed, match="something else than the backup of one key"):
+                    read_share(raw.words())
 
 
 def test_no_message_quotes_a_word() -> None:
@@ -280,6 +308,10 @@ def test_nothing_at_all_is_incomplete() -> None:
     assert (Recovery().complete, Recovery().threshold, Recovery().numbers) == (False, None, [])
 
 
+def test_it_is_complete_from_the_threshold_on() -> None:
+    assert [collected(*THREE_OF_FIVE[:count]).complete for count in range(6)] == [False, False, False, True, True, True]
+
+
 def test_one_short_of_enough_says_nothing_of_the_secret() -> None:
     """With two shares of three every other seed is as possible: there is a third that leads to it."""
     from shamir_mnemonic.shamir import RawShare, _interpolate  # noqa: PLC0415 - this test only
@@ -297,11 +329,17 @@ def test_a_share_that_asks_for_minutes_is_refused_before_they_pass(exponent: int
         read_share(split_ems(1, [(2, 2)], sealed)[0][0].words())
 
 
+def test_a_share_that_asks_for_a_second_is_read() -> None:
+    sealed = EncryptedMasterSecret(1, True, 8, bytes(32))  # noqa: FBT003
+    assert read_share(split_ems(1, [(2, 2)], sealed)[0][0].words()).number == 1
+
+
 # -- words that people type ------------------------------------------------------------------------------------------------
 
 
 def test_every_word_is_known_by_four_letters() -> None:
     assert [find_word(word[:4]) for word in WORDLIST] == WORDLIST
+    assert [find_word(word[:5]) for word in WORDLIST] == WORDLIST
     assert [find_word(word.upper()) for word in WORDLIST] == WORDLIST
     assert [word for word in WORDLIST if find_word(word[:3]) not in {None, word[:3]}] == []
 
