@@ -115,6 +115,13 @@ def test_a_body_and_a_mark_are_read_from_two_items() -> None:
 # -- numbers, bytes, text -------------------------------------------------------------------------------------------------
 
 
+def test_an_integer_is_none_below_zero_and_none_beyond_what_fits() -> None:
+    assert [fields.integer(value, "it") for value in (0, 1, MAX_INTEGER)] == [0, 1, MAX_INTEGER]
+    for value in (-1, MAX_INTEGER + 1):
+        with pytest.raises(Malformed, match=f"it is not an integer from 0 to {MAX_INTEGER}"):
+            fields.integer(value, "it")
+
+
 def test_true_is_no_integer_and_one_is_no_boolean() -> None:
     for number in (0, 1):
         with pytest.raises(Malformed):
