@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KEYS", "Settings", "default_map", "effective", "office_defaults", "office_file", "office_settings", "user_file", "user_settings"]
 
-_TEXT, _PATH, _NUMBER, _TEXTS = "text", "path", "number", "list of texts"
+_TEXT, _PATH, _NUMBER, _TEXTS, _FLAG = "text", "path", "number", "list of texts", "true or false"
 _AS: Final = {"as": ("officer", _TEXT)}
 
 # Command ("" for every command) → key, which is the option without its hyphens → the parameter's name in the command, and what its value is.
@@ -37,6 +37,7 @@ KEYS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "classified-by": ("classified_by", _TEXT),
         "ground": ("ground", _TEXT),
         "due": ("due_days", _NUMBER),
+        "require-confirmation": ("require_confirmation", _FLAG),
     },
     **{command: dict(_AS) for command in ("open", "rewrap", "acknowledge", "refuse", "countersign")},
 }
@@ -194,6 +195,7 @@ def _section(path: Path, command: str, section: Mapping[str, Any], *, may_have_h
             raise Usage(message, f"it goes below [{of}]" if of and not command else _hint(key, list(known), "keys"))
         fitting = {
             _NUMBER: isinstance(value, int) and not isinstance(value, bool),
+            _FLAG: isinstance(value, bool),
             _TEXTS: isinstance(value, list) and all(isinstance(item, str) for item in value),
         }.get(known[key], isinstance(value, str) and value != "")
         if not fitting:

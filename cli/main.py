@@ -42,6 +42,7 @@ COMMANDS: Final = {
     "revocation": ("revocation", "revocation", "Suspend, restore and retire credentials; tell of stolen keys."),
     "roster": ("roster", "roster", "Publish, compare and import rosters."),
     "agreement": ("agreement", "agreement", "Sign, adopt, show and end agreements."),
+    "clearance": ("clearance", "clearance", "Ask who is cleared, answer, verify confirmations."),
     "seal": ("sending", "seal", "Seal files into an envelope."),
     "withdraw": ("sending", "withdraw", "Record that an envelope was never sent."),
     "inspect": ("receiving", "inspect", "Say what any Valiza object says; nothing is believed."),

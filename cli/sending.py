@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from valiza.cli.batch import Result, attempt, failed, in_folder, report, require_alone, target_folder
+from valiza.cli.batch import Result, attempt, failed, in_folder, report, require_alone, require_files, require_one_input, target_folder
 from valiza.cli.options import (
     ENVELOPE,
     FILE,
     INVENTORY,
     PAPER,
+    STATEMENT,
     NameOrFile,
     Text,
     as_json,
@@ -75,6 +76,15 @@ def _basis_options(command: Any) -> Any:  # noqa: ANN401 - a decorator of click'
 @click.option("--reference", type=Text(), metavar="TEXT", help="The written arrangement that the channel rests on (A5.5).")
 @click.option("--basis", "basis_file", type=PAPER, metavar="FILE", help="Basis in TOML: [[basis]] kind, reference, issued_by, date.")
 @_basis_options
+@click.option(
+    "--clearance",
+    "clearances",
+    type=STATEMENT,
+    multiple=True,
+    metavar="FILE",
+    help="A confirmation of the other party's competent body: seal only to those whom it confirms (A5.1). Repeatable.",
+)
+@click.option("--require-confirmation", is_flag=True, help="Seal only to those whom a --clearance confirms; an office can require it by default.")
 @click.option("--inventory", type=INVENTORY, metavar="FILE", help="Carriers' data in TOML or CSV, physical carriers too.")
 @click.option("--inventory-template", is_flag=True, help="Print an inventory for the files, to be filled in, and seal nothing.")
 @click.option(
@@ -135,6 +145,8 @@ def seal(
     legs: tuple[str, ...],
     reference: str | None,
     basis_file: Path | None,
+    clearances: tuple[Path, ...],
+    require_confirmation: bool,
     inventory: Path | None,
     inventory_template: bool,
     classified_by: str,
@@ -183,6 +195,8 @@ def seal(
         message = "standard input has no name, and a carrier has one"
         raise Usage(message, "save it to a file first")
     require_alone(each, package=package)
+    require_files(each, *clearances)  # each plan reads them
+    require_one_input(*clearances)
     from valiza.office.sending import SealOrder
 
     order = SealOrder(
@@ -202,6 +216,8 @@ def seal(
         addressees=addressees,
         single=single,
         keep_for=keep_for,
+        clearances=clearances,
+        require_confirmation=require_confirmation,
     )
     at_office = open_office(home, passphrase_source(passphrase_fd))
     work = _Sealing(office=at_office, order=order, output=output or Path("-"), yes=yes, dry_run=dry_run, json_=json_)

@@ -13,17 +13,21 @@ from valiza.envelope.manifest_copy import manifest_copy_recipients, open_manifes
 from valiza.envelope.profile import DESTINATION
 from valiza.envelope.sealing import Consignment, PreparedConsignment, SealedEnvelope, prepare, seal_envelope
 from valiza.envelope.verifying import authenticate
-from valiza.keys.errors import Malformed, Refused, Unavailable, Usage, ValizaError
-from valiza.keys.fields import Body, Mark, body_id, party
+from valiza.keys.errors import Refused, Unavailable, Usage, ValizaError
+from valiza.keys.fields import Body, Mark
 from valiza.keys.files import NewFile, storage_errors, sync_files, sync_folder
 from valiza.keys.interruption import naming
+from valiza.office.addressing import named_openers, openers, parse_body
+from valiza.office.clearing import read_clearances
 from valiza.office.reader import envelope_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from valiza.envelope.agreement import Agreement
     from valiza.envelope.carrier import Carrier
+    from valiza.envelope.clearance import Clearances
     from valiza.envelope.manifest import Basis, Manifest, Reference
     from valiza.envelope.profile import Profile
     from valiza.envelope.route import Leg
@@ -62,6 +66,8 @@ class SealOrder:
     addressees: tuple[str, ...] = ()
     single: bool = False
     keep_for: tuple[str, ...] = field(default=())
+    clearances: tuple[Path, ...] = ()
+    require_confirmation: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,11 +89,12 @@ def plan_sealing(office: Office, order: SealOrder, *, at: int) -> SealPlan:
     sealer = office.credential(officer, "seal")
     agreement = office.agreements.named(order.agreement, at)
     profile = agreement.profile
-    destination = _body(order.destination, profile.other(office.body.party).id)
+    destination = parse_body(order.destination, profile.other(office.body.party).id)
     confirming = _confirming(profile, destination, order.confirming)
     permission.require_bodies(profile, origin=office.body, destination=destination, confirming=confirming)  # before its officers are looked for
     marks = [Mark(office.body.party, carrier.code) for carrier in order.carriers]
-    degree = profile.counterpart(profile.most_secret(marks)).code if marks else None
+    highest = profile.most_secret(marks) if marks else None
+    clearances = read_clearances(office, order.clearances, at=at) if order.clearances or order.require_confirmation else None
     consignment = Consignment(
         destination=destination,
         confirming=confirming,
@@ -105,43 +112,56 @@ def plan_sealing(office: Office, order: SealOrder, *, at: int) -> SealPlan:
         term=order.term,
         caveats=order.caveats,
         references=order.references,
-        addressees=_addressees(office, destination, order, degree, at),
+        addressees=_addressees(office, destination, order, _Wanted(agreement=agreement, mark=highest, clearances=clearances), at),
+        clearances=clearances,
         keep_for=_keep_for(office, officer, order.keep_for),
     )
     prepared = prepare(consignment, sealer=sealer, trust=office.trust, agreements=office.agreements, at=at)
     return SealPlan(officer=officer, prepared=prepared, package=order.package)
 
 
-def _body(wanted: str, other: str) -> Body:
-    """A body written `BY/BY-MFA`, or `BY-MFA` alone for one of the other party."""
-    name, slash, rest = wanted.rpartition("/")
-    try:
-        return Body(party(name if slash else other, "party"), body_id(rest, "id"))
-    except Malformed as error:
-        message = f"{wanted!r} is no body"
-        raise Usage(message, f"write its id as the roster does, in capital letters: {other}-MFA or {other}/{other}-MFA, for example") from error
-
-
 def _confirming(profile: Profile, destination: Body, wanted: str | None) -> Body:
     if wanted is not None:
-        return _body(wanted, destination.party)
+        return parse_body(wanted, destination.party)
     allowed = profile.party(destination.party).confirming
     return destination if DESTINATION in allowed or destination.id in allowed else Body(destination.party, allowed[0])
 
 
-def _addressees(office: Office, destination: Body, order: SealOrder, degree: str | None, at: int) -> list[Credential]:
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """To what an addressee has to be cleared, and by whose word; without a mark there are no carriers, and nobody is asked for anything."""
+
+    agreement: Agreement
+    mark: Mark | None
+    clearances: Clearances | None
+
+    @property
+    def degree(self) -> str | None:
+        """The destination's code."""
+        return None if self.mark is None else self.agreement.profile.counterpart(self.mark).code
+
+    def confirmed(self, addressee: Credential, at: int) -> bool:
+        """Whether the other party confirms it, where that is asked for."""
+        if self.clearances is None or self.mark is None:
+            return True
+        try:
+            self.clearances.require(addressee, agreement=self.agreement, wanted=self.mark, at=at)
+        except Refused:
+            return False
+        return True
+
+
+def _addressees(office: Office, destination: Body, order: SealOrder, wanted: _Wanted, at: int) -> list[Credential]:
     """Those named, or every officer of the destination who may open it; at least two, unless one is asked for."""
-    certified = office.trust.of_body(destination, "open")
-    known = _latest([c for c in certified if office.trust.in_force(c, at)])
+    known, degree = openers(office, destination, at), wanted.degree
     if order.addressees:
-        for name in order.addressees:
-            _require_nobody_out_of_force(certified, known, name, office.trust, at)
-        chosen = [_addressee(known, destination, name) for name in order.addressees]
+        chosen = named_openers(office, destination, order.addressees, at, "sealing to him")
     else:
         chosen = [c for c in known if degree is None or c.cleared_to(degree)]
         if not chosen and known:
             message = f"no officer of {destination} who opens is cleared to {destination.party}:{degree} (A4.2, A5.1)"
             raise Refused(message)
+        chosen = [c for c in chosen if wanted.confirmed(c, at)] or chosen  # of none of them it is told later why not
     chosen = list({c.digest: c for c in chosen}.values())  # one named twice is one
     if not chosen:
         message = f"no officer of {destination} is certified to open"
@@ -150,31 +170,6 @@ def _addressees(office: Office, destination: Body, order: SealOrder, degree: str
         message = f"only one officer of {destination} could open it, {chosen[0].title!r}"
         raise Refused(message, "address a second, or seal to one alone with --single")
     return chosen
-
-
-def _latest(credentials: list[Credential]) -> list[Credential]:
-    """One credential of each person: after a renewal the new one, although the old one may still be in force."""
-    newest = {c.subject: c for c in sorted(credentials, key=lambda c: (c.valid_from, c.valid_until))}
-    return [c for c in credentials if newest[c.subject] is c]
-
-
-def _require_nobody_out_of_force(certified: list[Credential], known: list[Credential], wanted: str, trust: Trust, at: int) -> None:
-    """Raise Refused, with the reason, if somebody so called is certified and does not count now."""
-    found = [c for c in certified if _is_called(c, wanted)]
-    if found and not any(_is_called(c, wanted) for c in known):
-        trust.require_in_force(max(found, key=lambda c: c.valid_from), at=at, act="sealing to him")
-
-
-def _is_called(credential: Credential, wanted: str) -> bool:
-    return wanted in credential.names.values() or wanted in {credential.subject.hex(), credential.digest.hex()}
-
-
-def _addressee(known: list[Credential], destination: Body, wanted: str) -> Credential:
-    found = [c for c in known if _is_called(c, wanted)]
-    if len(found) != 1:
-        message = f"{'several officers' if found else 'no officer'} of {destination} certified to open {'are' if found else 'is'} called {wanted!r}"
-        raise Usage(message, f"name one of: {', '.join(f'{c.title} ({c.subject.hex()})' for c in known)}")
-    return found[0]
 
 
 def _keep_for(office: Office, sealer: str, wanted: tuple[str, ...]) -> list[Credential]:

@@ -304,7 +304,7 @@ def test_every_key_is_an_option_of_its_command() -> None:
 def test_list_is_closed() -> None:
     assert {key for keys in KEYS.values() for key in keys} & set(NEVER) == set()
     assert {key for keys in KEYS.values() for key in keys} == {
-        *("home", "as", "to", "agreement", "route", "confirming", "keep-for", "classified-by", "ground", "due")
+        *("home", "as", "to", "agreement", "route", "confirming", "keep-for", "classified-by", "ground", "due", "require-confirmation")
     }
 
 
