@@ -34,6 +34,7 @@ def token(tmp_path_factory: pytest.TempPathFactory) -> SoftToken:
     made = make_token(tmp_path_factory.mktemp("token") / "softhsm")
     made.generate("aigul-seal", "01")
     made.generate("second", "02ff")
+    made.generate("answers", "04")
     made.generate("Мөр; 7", "03")
     for key_id in ("0a", "0b"):
         made.generate("twins", key_id)
@@ -223,10 +224,10 @@ def test_its_help() -> None:
 # -- an exchange -----------------------------------------------------------------------------------------------------------
 
 
-def _list(world: World, token: SoftToken, reference: str = SEAL, *arguments: str) -> Path:
+def _list(world: World, token: SoftToken, reference: str = SEAL, *arguments: str, whose: tuple[str, str] = ("daria", "seal")) -> Path:
     path = world.path("signers.toml")
     command = [*token.command, *arguments]
-    path.write_text(f'[[key]]\nofficer = "daria"\npurpose = "seal"\nreference = "{reference}"\ncommand = {command!r}\n')
+    path.write_text(f'[[key]]\nofficer = "{whose[0]}"\npurpose = "{whose[1]}"\nreference = "{reference}"\ncommand = {command!r}\n')
     return path
 
 
@@ -257,6 +258,22 @@ def test_sealed_with_a_token_verified_opened_and_receipted_on_the_other_side(enr
     assert world.kz.works("receipt", "verify", receipt, "--json").facts["verdict"] == "delivered"
 
 
+@pytest.mark.slow
+def test_every_signature_of_an_exchange_by_a_token(enrolled: World, token: SoftToken) -> None:
+    """The other side has a key each for acknowledging and countersigning in it."""
+    world, envelope = enrolled, enrolled.path("envelope.vlz")
+    for officer, purpose, key in (("timur", "acknowledge", "second"), ("saule", "countersign", "answers")):
+        signers = _list(world, token, f"pkcs11:object={key}", whose=(officer, purpose))
+        world.by.works("credential", "issue", f"{officer}:open,{purpose}:1", "--external", signers, "--unprotected")
+    world.by.works("roster", "publish", "-o", world.path("BY-2.vls"))
+    world.kz.works("roster", "import", world.path("BY-2.vls"))
+    world.kz.works(*world.order(), "--as=daria", "-o", envelope)
+    world.open(envelope, officer="timur")
+    receipt = world.countersign(world.acknowledge(envelope, officer="timur"), envelope, officer="saule")
+    assert world.kz.works("receipt", "verify", receipt, "--json").facts["verdict"] == "delivered"
+
+
+@pytest.mark.slow
 def test_many_envelopes_sealed_with_a_token(enrolled: World) -> None:
     world = enrolled
     files = [world.path(f"{number}.txt") for number in range(4)]
@@ -266,6 +283,7 @@ def test_many_envelopes_sealed_with_a_token(enrolled: World) -> None:
     world.by.works("verify", *sorted(world.path("sealed").iterdir()))
 
 
+@pytest.mark.slow
 def test_a_token_that_was_pulled_out(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     token = make_token(tmp_path / "softhsm")
     token.generate("aigul-seal", "01")
@@ -291,6 +309,7 @@ def _other_command(world: World, *command: str | Path) -> None:
     save_key(path, key.moved(replace(key.signer, command=tuple(map(str, command)))), passphrase=None, random=os.urandom)
 
 
+@pytest.mark.slow
 def test_each_thing_that_can_be_wrong_has_its_exit_code_and_one_line(enrolled: World, token: SoftToken, monkeypatch: pytest.MonkeyPatch) -> None:
     def said(code: int) -> str:
         done = enrolled.kz.fails(code, *enrolled.order(), "--as=daria", "-o", enrolled.path("envelope.vlz"))
@@ -329,6 +348,7 @@ def test_what_cannot_be_enrolled(world: World, token: SoftToken, reference: str,
     assert not (world.kz.home / "keys" / "daria").exists()
 
 
+@pytest.mark.slow
 def test_the_pin_is_given_by_a_descriptor_and_kept_nowhere(world: World, token: SoftToken) -> None:
     """The program that Valiza starts gets the descriptor that Valiza was given. Nothing written, printed or started has the PIN in it."""
     environment = {name: value for name, value in os.environ.items() if name != "VALIZA_PKCS11_PIN"} | token.environment
