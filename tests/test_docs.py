@@ -675,7 +675,7 @@ class Typed:
 
 def _stories() -> dict[str, list[Typed]]:
     found: dict[str, list[Typed]] = {}
-    for page in ("README.md", "docs/tutorial.md", "docs/hardware-keys.md"):
+    for page in ("README.md", "docs/tutorial.md", "docs/tutorial-quorum.md", "docs/hardware-keys.md"):
         parts = re.split(r"<!-- story: (.+?) -->\n", (ROOT / page).read_text(encoding="utf-8"))
         for name, text in zip(parts[1::2], parts[2::2], strict=True):
             found[f"{page}-{name}"] = list(_story(text))
@@ -715,6 +715,7 @@ STORIES: Final = (
     "README.md-readme",
     "README.md-offices",
     "docs/tutorial.md-exchange",
+    "docs/tutorial-quorum.md-quorum",
     "docs/hardware-keys.md-token",
 )  # a checkout is not at hand while tests are collected
 
