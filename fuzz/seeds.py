@@ -47,6 +47,10 @@ _CSV: Final = (
 )
 _OFFICE: Final = 'party = "KZ"\nbody = "KZ-MFA"\n\n[names]\nen = "Ministry"\nkk = "Министрлік"\n'.encode()
 _SIGNERS: Final = b'[[key]]\nofficer = "aigul"\npurpose = "seal"\nreference = "pkcs11:object=a"\ncommand = ["/bin/sh", "-c", "true"]\n'
+_ANSWERS: Final = (
+    b'[passphrase]\naliya = 3\n[dice]\naliya = 4\n[open]\npresent = true\nplan = "3f5a"\n[draft.root]\nfingerprint = "shown"\n'
+    b'[key.aliya]\nfile = "a.key"\nheard = true\n[sign.root.aliya]\nsign = false\n[attest.saule]\nsign = true\n[close]\nremark = "it snowed"\n'
+)
 _OPTIONS: Final = ("2026-01-01T00:00:00Z", "2026-01-01", "Astana:Minsk", "20260101T000000+0500", "9999-12-31T23:59:59-23:59")
 
 
@@ -182,6 +186,18 @@ def _stanza_lists() -> list[bytes]:
     return [one.header_raw[one.core_length :] for one in containers()]
 
 
+def _plans() -> list[bytes]:
+    """Those in transcripts."""
+    found = []
+    for body in bodies(labels.TRANSCRIPT):
+        try:
+            items = unpack(body, max_bytes=1 << 23, what="transcript")
+        except ValizaError:
+            continue
+        found += [item for item in items[2:3] if isinstance(item, bytes)]
+    return found
+
+
 def _single_stanzas() -> list[bytes]:
     found = []
     for raw in _stanza_lists():
@@ -241,6 +257,10 @@ _SEEDS: Final[dict[str, Callable[[], Iterable[bytes]]]] = {
     "options": lambda: [text.encode() for text in _OPTIONS],
     "terminal": lambda: ["Құпия\n\u202e\x1b[31m".encode(), b"\xff\xfe"],
     "inspect": lambda: [raw for kind, raw in world.vectors() if kind != "encoding"],
+    "plan": _plans,
+    "answers": lambda: [_ANSWERS],
+    "transcript": lambda: bodies(labels.TRANSCRIPT),
+    "whole-transcript": lambda: raws("transcript"),
     "whole-envelope": lambda: raws("envelope"),
     "whole-answer": lambda: raws("acknowledgement", "refusal"),
     "whole-receipt": lambda: raws("receipt"),

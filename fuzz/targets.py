@@ -60,6 +60,11 @@ from valiza.keys.roster import Roster, peek_roster, read_roster
 from valiza.keys.sheet import format_sheet, read_sheet
 from valiza.keys.signing import SigningKey, VerifyKey
 from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statement
+from valiza.keys.transcript import read_body
+from valiza.office.ceremony.answers import read_answers
+from valiza.office.ceremony.plan import read_plan
+from valiza.office.ceremony.replay import verify_transcript
+from valiza.office.ceremony.script import attestations, script
 from valiza.office.home import Office, read_given_roster
 from valiza.office.keyring import read_signers
 from valiza.office.papers import parse_leg, read_basis, read_carriers, read_route_file
@@ -756,6 +761,46 @@ def whole_clearance(data: bytes) -> None:
     _genuine(data)
 
 
+# -- ceremonies --------------------------------------------------------------------------------------------------------
+
+
+def plan(data: bytes) -> None:
+    """A plan is read whole or not at all, and its steps can be told apart by their names."""
+    found = read_plan(data)
+    steps = [*script(found), *attestations(found)]
+    holds([step.number for step in steps] == list(range(1, len(steps) + 1)), "steps are not numbered one after the other")
+    holds(len({step.id for step in steps}) == len(steps), "two steps have one name")
+    pack([found.title, found.place, [[one.id, one.names] for one in found.people]])
+
+
+def answers(data: bytes) -> None:
+    """Answers to a plan of the world: no secret is among them, and nothing that is not asked."""
+    asked = read_plan(world.plan())
+    steps = [*script(asked), *attestations(asked)]
+    found = read_answers(data, steps, asked.people)
+    holds(set(found.given) <= {step.id for step in steps}, "an answer in a step that there is not")
+    holds(all("passphrase" not in given for given in found.given.values()), "a secret among the answers")
+
+
+def transcript(body: bytes) -> None:
+    """Signed by all whose keys stand in it."""
+    said, remarks = read_body(body)
+    same(pack([*unpack(said.body, max_bytes=8 * MIB, what="transcript")[:-1], remarks]), body)
+    name = digest(labels.DIGEST_TRANSCRIPT, body)
+    people = {one.key_digest for one in said.participants if one.key_digest is not None}
+    headers = [SignerHeader(role="participant", signer_digest=name, key_digest=key) for key in people]
+    raw = world.framed(labels.TRANSCRIPT, body, headers or [SignerHeader(role="participant", signer_digest=name, key_digest=bytes(32))])
+    with world.believing():
+        found = verify_transcript(raw)
+        found.require_complete()
+    holds(len(said.steps) == len(script(found.plan)), "complete, and a step is missing")
+
+
+def whole_transcript(data: bytes) -> None:
+    verify_transcript(data).require_complete()
+    _genuine(data)
+
+
 def detached(data: bytes) -> None:
     """A stanza, as the X25519 key in it is checked."""
     same(pack(read_stanza(unpack(data, max_bytes=MIB, what="stanza")).packed()), data)
@@ -811,6 +856,10 @@ TARGETS: Final = {
         Target("options", options, 200, tree=False),
         Target("terminal", terminal, 200, tree=False),
         Target("inspect", inspect, 32768),
+        Target("plan", plan, 8192, tree=False),
+        Target("answers", answers, 8192, tree=False),
+        Target("transcript", transcript, 65536),
+        Target("whole-transcript", whole_transcript, 65536),
         Target("whole-envelope", whole_envelope, 32768, tree=False),
         Target("whole-answer", whole_answer, 32768),
         Target("whole-receipt", whole_receipt, 32768),

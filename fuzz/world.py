@@ -14,13 +14,13 @@ from unittest import mock
 from valiza.envelope.agreement import Agreement, Agreements, read_agreement
 from valiza.envelope.journal import Expectation
 from valiza.envelope.verifying import VerifiedEnvelope, authenticate, verify_dispatch, verify_envelope
-from valiza.keys import keyfile
+from valiza.keys import keyfile, labels
 from valiza.keys.digests import digest
-from valiza.keys.encoding import pack
+from valiza.keys.encoding import pack, unpack
 from valiza.keys.recipient import Identity
 from valiza.keys.roster import Roster, peek_roster, read_roster
 from valiza.keys.signing import VerifyKey
-from valiza.keys.statement import SIGNATURE_BYTES, SignerHeader
+from valiza.keys.statement import SIGNATURE_BYTES, SignerHeader, read_statement
 from valiza.keys.trust import Trust
 
 if TYPE_CHECKING:
@@ -116,6 +116,13 @@ def vectors() -> tuple[tuple[str, bytes], ...]:
 def genuine() -> frozenset[bytes]:
     """Every object that a key of the world can have signed: whatever else verifies was forged."""
     return frozenset(raw for _, raw in vectors())
+
+
+@cache
+def plan() -> bytes:
+    """The plan of a first root, as a transcript of the vectors has it."""
+    raw = (VECTORS / "transcript_first_root.vector").read_bytes().partition(b"\n\n")[2]
+    return bytes(unpack(read_statement(raw, labels.TRANSCRIPT).body, max_bytes=1 << 23, what="transcript")[2])
 
 
 # -- past the signature ------------------------------------------------------------------------------------------------
