@@ -115,7 +115,12 @@ def ceremony() -> None:
 @click.option("--clearance", metavar="CODE", help="Clearance of the new body.")
 @click.option("--certifies-bodies", is_flag=True, help="The new body may certify other bodies.")
 @click.option("--valid-from", metavar="TIME", help="Since when what is made is valid; now.")
-@click.option("--validity", type=click.IntRange(1, 36500), default=3650, show_default=True, metavar="DAYS", help="For how long.")
+@click.option(
+    "--validity",
+    type=click.IntRange(1, 36500),
+    metavar="DAYS",
+    help="For how long: of a root 3650 days, of a credential 1825, or as far as the root goes.",
+)
 @click.option("--entropy", multiple=True, type=click.Choice(["dice", "keyboard"]), help="What is typed and mixed into each new key. Repeatable.")
 @click.option("--this-code", is_flag=True, help="Allow only the program that is installed here, by the digest of its code.")
 @as_json
@@ -125,13 +130,20 @@ def plan_(output: Path, json_: bool, **given: Any) -> None:  # noqa: ANN401 - wh
     NAME is his name in the root before, if he stands in it. Files that the plan names lie beside it.
     """
     from valiza.cli.planning import wanted
+    from valiza.keys.realm import Realm
+    from valiza.office.ceremony.code import this_tool
+    from valiza.office.ceremony.matter import read_matter
     from valiza.office.ceremony.planning import write_plan
+    from valiza.office.ceremony.script import foresee
     from valiza.office.reader import write_object
 
     require_output(output)
     said = wanted(output.parent, given)
     with typed("the plan"):
         plan = write_plan(said)
+    matter = read_matter(plan.raw, dict(said.inputs), Realm.ORDINARY, this_tool())
+    with typed("the plan"):
+        foresee(matter, now())
     write_object(output, plan.raw)
     emit({"plan": str(output), **_plan_facts(plan)}, json_=json_, output=output)
 
@@ -174,9 +186,10 @@ def run(plan: Path, folder: Path, answers: Path | None, rehearsal: bool, unlock_
     from valiza.keys.realm import Realm
     from valiza.office.ceremony.code import this_tool
     from valiza.office.ceremony.desk import Tools
+    from valiza.office.ceremony.matter import read_matter
     from valiza.office.ceremony.plan import read_plan
     from valiza.office.ceremony.running import begin, lead
-    from valiza.office.ceremony.script import attestations, script
+    from valiza.office.ceremony.script import attestations, foresee, script
 
     realm = Realm.REHEARSAL if rehearsal else Realm.ORDINARY
     tool, raw, inputs = this_tool(), *_read_plan_file(plan)
@@ -191,6 +204,8 @@ def run(plan: Path, folder: Path, answers: Path | None, rehearsal: bool, unlock_
             message = f"the ceremony in {str(folder)!r} has another plan"
             raise Usage(message, "go on with the plan that it was begun with, or name a new folder")
     else:
+        require_output(folder)
+        foresee(read_matter(raw, inputs, realm, tool), now())
         begun = begin(folder, raw, inputs, realm, tool=tool, random=os.urandom)
     done = lead(begun, room, tools, tool)
     emit({"folder": str(folder), "written": [f"{name}.vls" for name in (*done.statements, "transcript")], **_facts(done)}, json_=json_)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["wanted"]
 
 _DAY: Final = 86400
+_ROOT_DAYS, _CREDENTIAL_DAYS = 3650, 1825
 _MAX: Final = LIMITS[labels.ROOT]
 
 
@@ -58,7 +59,7 @@ def wanted(folder: Path, given: dict[str, Any]) -> Wanted:
         raise Usage(message, "leave out --root" if roots else "give --root FILE")
     root = read_root(files.read[roots[-1]]) if roots else None
     begin = now() if given["valid_from"] is None else parse_time(given["valid_from"])
-    validity = (begin, begin + given["validity"] * _DAY)
+    validity = (begin, _until(given, root, begin))
     return Wanted(
         kind=kind,
         title=given["title"],
@@ -76,6 +77,15 @@ def wanted(folder: Path, given: dict[str, Any]) -> Wanted:
         grants=_grants(given, files, validity) if kind == "new-body" or given["request"] is not None else (),
         inputs=files.read,
     )
+
+
+def _until(given: dict[str, Any], root: Root | None, begin: int) -> int:
+    """Until when what is made is valid; a credential without another word never longer than the root."""
+    if given["validity"] is not None:
+        return int(begin + given["validity"] * _DAY)
+    if root is None or given["kind"] in ROOT_KINDS:
+        return begin + _ROOT_DAYS * _DAY
+    return min(begin + _CREDENTIAL_DAYS * _DAY, root.valid_until)
 
 
 def _person(written: str, option: str, key: str = "none", **more: Any) -> Named:  # noqa: ANN401 - fields of Named

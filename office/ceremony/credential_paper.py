@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from valiza.keys import labels
-from valiza.keys.credential import CredentialDraft, check_credential
+from valiza.keys.credential import CredentialDraft, check_credential, decode_credential
 from valiza.keys.digests import digest
 from valiza.keys.fields import Body, utc
 from valiza.keys.statement import SignerHeader, read_statement
-from valiza.office.ceremony.papers import root_signings
+from valiza.office.ceremony.papers import root_signings, unsigned
 
 if TYPE_CHECKING:
     from valiza.keys.signing import VerifyKey
@@ -86,6 +86,12 @@ class CredentialPaper:
     def name(self, body: bytes) -> bytes:
         """The digest of what is drafted; the credential has another one, with its signatures."""
         return digest(labels.DIGEST_DRAFT, body)
+
+    def foresee(self, story: Story, at: int) -> None:
+        """Who vouches for the request, and whether the root may give all of that."""
+        if self.draws(story):
+            self.take(story, bytes(16))
+        decode_credential(unsigned(self.type, self.body(story, at)), story.existing_root())
 
     def verify(self, story: Story, raw: bytes) -> None:
         """Check it as anybody would."""

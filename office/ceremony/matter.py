@@ -136,7 +136,12 @@ class Matter:
             NotAuthentic, Refused: nobody vouches for it who could.
         """
         found = self.asked(grant)
-        if not check_vouching(found, _Known([self._chain([name]) for name in grant.known]), at) and found.subject is not None:
+        known = _Known([self._chain([name]) for name in grant.known])
+        signers = {entry.header.signer_digest for entry in read_statement(found.raw, labels.REQUEST).signatures} - {found.digest}
+        if any(known.credential(signer) is None for signer in signers):
+            message = f"a key vouches for the request of {found.title!r} whose credential the plan does not name"
+            raise NotAuthentic(message, "name the credentials of all keys that signed the request, in known")
+        if not check_vouching(found, known, at) and found.subject is not None:
             message = f"nobody vouches for the request of {found.title!r}, which is known already"
             raise Refused(message, "its earlier credential has to sign the request, and to stand in known")
         if found.made_at > at + _DAY:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from valiza.keys.statement import Statement
+
 if TYPE_CHECKING:
     from valiza.keys.signing import VerifyKey
     from valiza.keys.statement import SignerHeader
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from valiza.office.ceremony.plan import Person, Plan
     from valiza.office.ceremony.story import Story
 
-__all__ = ["Paper", "Signing", "root_signings"]
+__all__ = ["Paper", "Signing", "root_signings", "unsigned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,16 @@ class Paper(Protocol):
     def name(self, body: bytes) -> bytes:
         """The digest by which people compare what they sign."""
 
+    def foresee(self, story: Story, at: int) -> None:
+        """Raise what `verify` would raise, whoever signed: before anybody does, and before anybody came."""
+
     def verify(self, story: Story, raw: bytes) -> None:
         """Check the finished statement."""
+
+
+def unsigned(type_: str, body: bytes) -> Statement:
+    """What is to be signed, as if it were a statement already."""
+    return Statement(raw=b"", type=type_, body=body, signatures=())
 
 
 def root_signings(plan: Plan) -> list[Signing]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from valiza.keys import labels
 from valiza.keys.digests import digest
 from valiza.keys.fields import utc
-from valiza.keys.revocation import RevocationDraft, check_revocation, require_authority
+from valiza.keys.revocation import RevocationDraft, check_revocation, read_revocation_body, require_authority
 from valiza.keys.statement import SignerHeader, read_statement
-from valiza.office.ceremony.papers import root_signings
+from valiza.office.ceremony.papers import root_signings, unsigned
 
 if TYPE_CHECKING:
     from valiza.keys.signing import VerifyKey
@@ -83,6 +83,11 @@ class RevocationPaper:
     def name(self, body: bytes) -> bytes:
         """The digest of what is drafted; the revocation has another one, with its signatures."""
         return digest(labels.DIGEST_DRAFT, body)
+
+    def foresee(self, story: Story, at: int) -> None:
+        """Whether the root may revoke this, and so."""
+        root = story.existing_root()
+        require_authority(read_revocation_body(unsigned(self.type, self.body(story, at)), root), story.matter.revoked(self._revoke))
 
     def verify(self, story: Story, raw: bytes) -> None:
         """Check it as anybody would."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from valiza.keys import labels
 from valiza.keys.digests import digest
+from valiza.keys.errors import Refused
 from valiza.keys.fields import utc
 from valiza.keys.root import Custodian, RootDraft, read_root, require_succession
 from valiza.keys.statement import SignerHeader
@@ -88,6 +89,13 @@ class RootPaper:
     def name(self, body: bytes) -> bytes:
         """The fingerprint."""
         return digest(labels.DIGEST_ROOT, body)
+
+    def foresee(self, story: Story, at: int) -> None:  # noqa: ARG002 - as every paper
+        """Whether it may follow the one before; all else was compared with the plan."""
+        before = story.root()
+        if before is not None and self._new.valid_from < before.valid_from:
+            message = f"the next version of the root of {before.party} is to be valid before the one that it replaces"
+            raise Refused(message, f"which is valid from {utc(before.valid_from)}")
 
     def verify(self, story: Story, raw: bytes) -> None:
         """Check the quorums of both versions."""

@@ -11,13 +11,15 @@ from valiza.office.ceremony.matter import keys_wanted
 from valiza.office.ceremony.revocation_paper import RevocationPaper
 from valiza.office.ceremony.root_paper import RootPaper
 from valiza.office.ceremony.steps import AttestStep, CloseStep, DraftStep, FinishStep, KeyStep, OpenStep, RecoverStep, SignStep
+from valiza.office.ceremony.story import Story
 
 if TYPE_CHECKING:
+    from valiza.office.ceremony.matter import Matter
     from valiza.office.ceremony.papers import Paper
     from valiza.office.ceremony.plan import Person, Plan
     from valiza.office.ceremony.steps import Step
 
-__all__ = ["attestations", "script", "signers"]
+__all__ = ["attestations", "foresee", "script", "signers"]
 
 
 def script(plan: Plan) -> tuple[Step, ...]:
@@ -47,6 +49,20 @@ def papers(plan: Plan) -> list[Paper]:
     found += [RevocationPaper(revoke, number) for number, revoke in enumerate(plan.revokes, 1)]
     found += [CredentialPaper(grant, number) for number, grant in enumerate(plan.grants, 1)]
     return found
+
+
+def foresee(matter: Matter, at: int) -> None:
+    """Raise what a ceremony that begins at a time could only come to, before people sit around the table.
+
+    Raises:
+        NotAuthentic, Refused, Malformed: a witness's credential is not valid, nobody vouches for a request, the root may not say what the plan wants.
+    """
+    for person in matter.plan.people:
+        if person.key == "act":
+            matter.credential(person).require_valid(at, "the ceremony")
+    story = Story(matter)
+    for paper in papers(matter.plan):
+        paper.foresee(story, at)
 
 
 def signers(plan: Plan) -> list[Person]:

@@ -264,6 +264,7 @@ class DraftStep(Step):
             drawn = desk.tools.random(16)
             desk.give(SUBJECT, drawn)
             self.paper.take(story, drawn)  # a step that comes to nothing draws another one
+        self.paper.foresee(story, desk.began_at)
         body = self.paper.body(story, desk.began_at)
         desk.give("body", body)
         for what, value in self.paper.aloud(story, desk.began_at):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pexpect
 import pytest
-from tests.support.ceremony import TOOL, body_request, certified_body, root_before, witness_request
+from tests.support.ceremony import TOOL, body_request, certified_body, later_request, root_before, witness_request
 from tests.support.cli import VALIZA, Outcome, World, listing, run, works
 
 from valiza.keys.fingerprint import in_words
@@ -215,6 +215,7 @@ def party_of_three(tmp_path: Path) -> Path:
         ("root.vls", root_before().raw),
         ("mfa.vls", body_request().raw),
         ("old.vls", certified_body().raw),
+        ("anew.vls", later_request().raw),
         ("wanda.vls", witness_request().raw),
     ):
         (tmp_path / name).write_bytes(raw)
@@ -286,6 +287,37 @@ def test_what_a_plan_of_another_kind_needs(kind: str, more: list[str], party_of_
     words = ["--title=x", "--operator=olzhas:Olzhas", "--witness=saule:Saule", *[word.format(party_of_three) for word in more]]
     done = run("ceremony", "plan", kind, *words, "-o", party_of_three / "plan.toml")
     assert done.code == 2, done.err
+    assert not (party_of_three / "plan.toml").exists()
+
+
+QUORUM: Final = ["--root={}/root.vls", "--custodian=aliya:Aliya", "--custodian=bolat:Bolat"]
+FORESEEN: Final[dict[str, tuple[str, list[str], int]]] = {
+    "one custodian of two": ("new-body", [*QUORUM[:2], "--request={}/mfa.vls"], 6),
+    "valid before the root": ("new-body", [*QUORUM, "--request={}/mfa.vls", "--valid-from=2020-01-01T00:00:00Z"], 6),
+    "valid for longer than the root": ("new-body", [*QUORUM, "--request={}/mfa.vls", "--validity=36500"], 6),
+    "a degree that there is not": ("new-body", [*QUORUM, "--request={}/mfa.vls", "--clearance=9"], 6),
+    "the request of another": ("new-body", [*QUORUM, "--request={}/wanda.vls"], 2),
+    "nobody known vouches": ("new-body", [*QUORUM, "--request={}/anew.vls"], 4),
+    "effective in the future": (
+        "compromise",
+        [*QUORUM, "--revoke={}/old.vls", "--number=1", "--kind=compromised", "--effective=2090-01-01T00:00:00Z"],
+        2,
+    ),
+    "a root valid before the one that it replaces": (
+        "rotation",
+        ["--root={}/root.vls", "--keeps=aliya:Aliya", "--keeps=bolat:Bolat", "--leaves=dana:Dana", "--valid-from=2020-01-01T00:00:00Z"],
+        6,
+    ),
+    "a replacement of nobody": ("replacement", ["--root={}/root.vls", "--keeps=aliya:Aliya", "--keeps=bolat:Bolat", "--keeps=dana:Dana"], 6),
+    "a custodian forgotten": ("rotation", ["--root={}/root.vls", "--keeps=aliya:Aliya", "--keeps=bolat:Bolat"], 6),
+}
+
+
+@pytest.mark.parametrize(("kind", "more", "code"), FORESEEN.values(), ids=FORESEEN.keys())
+def test_what_could_only_fail_is_not_planned(kind: str, more: list[str], code: int, party_of_three: Path) -> None:
+    words = ["--title=x", "--operator=olzhas:Olzhas", "--witness=saule:Saule", *[word.format(party_of_three) for word in more]]
+    done = run("ceremony", "plan", kind, *words, "-o", party_of_three / "plan.toml")
+    assert done.code == code, done.err
     assert not (party_of_three / "plan.toml").exists()
 
 

@@ -287,9 +287,8 @@ def certified_body() -> Credential:
     return issue_credential(draft, issuer=root_before(), keys=[signing_key(name) for name in CUSTODIANS[:2]])
 
 
-def compromise(table: Path, **changes: Any) -> Scene:
-    """A scene in which two custodians revoke a body's credential, and certify it anew; its old key still vouches."""
-    custodians = [old("aliya"), old("bolat")]
+def later_request() -> Request:
+    """The request of that body for another key, `signing_key("KZ-MFA anew")`, for which the one before vouches."""
     asked = RequestDraft(
         subject=subject("KZ-MFA"),
         party="KZ",
@@ -298,8 +297,13 @@ def compromise(table: Path, **changes: Any) -> Scene:
         keys={"certify": signing_key("KZ-MFA anew").public},
         made_at=START,
     )
-    request = make_request(asked, [signing_key("KZ-MFA anew")], [(certified_body(), signing_key("KZ-MFA certify"))])
-    inputs = {"root.vls": root_before().raw, "mfa.vls": request.raw, "old.vls": certified_body().raw}
+    return make_request(asked, [signing_key("KZ-MFA anew")], [(certified_body(), signing_key("KZ-MFA certify"))])
+
+
+def compromise(table: Path, **changes: Any) -> Scene:
+    """A scene in which two custodians revoke a body's credential, and certify it anew; its old key still vouches."""
+    custodians = [old("aliya"), old("bolat")]
+    inputs = {"root.vls": root_before().raw, "mfa.vls": later_request().raw, "old.vls": certified_body().raw}
     revoke = Revoke(files=("old.vls",), kind="compromised", reason="stolen", number=1, effective_at=None)
     said = {"kind": "compromise", "roots": ("root.vls",), "inputs": inputs, "custodians": custodians, "revokes": [revoke]}
     plan = written(**{**said, "grants": [grant(known=("old.vls",))], **changes})

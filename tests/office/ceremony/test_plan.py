@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.ceremony import CODE, TOOL, input_digest, named, new_root, old, root_before, written
+from tests.support.ceremony import CODE, START, TOOL, compromise, grant, input_digest, named, new_body, new_root, old, root_before, written
 from tests.support.keys import BEGIN, END, issue, party, root_of, signing_key, subject
 
 from valiza.keys import labels
@@ -19,9 +19,11 @@ from valiza.keys.realm import Realm
 from valiza.keys.request import Request, RequestDraft, make_request
 from valiza.office.ceremony.matter import Matter, read_matter
 from valiza.office.ceremony.plan import Plan, read_plan
-from valiza.office.ceremony.script import attestations, script
+from valiza.office.ceremony.script import attestations, foresee, script
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from valiza.office.ceremony.planning import Named
 
 FIRST: Final = written()
@@ -383,3 +385,42 @@ def test_a_witness_certified_by_nobody_known() -> None:
 def test_a_first_root_has_certified_nobody() -> None:
     with pytest.raises(Malformed, match="no root yet"):
         written(witnesses=[named("wanda", "act", files=("wanda.vls",))], inputs={"wanda.vls": b"x"})
+
+
+# -- what could only fail -------------------------------------------------------------------------------------------------
+
+
+def test_a_witness_whose_credential_is_not_valid_is_missed_before_anybody_comes() -> None:
+    raw, inputs = certified(valid_until=BEGIN + 9)
+    foresee(read(raw, inputs), BEGIN + 8)
+    with pytest.raises(Refused, match="expired"):
+        foresee(read(raw, inputs), BEGIN + 9)
+
+
+OUTSIDE: Final[dict[str, dict[str, Any]]] = {
+    "longer than the root": {"grants": [grant(valid_until=END + 1)]},
+    "before the root": {"grants": [grant(valid_from=BEGIN - 1)]},
+    "a degree that there is not": {"grants": [grant(clearance="9")]},
+    "the second one": {"grants": [grant(), grant("roster", valid_until=END + 1)]},
+}
+
+
+@pytest.mark.parametrize("changes", OUTSIDE.values(), ids=OUTSIDE.keys())
+def test_what_the_root_may_not_give_is_refused_before_anybody_signs(changes: dict[str, Any], tmp_path: Path) -> None:
+    scene = new_body(tmp_path, **changes)
+    with pytest.raises(Refused):
+        foresee(read(scene.plan, scene.inputs), START)
+    people = scene.people()
+    with pytest.raises(Refused):
+        scene.lead(people)
+    assert "sign" not in [what for step, what, _ in people.asked if step.startswith(f"sign.credential-{len(changes['grants'])}")]
+
+
+def test_who_vouches_stands_in_the_plan(tmp_path: Path) -> None:
+    for folder in ("named", "unnamed"):
+        (tmp_path / folder).mkdir()
+    scene = compromise(tmp_path / "named")
+    foresee(read(scene.plan, scene.inputs), START)
+    scene = compromise(tmp_path / "unnamed", grants=[grant()])
+    with pytest.raises(NotAuthentic, match="does not name"):
+        foresee(read(scene.plan, scene.inputs), START)
