@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["TerminalRoom"]
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 STEPS: Final = {
     "open": "Everybody hears what is to be done.",
@@ -82,7 +83,7 @@ class TerminalRoom:
         """What is read aloud; a digest in groups of digits and in words."""
         label = safe(what.replace("-", " "))
         if not _DIGEST.fullmatch(value):
-            say(f"  read aloud: {label}: {safe(value)}")
+            say(f"  read aloud: {label}: {in_groups(bytes.fromhex(value)) if _ID.fullmatch(value) else safe(value)}")
             return
         say(f"  read aloud, and write down: {label}:")
         for line in [*folded(in_groups(bytes.fromhex(value)), 4), *folded(in_words(bytes.fromhex(value)), 7)]:

@@ -66,7 +66,7 @@ class RootPaper:
             ("name", draft.names.get("en", next(iter(draft.names.values())))),
             ("version", str(draft.version)),
             ("degrees", " ".join(draft.degrees)),
-            *(("custodian", c.names.get("en", next(iter(c.names.values())))) for c in draft.custodians),
+            *(pair for custodian in draft.custodians for pair in _told(custodian)),
             ("threshold", f"{draft.threshold} of {len(draft.custodians)}"),
             ("valid-from", utc(draft.valid_from)),
             ("valid-until", utc(draft.valid_until)),
@@ -102,3 +102,9 @@ class RootPaper:
         root, before = read_root(raw, story.matter.realm), story.root()
         if before is not None:
             require_succession(root, before)
+
+
+def _told(custodian: Custodian) -> Pairs:
+    """What everybody hears of a custodian; the key of one who is not in the room is heard nowhere else."""
+    name = custodian.names.get("en", next(iter(custodian.names.values())))
+    return (("custodian", name), ("custodian-id", custodian.id.hex()), ("custodian-key", custodian.key.key_digest.hex()))

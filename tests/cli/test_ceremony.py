@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from typing import TYPE_CHECKING, Any, Final
 
@@ -410,6 +411,8 @@ def test_terminal(tmp_path: Path) -> None:
     code, rest = ended(terminal)
     assert code == 0, rest
     assert [secret for secret in (*SECRET.values(), "1 2 3 4 5 6", "123456") if secret in shown + rest] == []
+    assert re.search(r"custodian id: ([0-9a-f]{4} ){7}[0-9a-f]{4}\s", shown)
+    assert digest_shown(shown.partition("custodian id")[2], "custodian key") == digest_shown(shown.partition("key.wanda")[0], "key")
     root = "".join(fingerprint.split())
     assert works("ceremony", "verify", tmp_path / "root" / "transcript.vls", "--root", root).code == 0
 

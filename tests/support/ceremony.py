@@ -217,7 +217,7 @@ def later_root(table: Path, custodians: list[Named], *, kind: str = "rotation", 
     next_root = new_root(threshold, party=None, degrees=None)
     inputs = {"root.vls": root.raw}
     plan = written(**{"kind": kind, "roots": ("root.vls",), "inputs": inputs, "custodians": custodians, "new_root": next_root, **changes})
-    scene = Scene(table=table, plan=plan, inputs=inputs, roots=(root,))
+    scene = Scene(table=table, plan=plan, inputs=changes.get("inputs", inputs), roots=(root,))
     if changes.get("realm", Realm.ORDINARY) is Realm.ORDINARY:
         lay_keys(scene, custodians)
     return scene
@@ -242,6 +242,15 @@ def witness_request() -> Request:
     key = signing_key("wanda witness")
     asked = RequestDraft(subject=subject("wanda"), party="KZ", body_id=None, names={"en": "Wanda"}, keys={"witness": key.public}, made_at=START)
     return make_request(asked, [key])
+
+
+def custodian_request(name: str, key: str, of: str | None = None) -> Request:
+    """Somebody's request to become custodian, with the key that is called `key`; he has the id of `of`, else his own."""
+    own = signing_key(key)
+    said = RequestDraft(
+        subject=subject(of or name), party="KZ", body_id=None, names={"en": name.capitalize()}, keys={"custodian": own.public}, made_at=START
+    )
+    return make_request(said, [own])
 
 
 def grant(purpose: str = "certify", **changes: Any) -> Grant:

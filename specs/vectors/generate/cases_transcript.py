@@ -32,6 +32,8 @@ ASKED = asking("saule", "witness")
 ERLAN = Person("erlan")
 ROTATION = Ceremony("rotation", [OPERATOR, ALIYA, BOLAT, DANA, ERLAN, WITNESS], BEFORE)
 KEEPERS = [replace(ALIYA, id="aliya"), Person("bolat", key="previous", tag="b")]
+DAUREN = Person("dauren", key="request", request=asking("dauren", "custodian"), lines=["present = false"])
+ABSENT = replace(ROTATION, people=[OPERATOR, ALIYA, BOLAT, DANA, DAUREN, WITNESS])
 REPLACED = replace(ROTATION, kind="replacement", people=[OPERATOR, *KEEPERS, Person("dana", tag="c", lines=["lost = true"]), WITNESS])
 RECOVERY = Ceremony(
     "recovery",
@@ -130,6 +132,7 @@ def _good() -> Cases:
         ("first_root", FIRST, "a first root of two custodians, with a witness"),
         ("entropy", replace(FIRST, entropy=["dice", "keyboard"]), "dice were thrown and keys typed for each key"),
         ("rotation", ROTATION, "one keeps his key, one renews it, one leaves, one comes"),
+        ("absent", ABSENT, "who comes is not in the room: his key came by a request"),
         ("replacement", REPLACED, "a lost key is replaced"),
         ("new_body", BODY, "a body and its roster key are certified"),
         ("compromise", COMPROMISE, "a body's credential is revoked, and another one issued"),
@@ -274,6 +277,7 @@ def _plans() -> Cases:
         yield TOPIC.bad(name, raw, outcome, comment)
 
 
+IDENTIFYING = ("custodian-id", "custodian-key")
 OTHER_ROOT = ("not authentic @ inputs 1", "another root than planned")
 
 
@@ -309,6 +313,7 @@ def _steps() -> Cases:
         ("key_without_id", at(1, results=key["results"][:1]), "no id was drawn for a custodian"),
         ("draft_silent", at(4, answers=[["fingerprint", "yes"]]), "nobody read the fingerprint back"),
         ("draft_aloud", at(4, aloud=draft["aloud"][1:]), "the party was not read aloud"),
+        ("draft_custodian_keys", at(4, aloud=[pair for pair in draft["aloud"] if pair[0] not in IDENTIFYING]), "no custodian's key was read aloud"),
         ("sign_twice", at(5, results=sign["results"] * 2), "one signs twice"),
         ("sign_of_another", at(5, results=steps[6]["results"]), "the signature of another custodian"),
         ("sign_broken", at(5, results=[["signature", spoil.flip(-1)(sign["results"][0][1])]]), "the signature does not hold"),
@@ -323,6 +328,9 @@ def _steps() -> Cases:
         ("lie_validity", changing(valid_until=w.ROOT_UNTIL + 1), "the root is valid for longer than planned"),
     ):
         yield TOPIC.bad(name, FIRST.but(root=change).statement(), "not authentic @ 6", comment)
+    absent = next(index for index, one in enumerate(ABSENT.steps()) if one["name"] == "draft")
+    heard = [["custodian-key", "0" * 64] if what == "custodian-key" else [what, said] for what, said in ABSENT.steps()[absent]["aloud"]]
+    yield TOPIC.bad("draft_absent_key", ABSENT.but(steps=at(absent, aloud=heard)).statement(), "not authentic @ 6", "other keys were read aloud")
     remark = FIRST.but(items=lambda items: {**items, "outcome": ["complete", "all is well", items["outcome"][2]]})
     yield TOPIC.bad("remark_other", remark.statement(), "not authentic @ 6", "another remark than that of the last step")
     few = replace(FIRST, entropy=["dice"]).but(steps=at(1, answers=[["source", "made"], ["dice", "99"], ["heard", "yes"]]))

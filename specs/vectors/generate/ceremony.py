@@ -9,6 +9,7 @@ from typing import Any
 
 import wire
 import world as w
+from cases_request import Request
 from wire import Item, Signer
 
 START = w.when("2026-02-02T10:00")
@@ -19,13 +20,13 @@ Change = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody in a plan. *tag* names a custodian of the root before; *request* is the raw request that he comes with."""
+    """Somebody in a plan. *tag* names a custodian of the root before; *request* is the one that he comes with."""
 
     id: str
     role: str = "custodian"
     key: str = "new"
     tag: str | None = None
-    request: bytes | None = None
+    request: Request | None = None
     lines: Sequence[str] = ()
 
     @property
@@ -89,6 +90,8 @@ class Ceremony:
         """The two seeds of one of somebody's keys."""
         if self.root is not None and person.tag is not None and not self.rehearsal and (which == "previous" or person.key in {"previous", "recover"}):
             return self.root.key(person.tag)
+        if person.request is not None and not self.rehearsal:
+            return person.request.seed(person.role)
         return wire.draw(f"key/ceremony {self.kind} {person.id} {which}", 64)
 
     def public(self, person: Person, which: str = "own") -> list[Item]:
@@ -126,7 +129,7 @@ class Ceremony:
     def files(self) -> dict[str, bytes]:
         """The inputs, whole, by name."""
         files = {} if self.root is None else {"root.vls": self.root.statement()}
-        files |= {f"{one.id}.vls": one.request for one in self.people if one.request is not None}
+        files |= {f"{one.id}.vls": one.request.statement() for one in self.people if one.request is not None}
         found: dict[str, bytes] = self.hook("inputs", dict(sorted((files | dict(self.inputs)).items())))
         return found
 
@@ -189,7 +192,10 @@ class Ceremony:
 
     def _root_aloud(self) -> list[Item]:
         items = wire_decoded(self.root_body)
-        people = [["custodian", names["en"]] for _, names, _ in items[5]]
+        people: list[Item] = []
+        for person, names, key in items[5]:
+            people += [["custodian", names["en"]], ["custodian-id", person.hex()]]
+            people.append(["custodian-key", wire.digest("public-key", wire.encode(key)).hex()])
         return [
             ["party", items[0]],
             ["name", items[3]["en"]],
@@ -207,7 +213,7 @@ class Ceremony:
     def steps(self) -> list[Step]:
         """All steps, in order. Hook `steps` (the list of dicts), before they are numbered and timed."""
         out: list[Step] = [{"name": "open"}]
-        out += [self._key(one, which) for one in self.people for which in self.which(one)]
+        out += [self._key(one, which) for one in self.present for which in self.which(one)]
         if self.kind in {"new-root", "rotation", "replacement"}:
             out += self._paper_of_root()
         for paper in self.papers:

@@ -377,10 +377,15 @@ def _root(reader: Reader) -> tuple[bytes, Pairs]:
         new["valid until"],
         {},
     ]
-    called = [["custodian", names.get("en", next(iter(names.values())))] for _, names, _ in people]
+    called = [pair for one in people for pair in _custodian(*one)]
     aloud = [["party", party], ["name", new["names"].get("en", next(iter(new["names"].values())))], ["version", str(body[1])]]
     aloud += [["degrees", " ".join(body[4])], *called, ["threshold", f"{new['threshold']} of {len(people)}"]]
     return wire.encode(body), [*aloud, ["valid-from", stamp_of(body[7])], ["valid-until", stamp_of(body[8])]]
+
+
+def _custodian(person: bytes, names: dict[str, str], key: list[Any]) -> Pairs:
+    name = names.get("en", next(iter(names.values())))
+    return [["custodian", name], ["custodian-id", person.hex()], ["custodian-key", wire.digest("public-key", wire.encode(key)).hex()]]
 
 
 def _credential(reader: Reader, grant: planned.Table, told: Told) -> tuple[bytes, Pairs, list[tuple[str, bytes]]]:
