@@ -90,7 +90,7 @@ def made_roster(count: int) -> Roster:
         subject = os.urandom(16) if purpose == PURPOSES[0] else subject
         public = Identity.generate(os.urandom).public if purpose == "open" else SigningKey.generate(os.urandom).public
         made.append(issue(certify, [own], body=body, purpose=purpose, subject=subject, name=f"Officer {left // len(PURPOSES)}", public=public))
-    return make_roster(version=1, issued_at=at, expires_at=at + 10 * YEAR, roots=[root], credentials=made, signer=signer, key=key)
+    return make_roster(version=1, issued_at=at, expires_at=at + YEAR, roots=[root], credentials=made, signer=signer, key=key)
 
 
 def kept_roster(folder: Path, count: int, say: Callable[[str], None]) -> tuple[Path, Roster]:

@@ -63,7 +63,7 @@ def office() -> None:
 )
 @click.option("--root-office", type=FOLDER, metavar="DIR", help="The office that keeps the party's root, when this body is not the party's first.")
 @click.option("--validity", type=click.IntRange(1, 3650), default=1825, show_default=True, metavar="DAYS", help="Validity of the credentials.")
-@click.option("--roster-validity", type=click.IntRange(1, 3650), default=365, show_default=True, metavar="DAYS", help="Validity of the roster.")
+@click.option("--roster-validity", type=click.IntRange(1, 400), default=365, show_default=True, metavar="DAYS", help="Validity of the roster.")
 @click.option("--unprotected", is_flag=True, help="Write keys without a passphrase. For tests and demonstrations.")
 @external_option
 @passphrase_fd

@@ -118,7 +118,7 @@ def _by_person(credentials: Iterable[Credential]) -> dict[str, str]:
     metavar="FILE",
     help="A credential or revocation signed elsewhere, or a new version of the root, to take in. Repeatable.",
 )
-@click.option("--validity", type=click.IntRange(1, 3650), default=365, show_default=True, metavar="DAYS", help="Until it expires.")
+@click.option("--validity", type=click.IntRange(1, 400), default=365, show_default=True, metavar="DAYS", help="Until it expires.")
 @home_option
 @passphrase_fd
 @as_json

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from valiza.keys.statement import Signer
 
 __all__ = [
+    "MAX_VALIDITY",
     "Counting",
     "Difference",
     "Roster",
@@ -50,6 +51,7 @@ __all__ = [
 
 MAX_CREDENTIALS: Final = 16384
 _DAY: Final = 86400
+MAX_VALIDITY: Final = 400 * _DAY  # of a roster: a year, and time to renew it
 _MANY: Final = 1000  # credentials from which on it pays to start other processes
 _NONE: Final[Mapping[bytes, bytes]] = MappingProxyType({})
 
@@ -233,6 +235,9 @@ def check_roster(raw: bytes, fingerprint: bytes, *, jobs: int = 1, counting: Cou
     if roster.issued_at >= roster.expires_at:
         message = "a roster expires before it is issued"
         raise Malformed(message)
+    if roster.expires_at - roster.issued_at > MAX_VALIDITY:
+        message = f"a roster expires more than {MAX_VALIDITY // _DAY} days after it is issued"
+        raise Malformed(message)
     signer.require_valid(roster.issued_at, "issuing the roster")
     _require_signer_stands(roster, signer)
     _require_one_credential_per_key(roster)  # step 5
@@ -315,6 +320,9 @@ def _require_later(new: Book, old: Book) -> None:
     if new.version <= old.version:
         message = f"the roster of {new.party} has version {new.version}, and version {old.version} is already known"
         raise Refused(message, "a roster never goes back: ask the other party for its latest")
+    if new.issued_at < old.issued_at:  # or a publisher whose time has run out would go on, dating back
+        message = f"the roster of {new.party} is issued at {utc(new.issued_at)}, before version {old.version}, which is known"
+        raise Refused(message, "no publisher dates back: ask the other party for its latest")
     if [root.digest for root in new.roots[: len(old.roots)]] != [root.digest for root in old.roots]:
         message = f"the roster of {new.party} has another root than version {old.version} had"
         raise Refused(message, "the root that is known here stays, and new versions follow it: ask the other party what happened")

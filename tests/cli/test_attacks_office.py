@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -181,7 +182,10 @@ def _false_party(party: str, root_key: SigningKey, officers: dict[str, tuple[str
     issuer = issue_credential(draft("body", "certify", certify.public), issuer=root, keys=[root_key])
     signer = issue_credential(draft("body", "roster", publish.public), issuer=root, keys=[root_key])
     people = [issue_credential(draft(name, purpose, public), issuer=issuer, keys=[certify]) for name, (purpose, public) in officers.items()]
-    return make_roster(version=1, issued_at=2, expires_at=4_000_000_000, roots=[root], credentials=[issuer, *people], signer=signer, key=publish)
+    now = int(time.time())
+    return make_roster(
+        version=1, issued_at=now, expires_at=now + 365 * 86400, roots=[root], credentials=[issuer, *people], signer=signer, key=publish
+    )
 
 
 def test_whole_folder_replaced_but_for_the_keys(world: World) -> None:

@@ -110,6 +110,7 @@ def test_officer_as_written(officer: str, name: str, purposes: list[str], cleara
         ["--validity=3651"],
         ["--validity=soon"],
         ["--roster-validity=0"],
+        ["--roster-validity=401"],
         ["--passphrase-fd=-1"],
     ],
     ids=lambda wrong: " ".join(wrong)[:40].encode("ascii", "backslashreplace").decode(),

@@ -249,6 +249,7 @@ def test_the_signers_credential_is_valid_when_the_roster_is_issued(at: int) -> N
         key=publisher.key,
         credentials=sorted_raw(KZ.body.credential, publisher.credential),
         issued_at=at,
+        expires_at=at + YEAR,
     )
     with pytest.raises(Refused):
         read_roster(raw, KZ.root.digest)
@@ -365,6 +366,7 @@ MALFORMED: Final[dict[str, dict[str, Any]]] = {
     "version as text": {"version": "1"},
     "valid for no time": {"expires_at": NOW},
     "valid backwards": {"expires_at": NOW - 1},
+    "valid for more than 400 days": {"expires_at": NOW + 400 * DAY + 1},
     "no roots": {"roots": []},
     "65 roots": {"roots": [KZ.root.raw] * 65},
     "root not in an array": {"roots": KZ.root.raw},
@@ -455,6 +457,33 @@ def test_a_roster_is_issued_at_most_a_day_after_now() -> None:
         check_import(new, known, NOW - DAY)
         with pytest.raises(Refused):
             check_import(new, known, NOW - DAY - 1)
+
+
+def test_a_roster_is_in_force_for_400_days_at_most() -> None:
+    assert KZ.roster(expires_at=NOW + 400 * DAY).expires_at == NOW + 400 * DAY
+    with pytest.raises(Malformed, match="more than 400 days"):
+        KZ.roster(expires_at=NOW + 400 * DAY + 1)
+
+
+@pytest.mark.parametrize("ended", ["expired", "retired", "suspended"])
+def test_who_publishes_no_more_does_not_date_back(ended: str) -> None:
+    """A roster's own time decides whether its signer may sign it: so that time does not go back."""
+    until = BEGIN + 50 * DAY
+    old = issue(KZ.root, KZ.key, "old publisher", "roster", clearance=None, valid_until=until if ended == "expired" else END)
+    gone = [] if ended == "expired" else [KZ.revoke(old.credential, ended, until, by_root=True)]
+
+    def published(signer: Holder, version: int, issued_at: int) -> Roster:
+        members = [KZ.body.credential, KZ.publisher.credential, old.credential]
+        said: dict[str, Any] = {"version": version, "issued_at": issued_at, "expires_at": issued_at + YEAR, "roots": [KZ.root]}
+        return make_roster(**said, credentials=members, revocations=gone, signer=signer.credential, key=signer.key)
+
+    known = published(KZ.publisher, 7, NOW)
+    check_import(published(old, 8, until - 1), None, NOW)
+    with pytest.raises(Refused, match="before version 7, which is known"):
+        check_import(published(old, 8, until - 1), known, NOW)
+    check_import(published(KZ.publisher, 8, NOW), known, NOW)
+    with pytest.raises(Refused):
+        published(old, 8, NOW)
 
 
 # -- trust ----------------------------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ AGAIN = Topic("roster", "roster", {**HEAD, "older": ("ts.vls",)})
 
 BAD_BODIES: Sequence[tuple[str, Changes, str]] = (
     ("never_valid", {"expires at": w.ISSUED}, "expires at is not after issued at"),
+    ("valid_too_long", {"expires at": w.ISSUED + 400 * 86400 + 1}, "in force for 400 days and a second"),
     ("extension_unknown", {"extensions": {"crl": b""}}, "an extension that version 1 does not know"),
 )
 
@@ -47,6 +48,10 @@ def _good() -> Cases:
     yield TOPIC.good("expires_next_second", LEAST.statement(), "imported the last second before it expires", **last)
     yield AGAIN.good("expired_known", GOOD.statement(), "the same bytes as are known: nothing is imported, expired or not", **expired)
     yield TOPIC.good("issued_tomorrow", LEAST.statement(), "issued a day from now: accepted", at=(w.stamp_of(w.ISSUED - 86400),))
+    longest = replace(LEAST, times=(w.ISSUED, w.ISSUED + 400 * 86400))
+    yield TOPIC.good("valid_longest", longest.statement(), "in force for 400 days")
+    at_once = replace(GOOD, version=2, members=[*GOOD.members, second])
+    yield AGAIN.good("issued_same_second", at_once.statement(), "version 2, issued in the same second as version 1")
     yield AGAIN.good("newer", replace(GOOD, version=2, members=[*GOOD.members, officer]).statement(), "version 2, with a new officer")
 
 
@@ -97,6 +102,14 @@ def _members() -> Cases:
 def _imports() -> Cases:
     changed = replace(GOOD, times=(w.ISSUED, w.EXPIRES + 1))
     yield AGAIN.bad("version_same", changed.statement(), "refused @ 6", "other bytes with the same version")
+    back = replace(GOOD, version=2, times=(w.ISSUED - 1, w.EXPIRES))
+    yield AGAIN.bad("issued_earlier", back.statement(), "refused @ 6", "version 2, issued a second before version 1")
+    # Its validity ended before version 1 was issued; only a roster that is dated back can be signed with it.
+    lapsed = w.Credential("ts-lapsed", BODY, "roster", w.TS, valid=(w.FROM, w.ISSUED))
+    WORLD["ts-lapsed.vls"] = replace(GOOD, members=[roster_key, lapsed, body]).statement()
+    dated = replace(GOOD, signer=lapsed, members=[roster_key, lapsed, body], version=2, times=(w.ISSUED - 1, w.EXPIRES))
+    late = Topic("roster", "roster", {**HEAD, "older": ("ts-lapsed.vls",)})
+    yield late.bad("signer_expired_dated_back", dated.statement(), "refused @ 6", "signed with a credential that had expired, and dated back")
     dropped = replace(GOOD, version=2, members=[roster_key])
     yield AGAIN.bad("credential_dropped", dropped.statement(), "refused @ 6", "a credential of the older roster is missing")
     yield TOPIC.bad("issued_later", LEAST.statement(), "refused @ 6", "issued more than a day from now", at=(w.stamp_of(w.ISSUED - 86401),))

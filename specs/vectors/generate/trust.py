@@ -510,6 +510,7 @@ def _roster_body(body: bytes) -> tuple[str, int, tuple[int, int], list[bytes], d
     f = d.fields(d.decode(body), 9)
     issued_at, expires_at = d.time(f[2]), d.time(f[3])
     d.need(issued_at < expires_at, "expires at is not after issued at")
+    d.need(expires_at - issued_at <= 400 * 86400, "expires more than 400 days after issued at")
     d.extensions(f[8])
     members = [(wire.digest("statement", d.binary(raw)), d.binary(raw)) for raw in d.array(f[5], 0, 16384)]
     d.ascending(members, lambda member: member[0])
@@ -541,6 +542,7 @@ def import_roster(new: Roster, old: Roster | None, now: int) -> None:
         if old is None:
             return
         _refuse(new.version <= old.version, "the version is not higher")
+        _refuse(new.issued_at < old.issued_at, "issued before the older one")
         known = [root.digest for root in old.roots]
         _refuse([root.digest for root in new.roots[: len(known)]] != known, "other roots than before")
         _refuse(not old.credentials.keys() <= new.credentials.keys(), "a credential of the older roster is missing")
