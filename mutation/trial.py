@@ -158,5 +158,6 @@ def run_tests(mutant: Mutant, after: str, tests: Sequence[str], *, scratch: Path
     options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=line", f"--basetemp={scratch / 'tmp'}"]
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     code = int(pytest.main([*options, *files], plugins=[plugin]))
-    importlib.import_module(mutant.module)  # one that only the type checker reads was not imported yet, and has to be a program all the same
+    if not code:  # what only the type checker reads was not imported yet, and has to be a program all the same
+        importlib.import_module(mutant.module)
     return code, plugin.failed
