@@ -298,27 +298,71 @@ def test_how_long_it_is_waited_for() -> None:
     assert Patience() == Patience(greeting_s=30, reply_s=120, ending_s=5)
 
 
+class Clock:
+    """Stands still, and notes how long is waited, in milliseconds; after a wait in which the program may still say why it ended, it goes on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, then_s: float = 0) -> None:
+        self.now = 0.5
+        self.waits: list[float] = []
+        real = select.poll
+
+        class Noted:
+            def __init__(noted) -> None:  # noqa: N805 - the clock is self
+                noted.poller = real()
+                noted.register, noted.unregister = noted.poller.register, noted.poller.unregister
+
+            def poll(noted, timeout: float) -> list[tuple[int, int]]:  # noqa: N805 - as above
+                self.waits.append(timeout)
+                assert len(self.waits) < 50, "it looks again and again"
+                found = noted.poller.poll(timeout)
+                self.now += then_s if timeout == 1000 else 0
+                return found
+
+        monkeypatch.setattr(select, "poll", Noted)
+        monkeypatch.setattr(program_module, "time", SimpleNamespace(monotonic=lambda: self.now))
+
+
 def test_it_is_waited_for_at_once_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In milliseconds: first whether it wrote before it was asked, then for its reply."""
-    waits: list[float] = []
-    poll = select.poll
-
-    class Noted:
-        def __init__(self) -> None:
-            self.real = poll()
-            self.register = self.real.register
-            self.unregister = self.real.unregister
-
-        def poll(self, timeout: float) -> list[tuple[int, int]]:
-            waits.append(timeout)
-            return self.real.poll(timeout)
-
+    """First it is asked whether it wrote before it was asked, then it has its time to reply."""
     patience = Patience(greeting_s=20, reply_s=50)
     with running(program=shell(READY + KEY + "read -r question"), patience=patience) as program, monkeypatch.context() as patch:
-        patch.setattr(select, "poll", Noted)
-        patch.setattr(program_module, "time", SimpleNamespace(monotonic=lambda: 1000.0))
+        clock = Clock(patch)
         assert program.public("any") == b"\xab" * 32
-    assert waits == [0, 20000, 0, 50000]
+    assert clock.waits == [0, 20000, 0, 50000]
+
+
+def _ends(monkeypatch: pytest.MonkeyPatch, script: str, *, then_s: float = 0) -> tuple[list[float], float | None, str]:
+    """How long one is waited for that closes its output, how long for its end, and what is told of it."""
+    ends: list[float | None] = []
+    wait = subprocess.Popen.wait
+    with running(program=shell(f"read -r question; {script}"), patience=Patience(greeting_s=20)) as program, monkeypatch.context() as patch:
+
+        def noted(process: subprocess.Popen[bytes], timeout: float | None = None) -> int:
+            ends.append(timeout)
+            return wait(process, timeout)
+
+        patch.setattr(subprocess.Popen, "wait", noted)
+        clock = Clock(patch, then_s=then_s)
+        with pytest.raises(Unavailable) as raised:
+            program.public("any")
+    assert clock.waits[:2] == [0, 20000]
+    return clock.waits[2:], ends[0], raised.value.message.partition("ended without a reply")[2]
+
+
+def test_what_it_tells_last_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits, end, told = _ends(monkeypatch, "exec >&-; echo first >&2; sleep 0.02; echo last >&2; exit 3")
+    assert set(waits) == {1000}
+    assert (end, told) == (1, " (status 3); it told: last")
+
+
+def test_one_that_was_hung_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _ends(monkeypatch, "kill -HUP $$")[1:] == (1, " (signal 1)")
+
+
+@pytest.mark.parametrize("then_s", [1, 1.5])
+def test_one_that_tells_no_more_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, then_s: float) -> None:
+    """It closed its output, and goes on: a second is enough, and what it tells later comes too late."""
+    assert _ends(monkeypatch, "exec >&-; echo first >&2; exec sleep 100", then_s=then_s) == ([1000], 0, "; it told: first")
 
 
 def test_nothing_that_it_does_can_block_us() -> None:
