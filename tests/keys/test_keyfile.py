@@ -19,7 +19,8 @@ from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NoKey, Refused, Unavailable, ValizaError
 from valiza.keys.external import ExternalSigner, ExternalSigningKey
 from valiza.keys.keyfile import Argon2Cost, load_key, public_part, save_key
-from valiza.keys.signing import VerifyKey
+from valiza.keys.realm import Realm
+from valiza.keys.signing import SigningKey, VerifyKey
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -239,6 +240,23 @@ def test_malformed(path: Path, items: tuple[Any, ...]) -> None:
     path.write_bytes(pack(list(items)))
     with pytest.raises(Malformed):
         load_key(path, nobody)
+
+
+@pytest.mark.parametrize("passphrase", [None, "x"])
+def test_a_key_of_a_rehearsal_is_one_there_only(path: Path, passphrase: str | None) -> None:
+    practised = SigningKey(SIGNING.seed, Realm.REHEARSAL)
+    save(path, practised, passphrase)
+    loaded = load_key(path, lambda: "x", Realm.REHEARSAL)
+    assert (loaded.seed, loaded.public) == (practised.seed, practised.public)
+    assert public_part(path, Realm.REHEARSAL).public == practised.public
+    with pytest.raises(Malformed) as told:
+        load_key(path, nobody)
+    assert told.value.hint == "it was made in a rehearsal, and counts for nothing"
+    ordinary = path.with_name("ordinary.key")
+    save(ordinary, SIGNING, passphrase)
+    with pytest.raises(Malformed) as told:
+        load_key(ordinary, nobody, Realm.REHEARSAL)
+    assert told.value.hint == "a rehearsal takes only what a rehearsal made"
 
 
 @pytest.mark.parametrize("raw", [b"", b"-----BEGIN PRIVATE KEY-----", bytes(8193), b"\xc4" * 100_000], ids=["empty", "PEM", "zeros", "large"])
