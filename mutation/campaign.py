@@ -88,8 +88,8 @@ class Touched:
         bits = 0
         for line in range(first, last + 1):
             bits |= lines.get(line, 0)
-        declared = bits == 0
-        if declared:  # it runs when the module is imported
+        declared = bits == 0 or first in heads(mutant.path)  # it runs when the module is imported; a lambda there later, too
+        if declared:
             for found in lines.values():
                 bits |= found
             bits = bits or sum(1 << index for index, (name, _) in enumerate(self.tests) if not name.startswith("gone "))
@@ -122,6 +122,14 @@ def statement_at(path: Path, line: int) -> tuple[int, int]:
         if start <= line <= last and last - start < size:
             best, size = (start, last), last - start
     return best
+
+
+@cache
+def heads(path: Path) -> set[int]:
+    """Where functions and classes begin, their decorators included."""
+    declarations = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    found = [node for node in ast.walk(ast.parse((ROOT / path).read_bytes())) if isinstance(node, declarations)]
+    return {min([node.lineno, *(d.lineno for d in node.decorator_list)]) for node in found}
 
 
 @dataclass(kw_only=True)
