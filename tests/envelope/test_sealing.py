@@ -371,6 +371,36 @@ def test_what_no_reader_would_accept_is_not_sealed(world: World, letter_file: Pa
         world.seal(world.consignment([world.carrier(letter_file, **carrier)], **whole))
 
 
+MANY: dict[str, tuple[Any, int]] = {
+    "legs": ([Leg("a", "a")], 16),
+    "basis": ([Basis("conclusion", "1"), Basis("decision", "1")], 32),
+    "caveats": (["x"], 32),
+    "references": ([Reference("reply-to", bytes(32))], 32),
+}
+
+
+@pytest.mark.parametrize("field", MANY)
+def test_as_many_as_there_may_be_and_no_more(kz_by: World, letter_file: Path, field: str) -> None:
+    some, most = MANY[field]
+    carriers = [kz_by.carrier(letter_file)]
+    what = {"basis": "bases", "references": "references to others"}.get(field, field)
+    for count in (most + 1, most + 2, 300):
+        with pytest.raises(Malformed, match=f"^an envelope has at most {most} {what}, not {count}$"):
+            kz_by.seal(kz_by.consignment(carriers, **{field: tuple((some * count)[:count])}))
+    kz_by.seal(kz_by.consignment(carriers, **{field: tuple((some * most)[:most])}))
+
+
+def test_a_name_that_cannot_be_may_be_another_in_an_inventory(kz_by: World, letter_file: Path) -> None:
+    """What the error is of is told where a file's name is at fault, and only there: a designation is no name of a file."""
+    for names in (["con"], ["good", "con"], ["A", "a"]):
+        with pytest.raises(Malformed) as told:
+            kz_by.seal(kz_by.consignment([*(kz_by.carrier(letter_file, name) for name in names), kz_by.carrier(None, "con")]))
+        assert "--inventory FILE" in told.value.hint, names
+    with pytest.raises(Malformed) as told:
+        kz_by.seal(kz_by.consignment([kz_by.carrier(letter_file), kz_by.carrier(None, "con")], term="x" * 1001))
+    assert "inventory" not in told.value.hint
+
+
 @pytest.mark.parametrize("name", ["", "x" * 256])
 def test_designation_that_no_reader_would_accept(world: World, name: str) -> None:
     carrier = replace(world.carrier(None, "parcel"), name=name)
