@@ -46,6 +46,8 @@ __all__ = [
     "read_roster",
     "require_key_never_compromised",
     "require_new_authority",
+    "require_new_issuer",
+    "require_new_issuers",
     "untold",
 ]
 
@@ -338,7 +340,36 @@ def _require_later(new: Book, old: Book) -> None:
     for one in new.revocations:
         if one.digest not in known:
             require_new_authority(one, old)
+    require_new_issuers(new, old)
     require_key_never_compromised(new, old)
+
+
+def require_new_issuers(new: Book, known: Book) -> None:
+    """Check that who issued a credential that a known roster does not have could still issue when that was published (credential.md, Roster, 6).
+
+    Raises:
+        Refused: he could not.
+    """
+    for name in new.credentials:
+        if name not in known.credentials:
+            require_new_issuer(new.credentials[name], known)
+
+
+def require_new_issuer(credential: Credential, known: Book) -> None:
+    """The same of one credential.
+
+    Raises:
+        Refused: its issuer could not.
+    """
+    issuer = credential.issuer
+    what = f"the {credential.purpose} credential of {credential.title!r} ({credential.body}) is new, and issued"
+    if isinstance(issuer, Root):
+        if issuer.version < known.root.version:
+            message = f"{what} by version {issuer.version} of the root"
+            raise Refused(message, f"the custodians of version {known.root.version} issue it")
+    elif known.history(issuer).compromised is not None or known.history(issuer).ended_at(issuer.valid_until) <= known.issued_at:
+        message = f"{what} with a credential that had ended when version {known.version} of the roster of {known.party} was issued"
+        raise Refused(message, "another credential of that body, or the root, issues it anew")
 
 
 def require_new_authority(revocation: Revocation, known: Book) -> None:

@@ -12,7 +12,7 @@ from valiza.keys.errors import NoKey, Refused
 from valiza.keys.files import about, read_file
 from valiza.keys.revocation import check_revocation_in
 from valiza.keys.root import Root, read_root, read_roots, require_pinned
-from valiza.keys.roster import check_import, make_roster, require_new_authority
+from valiza.keys.roster import check_import, make_roster, require_new_authority, require_new_issuer
 from valiza.keys.statement import LIMITS, Statement, read_statement
 from valiza.office.book import keep_roster
 from valiza.office.home import BODY_OFFICER, with_public_key
@@ -82,12 +82,15 @@ class Collected:
                 found.append(revocation)
         return found
 
-    def checked(self) -> list[Credential]:
-        """The new credentials, each checked; what is wrong with one names its file."""
+    def checked(self, known: Book | None) -> list[Credential]:
+        """The new credentials, each checked, and that its issuer could still issue by what is known; what is wrong with one names its file."""
         found = []
         for name, path in self.new.items():
             with about(path):
-                found.append(self.chains[name])
+                credential = self.chains[name]
+                if known is not None:
+                    require_new_issuer(credential, known)
+                found.append(credential)
         return found
 
 
@@ -165,7 +168,7 @@ def publish_roster(office: Office, *, at: int, validity: int, add: Sequence[Path
         issued_at=at,
         expires_at=at + validity,
         roots=collected.roots,
-        credentials=collected.checked(),
+        credentials=collected.checked(old),
         others={} if old is None else {name: old.credentials.raw(name) for name in old.credentials},
         revocations=[*([] if old is None else old.revocations), *collected.revocations(old)],
         signer=signer,

@@ -486,6 +486,58 @@ def test_who_publishes_no_more_does_not_date_back(ended: str) -> None:
         published(old, 8, NOW)
 
 
+def test_a_root_that_was_replaced_certifies_nobody_new() -> None:
+    """Who has stolen the keys of an old quorum can date what he likes before the renewal, and nobody who knows of it takes that in."""
+    root, _ = renewed()
+    evil = issue(KZ.root, KZ.key, "evil", "certify", body=Body("KZ", "KZ-EVIL"))
+    new = issue(root, RENEWED_KEY, "evil", "certify", body=Body("KZ", "KZ-EVIL"), valid_from=BEGIN + DAY)
+    known = roster_after()
+    with pytest.raises(Refused, match="is new, and issued by version 1 of the root"):
+        check_import(roster_after(evil.credential, version=3), known, NOW)
+    check_import(roster_after(new.credential, version=3), known, NOW)
+    check_import(roster_after(evil.credential, version=3), KZ.roster(OFFICER.credential), NOW)
+    check_import(roster_after(evil.credential, version=3), roster_after(evil.credential), NOW)
+
+
+def ministry(**changes: Any) -> Holder:
+    return issue(KZ.body.credential, KZ.body.key, "MFA", "certify", body=Body("KZ", "KZ-MFA"), **changes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "good"),
+    [
+        ("retired", NOW, False),
+        ("retired", NOW + 1, True),
+        ("suspended", NOW - DAY, True),
+        ("compromised", NOW - DAY, False),
+        ("compromised", NOW + DAY, False),
+    ],
+)
+def test_whose_credential_is_known_to_have_ended_certifies_nobody_new(kind: str, at: int, good: bool) -> None:  # noqa: FBT001 - a parameter
+    body = ministry()
+    late = issue(body.credential, body.key, "late", "seal", valid_from=BEGIN + DAY)
+    gone = KZ.revoke(body.credential, kind, at)
+    known, new = KZ.roster(body.credential, revocations=[gone]), KZ.roster(body.credential, late.credential, version=2, revocations=[gone])
+    if good:
+        check_import(new, known, NOW)
+        return
+    with pytest.raises(Refused, match="is new, and issued with a credential that had ended when version 1"):
+        check_import(new, known, NOW)
+    check_import(new, KZ.roster(body.credential), NOW)
+
+
+def test_whose_credential_had_expired_certifies_nobody_new() -> None:
+    for until, good in ((NOW, False), (NOW + 1, True)):
+        body = ministry(valid_until=until)
+        late = issue(body.credential, body.key, "late", "seal", valid_until=until)
+        known, new = KZ.roster(body.credential), KZ.roster(body.credential, late.credential, version=2)
+        if good:
+            check_import(new, known, NOW)
+            continue
+        with pytest.raises(Refused, match="had ended"):
+            check_import(new, known, NOW)
+
+
 # -- trust ----------------------------------------------------------------------------------------------------------------
 
 

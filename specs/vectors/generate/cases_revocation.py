@@ -150,11 +150,13 @@ def _roster_signers() -> Cases:
         yield TOPIC.bad(name, roster(*revocations).statement(), "refused @ 4", comment)
 
 
-def _imports() -> Cases:
-    def known(name: str, older: w.Roster) -> Topic:
-        WORLD[f"ts-{name}.vls"] = older.statement()
-        return Topic("revocation", "roster", {**HEAD, "older": (f"ts-{name}.vls",)})
+def known(name: str, older: w.Roster) -> Topic:
+    """Cases for a reader who knows a roster of TS already."""
+    WORLD[f"ts-{name}.vls"] = older.statement()
+    return Topic("revocation", "roster", {**HEAD, "older": (f"ts-{name}.vls",)})
 
+
+def _imports() -> Cases:
     first = known("retired", roster(RETIRED, more=[second]))
     later = w.Revocation(second, "retired", T + DAY, 2)
     yield first.good("newer", roster(RETIRED, later, version=2).statement(), "the older one's, and one more")
@@ -163,7 +165,7 @@ def _imports() -> Cases:
     yield first.bad("replaced", roster(other, more=[second], version=2).statement(), "refused @ 6", "another one under a known number")
 
     lost = by_root(body, "compromised", T)
-    stolen = known("body-compromised", roster(lost))
+    stolen = known("body-compromised", roster(lost, more=[officer]))
     thief = replace(RETIRED, effective=T - DAY, issued=T - DAY)
     comment = "new, dated back, and signed with a key that is known as compromised"
     yield stolen.bad("by_compromised", roster(lost, thief, version=2).statement(), "refused @ revocation 8", comment)
@@ -171,7 +173,7 @@ def _imports() -> Cases:
     yield stolen.good("by_renewed", roster(lost, renewal, version=2).statement(), "the same by the body's other credential")
     key = w.Credential("ts-again", BODY, "certify", w.TS, "x", certifies=True, key="ts-body", valid=(w.when("2036-01-01"), w.when("2037-01-01")))
     comment = "a key that is known as compromised in a new credential"
-    yield stolen.bad("key_again", roster(lost, more=[key], version=2).statement(), "refused @ 6", comment)
+    yield stolen.bad("key_again", roster(lost, more=[officer, key], version=2).statement(), "refused @ 6", comment)
 
     gone = by_root(body, "retired", T)
     ended = known("body-retired", roster(gone))
@@ -187,6 +189,38 @@ def _imports() -> Cases:
     yield root.bad("by_old_root", replace(after, version=3, revocations=[old.statement()]).statement(), "refused @ revocation 8", comment)
     new = replace(old, issuer=RENEWED)
     yield root.good("by_new_root", replace(after, version=3, revocations=[new.statement()]).statement(), "the same by the one that replaced it")
+
+
+def _issuing() -> Cases:
+    """Credentials that the older roster does not have, by issuers who had ended by then (credential.md, Roster, Reading 6)."""
+    lost = by_root(body, "compromised", T)
+    stolen = known("body-lost", roster(lost))
+    comment = "issued by a body whose key is known as compromised, though dated long before that"
+    yield stolen.bad("issued_by_compromised", roster(lost, more=[officer], version=2).statement(), "refused @ 6", comment)
+    again = by_root(body, "retired", w.ISSUED)
+    at_once = known("body-retired-then", roster(again))
+    comment = "issued by a body that was retired when the older roster was issued"
+    yield at_once.bad("issued_by_retired", roster(again, more=[officer], version=2).statement(), "refused @ 6", comment)
+    soon = by_root(body, "retired", w.ISSUED + 1)
+    going = known("body-retired-later", roster(soon))
+    comment = "issued by a body that was retired a second after the older roster was issued"
+    yield going.good("issued_by_retired_later", roster(soon, more=[officer], version=2).statement(), comment)
+    gap = by_root(body, "suspended", w.ISSUED)
+    away = known("body-suspended", roster(gap))
+    yield away.good("issued_by_suspended", roster(gap, more=[officer], version=2).statement(), "issued by a body that was suspended: that is no end")
+    short = w.Credential("ts-short", ("TS", "TS-B"), "certify", body, "x", valid=(w.FROM, w.ISSUED))
+    theirs = w.Credential("ts-theirs", ("TS", "TS-B"), "seal", short, "x", valid=(w.FROM, w.ISSUED))
+    lapsed = known("body-lapsed", roster(more=[short]))
+    comment = "issued by a body whose credential had expired when the older roster was issued"
+    yield lapsed.bad("issued_by_expired", roster(more=[short, theirs], version=2).statement(), "refused @ 6", comment)
+
+    after = roster(older=AFTER)
+    root = known("renewed-few", after)
+    kept_back = w.Credential("ts-kept-back", ("TS", "TS-B"), "certify", w.TS, "x")
+    comment = "a new credential that a root issued which was replaced"
+    yield root.bad("issued_by_old_root", roster(older=after, more=[kept_back], version=3).statement(), "refused @ 6", comment)
+    issued = replace(kept_back, issuer=RENEWED)
+    yield root.good("issued_by_new_root", roster(older=after, more=[issued], version=3).statement(), "the same by the one that replaced it")
 
 
 def _rule() -> Cases:
@@ -382,5 +416,5 @@ def _passing_on() -> Cases:
 
 def cases() -> Cases:
     """All of them."""
-    for part in (_good, _signers, _lists, _roster_signers, _imports, _rule, _stands):
+    for part in (_good, _signers, _lists, _roster_signers, _imports, _issuing, _rule, _stands):
         yield from part()

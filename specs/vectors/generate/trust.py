@@ -551,10 +551,23 @@ def import_roster(new: Roster, old: Roster | None, now: int) -> None:
         lost = {old.credentials[one.credential].public_key for one in old.revocations if one.kind == "compromised"}
         added = [credential for digest, credential in new.credentials.items() if digest not in old.credentials]
         _refuse(any(credential.public_key in lost for credential in added), "a compromised key in a new credential")
+        _refuse(any(_could_not_issue(credential.issuer, old) for credential in added), "a new credential by an issuer that had ended")
     with step("revocation 8"):
         for one in new.revocations:
             fresh = one.digest not in known_digests
             _refuse(fresh and not _may_still_revoke(one, old), "a new revocation by a root or credential that says nothing new any more")
+
+
+def _could_not_issue(issuer: bytes, old: Roster) -> bool:
+    """The issuer of a credential that the older roster does not have: whether he had ended by then."""
+    earlier = {root.digest for root in old.roots[:-1]}
+    credential = old.credentials.get(issuer)
+    if credential is None:
+        return issuer in earlier
+    events = events_of(credential, old.credentials, old.revocations)
+    lost = any(event.kind == "compromised" for event in events)
+    retired = any(event.kind == "retired" and event.effective_at <= old.issued_at for event in events)
+    return lost or retired or credential.valid_until <= old.issued_at
 
 
 def _may_still_revoke(one: revoking.Revocation, old: Roster) -> bool:
