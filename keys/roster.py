@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from valiza.keys import labels
 from valiza.keys.chain import Chains
-from valiza.keys.credential import verify_by_credential
+from valiza.keys.credential import Credential, verify_by_credential
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from valiza.keys.book import Book
-    from valiza.keys.credential import Credential, Outline
+    from valiza.keys.credential import Outline
     from valiza.keys.encoding import Value
     from valiza.keys.fields import Body, Extensions
     from valiza.keys.statement import Signer
@@ -384,10 +384,18 @@ def require_new_authority(revocation: Revocation, known: Book) -> None:
             message = f"revocation {revocation.number} of {revocation.by} is new, and signed by version {signer.version} of the root"
             raise Refused(message, f"the custodians of version {known.root.version} sign it")
         return
+    what, hint = f"revocation {revocation.number} of {revocation.by} is new, and signed", "another credential of that body, or the root, revokes"
     found = known.history(signer).judge(dated=revocation.issued_at, evidence=None)
     if found is not None:
-        message = f"revocation {revocation.number} of {revocation.by} is new, and signed with a credential that was {found}"
-        raise Refused(message, "another credential of that body, or the root, revokes")
+        message = f"{what} with a credential that was {found}"
+        raise Refused(message, hint)
+    while isinstance(signer.issuer, Credential):  # whoever stole the key of one above it makes as many as he likes
+        since = known.known_since(signer.digest) if signer.digest in known.credentials else None
+        found = known.history(signer.issuer).judge(dated=signer.valid_from, evidence=since)
+        if found is not None:
+            message = f"{what} with a credential issued by one that was {found}"
+            raise Refused(message, hint)
+        signer = signer.issuer
 
 
 def require_key_never_compromised(new: Book, known: Book) -> None:

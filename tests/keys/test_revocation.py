@@ -25,7 +25,7 @@ from valiza.keys.revocation import (
     sign_revocation,
 )
 from valiza.keys.root import Custodian, Root, RootDraft, make_root
-from valiza.keys.roster import Roster, check_import, make_roster
+from valiza.keys.roster import Roster, check_import, make_roster, require_new_authority
 from valiza.keys.signing import VerifyKey
 from valiza.keys.statement import read_statement
 from valiza.keys.trust import Trust, no_evidence
@@ -513,6 +513,36 @@ def test_whose_key_is_known_as_compromised_revokes_nothing_more() -> None:
     check_import(roster(lost, by(renewed, OFFICER.credential), more=[renewed.credential], version=2), known, NOW)
     had_it = roster(dated_back, more=[renewed.credential])
     check_import(roster(lost, dated_back, more=[renewed.credential], version=2), had_it, NOW)
+
+
+def test_nor_do_those_whom_he_certifies_with_it() -> None:
+    """A key that is known as stolen makes as many bodies as its thief likes, dated back, each with a key that nobody has heard of."""
+    ministry = Body("KZ", "KZ-MFA")
+    before = issue(KZ.body.credential, KZ.body.key, "MFA", "certify", body=ministry)
+    child = issue(KZ.body.credential, KZ.body.key, "MFA again", "certify", body=ministry, valid_from=BEGIN + DAY)
+    theirs = issue(before.credential, before.key, "Aigul", "seal")
+    lost = KZ.revoke(KZ.body.credential, "compromised", T, by_root=True)
+
+    def by_the(signer: Holder) -> Revocation:
+        said: dict[str, Any] = {"party": "KZ", "series": "KZ-MFA", "number": 1, "kind": "compromised", "reason": "stolen", "issued_at": T + 1}
+        draft = RevocationDraft(**said, credential=theirs.credential.digest, effective_at=BEGIN)
+        return issue_revocation(draft, target=theirs.credential, issuer=signer.credential, keys=[signer.key])
+
+    more = [before.credential, theirs.credential]
+    known = roster(lost, more=more)
+    late, early = remembering(known, lambda _: T), remembering(known, lambda _: T - 1)
+    new = roster(lost, by_the(child), more=[*more, child.credential], version=2)
+    for reader in (known, late, early):
+        for revocation in new.revocations[-1:]:
+            with pytest.raises(Refused, match="is new, and signed with a credential issued by one that was compromised"):
+                require_new_authority(revocation, reader)
+        with pytest.raises(Refused):
+            check_import(new, reader, NOW)
+    sound = roster(lost, by_the(before), more=more, version=2)
+    check_import(sound, early, NOW)
+    for reader in (known, late):
+        with pytest.raises(Refused, match="issued by one that was compromised"):
+            check_import(sound, reader, NOW)
 
 
 @pytest.mark.parametrize("kind", ["retired", "suspended"])

@@ -175,6 +175,16 @@ def _imports() -> Cases:
     comment = "a key that is known as compromised in a new credential"
     yield stolen.bad("key_again", roster(lost, more=[officer, key], version=2).statement(), "refused @ 6", comment)
 
+    first_child = known("child-compromised", roster(lost, more=[other_body, outsider]))
+    by_child = w.Revocation(outsider, "retired", T, issuer=other_body)
+    comment = "new, and signed with a credential that a body issued whose key is known as compromised: nobody has evidence of when"
+    raw = roster(lost, by_child, more=[other_body], version=2).statement()
+    yield first_child.bad("by_child_of_compromised", raw, "refused @ revocation 8", comment)
+    sound = known("child-retired", roster(by_root(body, "retired", T), more=[other_body, outsider]))
+    comment = "the same after that body was retired: what it issued before stands"
+    raw = roster(by_root(body, "retired", T), by_child, more=[other_body], version=2).statement()
+    yield sound.good("by_child_of_retired", raw, comment)
+
     gone = by_root(body, "retired", T)
     ended = known("body-retired", roster(gone))
     in_time = replace(RETIRED, effective=T, issued=T - 1)

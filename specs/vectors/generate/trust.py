@@ -555,7 +555,7 @@ def import_roster(new: Roster, old: Roster | None, now: int) -> None:
     with step("revocation 8"):
         for one in new.revocations:
             fresh = one.digest not in known_digests
-            _refuse(fresh and not _may_still_revoke(one, old), "a new revocation by a root or credential that says nothing new any more")
+            _refuse(fresh and not _may_still_revoke(one, new, old), "a new revocation by a root or credential that says nothing new any more")
 
 
 def _could_not_issue(issuer: bytes, old: Roster) -> bool:
@@ -570,12 +570,17 @@ def _could_not_issue(issuer: bytes, old: Roster) -> bool:
     return lost or retired or credential.valid_until <= old.issued_at
 
 
-def _may_still_revoke(one: revoking.Revocation, old: Roster) -> bool:
+def _may_still_revoke(one: revoking.Revocation, new: Roster, old: Roster) -> bool:
     """revocation.md, Reading 8."""
     if one.signer is None:
         return one.version >= old.roots[-1].version
-    signer = old.credentials.get(one.signer)
-    return signer is None or revoking.stands(events_of(signer, old.credentials, old.revocations), one.issued_at, None)
+    signer, dated = new.credentials.get(one.signer), one.issued_at
+    everybody = {**new.credentials, **old.credentials}
+    while signer is not None:
+        if not revoking.stands(events_of(signer, everybody, old.revocations), dated, None):
+            return False
+        signer, dated = new.credentials.get(signer.issuer), signer.valid_from
+    return True
 
 
 def believe(trust: Trust, roster: Roster) -> None:
