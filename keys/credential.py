@@ -90,7 +90,10 @@ class CredentialDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """What an index says of a credential: enough to find it by. `title` is for display; `half` the Ed25519 half of a signing key, or nothing."""
+    """What an index says of a credential: enough to find it by. `title` is for display.
+
+    lattice: digest of the ML-DSA or ML-KEM half of its key. half: the other one, Ed25519 or X25519.
+    """
 
     digest: bytes
     subject: bytes
@@ -98,9 +101,15 @@ class Outline:
     purpose: str
     title: str
     key_digest: bytes
+    lattice: bytes
     half: bytes
     valid_from: int
     valid_until: int
+
+    @property
+    def halves(self) -> tuple[tuple[bool, bytes], tuple[bool, bytes]]:
+        """Both halves, by which it is found that two keys are one: of a key that opens never those of a key that signs."""
+        return (self.purpose == "open", self.lattice), (self.purpose == "open", self.half)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +169,7 @@ class Credential:
     @property
     def outline(self) -> Outline:
         """What an index says of it."""
+        lattice, half = self.key.halves
         return Outline(
             digest=self.digest,
             subject=self.subject,
@@ -167,7 +177,8 @@ class Credential:
             purpose=self.purpose,
             title=self.title,
             key_digest=self.key.key_digest,
-            half=b"" if isinstance(self.key, Recipient) else self.key.ed25519,
+            lattice=lattice,
+            half=half,
             valid_from=self.valid_from,
             valid_until=self.valid_until,
         )

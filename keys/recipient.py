@@ -81,6 +81,11 @@ class Recipient:
         self._digest = b""
 
     @property
+    def halves(self) -> tuple[bytes, bytes]:
+        """Digest of the ML-KEM half, and the X25519 half."""
+        return digest(labels.DIGEST_PUBLIC_KEY, self.raw[:_MLKEM_PUBLIC]), self.raw[_MLKEM_PUBLIC:]
+
+    @property
     def key_digest(self) -> bytes:
         """Digest of this public key."""
         self._digest = self._digest or _key_digest(self.raw)

@@ -265,14 +265,15 @@ def _require_signer_stands(roster: Roster, signer: Credential) -> None:
 
 
 def _require_one_credential_per_key(roster: Roster) -> None:
-    """A credential lives until it ends, is retired, or its key is compromised."""
-    custodians = {custodian.key.key_digest for root in roster.roots for custodian in root.custodians}
-    by_key: dict[bytes, list[Outline]] = defaultdict(list)
+    """A credential lives until it ends, is retired, or its key is compromised. Keys that share either half are one."""
+    custodians = {(False, half) for root in roster.roots for custodian in root.custodians for half in custodian.key.halves}
+    by_key: dict[tuple[bool, bytes], list[Outline]] = defaultdict(list)
     for credential in roster.outlines:
-        if credential.key_digest in custodians:
+        if not custodians.isdisjoint(credential.halves):
             message = f"a custodian's key is in a credential of {credential.title!r}"
             raise Refused(message)
-        by_key[credential.key_digest].append(credential)
+        for half in credential.halves:
+            by_key[half].append(credential)
     for sharing in by_key.values():
         sharing.sort(key=lambda c: c.valid_from)
         for one, other in itertools.pairwise(sharing):
@@ -399,15 +400,14 @@ def require_new_authority(revocation: Revocation, known: Book) -> None:
 
 
 def require_key_never_compromised(new: Book, known: Book) -> None:
-    """Check that no new credential is for a key that is known as compromised.
+    """Check that no new credential is for a key that is known as compromised, or for one that shares a half with such a key.
 
     Raises:
         Refused: one is.
     """
-    for one in known.revocations:
-        if one.kind != "compromised":
-            continue
-        for credential in new.with_key(known.credentials[one.credential].key.key_digest):
-            if credential.digest not in known.credentials:
-                message = f"the key of a new {credential.purpose} credential of {credential.title!r} was {one}"
-                raise Refused(message, "a compromised key is never certified again: the holder makes a new one")
+    lost = {half: one for one in known.revocations if one.kind == "compromised" for half in known.credentials[one.credential].outline.halves}
+    for found in new.outlines if lost else ():
+        one = next((lost[half] for half in found.halves if half in lost), None)
+        if one is not None and found.digest not in known.credentials:
+            message = f"the key of a new {found.purpose} credential of {found.title!r} was {one}"
+            raise Refused(message, "a compromised key is never certified again, nor is half of it: the holder makes a new one")

@@ -104,6 +104,11 @@ class VerifyKey:
         return self._ed25519
 
     @property
+    def halves(self) -> tuple[bytes, bytes]:
+        """Digest of the ML-DSA half, and the Ed25519 half."""
+        return digest(labels.DIGEST_PUBLIC_KEY, self.raw[:_MLDSA_PUBLIC]), self._ed25519
+
+    @property
     def key_digest(self) -> bytes:
         """Digest of this public key."""
         self._digest = self._digest or _key_digest(self.raw, self.realm)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KeptBook", "NewBook", "Opening", "index_faults", "is_kept", "keep_roster", "mend_roster", "open_book", "roster_name"]
 
-_VERSION: Final = 3
+_VERSION: Final = 4
 _MAX_INDEX: Final = 64 << 20  # of the largest roster it takes a tenth
 _SMALL: Final = 1 << 20  # a roster up to this length is read whole when it is opened
 _TAIL: Final = 4096  # of a longer one its end: there stands its signature, and no two have the same
@@ -51,7 +51,7 @@ CREATE TABLE root (version INTEGER PRIMARY KEY, raw BLOB NOT NULL) STRICT;
 CREATE TABLE credential (
     digest BLOB PRIMARY KEY, place INTEGER NOT NULL, size INTEGER NOT NULL, known_since INTEGER NOT NULL,
     subject BLOB NOT NULL, body TEXT NOT NULL, purpose TEXT NOT NULL, title TEXT NOT NULL, key_digest BLOB NOT NULL,
-    half BLOB NOT NULL,
+    lattice BLOB NOT NULL, half BLOB NOT NULL,
     valid_from INTEGER NOT NULL, valid_until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX credential_of_body ON credential (body, purpose);
@@ -63,7 +63,7 @@ CREATE TABLE revocation (
 CREATE INDEX revocation_of_credential ON revocation (credential);
 CREATE INDEX revocation_of_key ON revocation (key_digest) WHERE kind = 'compromised';
 """
-_OUTLINE: Final = "digest, subject, body, purpose, title, key_digest, half, valid_from, valid_until"
+_OUTLINE: Final = "digest, subject, body, purpose, title, key_digest, lattice, half, valid_from, valid_until"
 _SAID: Final = (  # all that an index says of the roster, and not of the office
     "SELECT * FROM roster",
     "SELECT * FROM root ORDER BY version",
@@ -195,7 +195,7 @@ class KeptBook:
         """What the index says of every credential, in the order of their digests. It was checked when the roster was imported, and is not again."""
         found = []
         for name, subject, body, *rest in self._index.execute(f"SELECT {_OUTLINE} FROM credential ORDER BY digest"):  # noqa: S608 - constant text
-            purpose, title, key_digest, half, valid_from, valid_until = rest
+            purpose, title, key_digest, lattice, half, valid_from, valid_until = rest
             found.append(
                 Outline(
                     digest=name,
@@ -204,6 +204,7 @@ class KeptBook:
                     purpose=purpose,
                     title=title,
                     key_digest=key_digest,
+                    lattice=lattice,
                     half=half,
                     valid_from=valid_from,
                     valid_until=valid_until,
@@ -315,7 +316,7 @@ def _index_of(roster: Roster, since: Mapping[bytes, int], at: int) -> bytes:
         said = [roster.party, roster.version, roster.issued_at, roster.expires_at, len(roster.raw), roster.digest, roster.raw[-_TAIL:]]
         rows.execute("INSERT INTO roster VALUES (?, ?, ?, ?, ?, ?, ?)", said)
         rows.executemany("INSERT INTO root VALUES (?, ?)", [(root.version, root.raw) for root in roster.roots])
-        rows.executemany("INSERT INTO credential VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _rows(roster, since, at))
+        rows.executemany("INSERT INTO credential VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _rows(roster, since, at))
         rows.executemany("INSERT INTO revocation VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _revocation_rows(roster))
         rows.execute("COMMIT")
         rows.execute(f"PRAGMA user_version = {_VERSION}")
@@ -338,6 +339,7 @@ def _rows(roster: Roster, since: Mapping[bytes, int], at: int) -> Iterator[tuple
             outline.purpose,
             outline.title,
             outline.key_digest,
+            outline.lattice,
             outline.half,
             outline.valid_from,
             outline.valid_until,

@@ -212,7 +212,7 @@ def ed25519_halves(known: Book | None) -> set[bytes]:
     """The Ed25519 halves of all signing keys that a party has, custodians' too."""
     if known is None:
         return set()
-    return {o.half for o in known.outlines if o.half} | {custodian.key.ed25519 for root in known.roots for custodian in root.custodians}
+    return {o.half for o in known.outlines if o.purpose != "open"} | {custodian.key.ed25519 for root in known.roots for custodian in root.custodians}
 
 
 class _Desk:

@@ -336,6 +336,42 @@ def test_one_opening_key_is_not_in_two_live_credentials() -> None:
         KZ.roster(OPENER.credential, KZ.officer("another", "open", public_key=identity("officer").public).credential)
 
 
+HALVES: Final = {"ML-DSA": slice(-32), "Ed25519": slice(-32, None)}
+
+
+def mixed(one: bytes, other: bytes, half: slice) -> bytes:
+    """A public key with a half of `other`, and the rest of `one`."""
+    changed = bytearray(one)
+    changed[half] = other[half]
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("half", HALVES.values(), ids=HALVES)
+def test_keys_that_share_a_half_are_one(half: slice) -> None:
+    """Or who has stolen one half, and cannot break the other, would have it certified again and again."""
+    key = mixed(signing_key("other").public, OFFICER.key.public, half)
+    sharing = KZ.officer("another", public_key=key, valid_from=BEGIN + 1)
+    with pytest.raises(Refused, match="one public key is in two live credentials"):
+        KZ.roster(OFFICER.credential, sharing.credential)
+    gone = KZ.revoke(OFFICER.credential, at=BEGIN)
+    KZ.roster(OFFICER.credential, sharing.credential, revocations=[gone])
+    lost = KZ.revoke(OFFICER.credential, "compromised", BEGIN)
+    known, new = (KZ.roster(OFFICER.credential, *more, version=v, revocations=[lost]) for v, more in ((1, ()), (2, (sharing.credential,))))
+    with pytest.raises(Refused, match="the key of a new seal credential of 'another' was compromised"):
+        check_import(new, known, NOW)
+    check_import(new, KZ.roster(), NOW)
+    custodian = KZ.officer("another", public_key=mixed(signing_key("other").public, KZ.key.public, half))
+    with pytest.raises(Refused, match="a custodian's key"):
+        KZ.roster(custodian.credential)
+
+
+@pytest.mark.parametrize("half", [slice(-32), slice(-32, None)], ids=["ML-KEM", "X25519"])
+def test_opening_keys_that_share_a_half_are_one(half: slice) -> None:
+    key = mixed(identity("other").public, identity("officer").public, half)
+    with pytest.raises(Refused, match="one public key is in two live credentials"):
+        KZ.roster(OPENER.credential, KZ.officer("another", "open", public_key=key).credential)
+
+
 def test_a_renewed_credential_may_keep_its_key_when_the_old_one_has_ended() -> None:
     spans = [(BEGIN + i * DAY, BEGIN + (i + 1) * DAY) for i in range(3)]
     old = [KZ.officer("officer", valid_from=start, valid_until=end).credential for start, end in spans]

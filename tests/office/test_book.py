@@ -129,8 +129,8 @@ def test_it_says_what_the_roster_says(kept: Kept) -> None:
     for credential in people()[:5]:
         assert found.with_key(credential.key.key_digest) == said.with_key(credential.key.key_digest) == [credential]
     assert found.with_key(bytes(32)) == said.with_key(bytes(32)) == []
-    halves = [c.key.raw[-32:] if c.purpose != "open" else b"" for c in said.credentials.values()]
-    assert [o.half for o in found.outlines] == halves
+    assert [o.half for o in found.outlines] == [c.key.raw[-32:] for c in said.credentials.values()]
+    assert [o.lattice for o in found.outlines] == [digest(labels.DIGEST_PUBLIC_KEY, c.key.raw[:-32]) for c in said.credentials.values()]
     assert kept.told == []
 
 
@@ -313,7 +313,7 @@ def test_a_credential_in_a_forged_index_is_checked_up_to_the_root(kept: Kept) ->
     place = len(whole().raw)
     raw = whole().raw + stranger.raw
     kept.path.write_bytes(raw)
-    columns = f"x'{stranger.digest.hex()}', {place}, {len(stranger.raw)}, 0, x'00', 'KZ-GOV', 'seal', 'x', x'00', x'', 0, 1"
+    columns = f"x'{stranger.digest.hex()}', {place}, {len(stranger.raw)}, 0, x'00', 'KZ-GOV', 'seal', 'x', x'00', x'', x'', 0, 1"
     tail = raw[-4096:].hex()
     kept.forged(f"INSERT INTO credential VALUES ({columns})", f"UPDATE roster SET size = {len(raw)}, tail = x'{tail}'")  # noqa: S608 - digits
     found = kept.open()

@@ -13,7 +13,7 @@ import spoil
 import wire
 import world as w
 from cases import LETTER, PASSED_ON, PINNED, WORLD, Case, Cases, Changes, Topic
-from cases_roster import AFTER, BODY, GOOD, RENEWED, body, officer, roster_key, second
+from cases_roster import AFTER, BODY, GOOD, RENEWED, body, officer, roster_key, second, sharing
 from wire import Item
 
 T = w.when("2026-02-01")
@@ -174,6 +174,12 @@ def _imports() -> Cases:
     key = w.Credential("ts-again", BODY, "certify", w.TS, "x", certifies=True, key="ts-body", valid=(w.when("2036-01-01"), w.when("2037-01-01")))
     comment = "a key that is known as compromised in a new credential"
     yield stolen.bad("key_again", roster(lost, more=[officer, key], version=2).statement(), "refused @ 6", comment)
+
+    comment = "the ML-DSA half of a key that is known as compromised in a new credential"
+    half = replace(sharing(second, officer)[0], issuer=renewed, valid=(T, w.UNTIL))
+    stolen_officer = w.Revocation(officer, "compromised", T)
+    parts = known("officer-compromised", roster(stolen_officer, more=[renewed]))
+    yield parts.bad("half_again", roster(stolen_officer, more=[renewed, half], version=2).statement(), "refused @ 6", comment)
 
     first_child = known("child-compromised", roster(lost, more=[other_body, outsider]))
     by_child = w.Revocation(outsider, "retired", T, issuer=other_body)

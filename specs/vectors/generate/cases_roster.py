@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 import spoil
+import wire
 import world as w
 from cases import WORLD, Cases, Changes, Topic
 
@@ -79,9 +80,19 @@ def _bad() -> Cases:
         yield TOPIC.bad(name, replace(LEAST, fields=changes).statement(), "malformed @ 1", comment)
 
 
+def sharing(one: w.Credential, other: w.Credential) -> tuple[w.Credential, w.Credential]:
+    """*one* with each half of the key of *other*: the ML-DSA or ML-KEM half, and the other one."""
+    kind = wire.OPENING_KIND if one.purpose == "open" else wire.SIGNING_KIND
+    first, second = (other.public[:-32] + one.public[-32:], one.public[:-32] + other.public[-32:])
+    return replace(one, fields={"public key": [kind, first]}), replace(one, fields={"public key": [kind, second]})
+
+
 def _members() -> Cases:
     mirror = w.Credential("ts-mirror", BODY, "acknowledge", body, "x", key="ts-officer")
     roots_key = replace(second, key="root TS")
+    halves = sharing(second, officer)
+    opening = w.Credential("ts-opening", BODY, "open", body, "x")
+    opened = sharing(replace(opening, name="ts-opening-2"), opening)
     foreign = w.PEOPLE["dauren-seal"]
     third = w.Credential("ts-third", ("TS", "TS-B"), "certify", body, "x")
     fourth = w.Credential("ts-fourth", ("TS", "TS-C"), "certify", third, "x")
@@ -89,6 +100,11 @@ def _members() -> Cases:
     broken = replace(second, signing=spoil.spoilt(body.signer("issuer"), spoil.flip(9)))
     added: Sequence[tuple[str, list[w.Credential | bytes], str, str]] = (
         ("key_twice", [officer, mirror], "refused @ 5", "one public key in two credentials that are live together"),
+        ("half_twice_mldsa", [officer, halves[0]], "refused @ 5", "the ML-DSA half of one key in another, both live together"),
+        ("half_twice_ed25519", [officer, halves[1]], "refused @ 5", "the Ed25519 half likewise"),
+        ("half_twice_mlkem", [opening, opened[0]], "refused @ 5", "the ML-KEM half of an opening key likewise"),
+        ("half_twice_x25519", [opening, opened[1]], "refused @ 5", "the X25519 half likewise"),
+        ("half_of_root", [sharing(second, roots_key)[0]], "refused @ 5", "the ML-DSA half of the root's own key in a credential"),
         ("key_of_root", [roots_key], "refused @ 5", "the root's own key in a credential"),
         ("foreign_credential", [foreign], "not authentic @ 3", "a credential of another party, whose issuer is not in it"),
         ("chain_of_four", [third, fourth, deep], "refused @ 3", "four links from the root; the third may not issue the fourth either"),

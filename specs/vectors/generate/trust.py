@@ -471,8 +471,9 @@ def read_roster(raw: bytes, trust: Trust) -> Roster:
         _refuse(not revoking.stands(events_of(signer, credentials, revocations), times[0], None), "the roster's signer was revoked")
     with step("5"):
         _one_key_once(credentials, revocations)
-        keys = {key for known in roots for _, key in known.custodians.values()}
-        _refuse(any(member.public_key in keys for member in credentials.values()), "a custodian's key in a credential")
+        keys = [key for known in roots for _, key in known.custodians.values()]
+        signing = [member.public_key for member in credentials.values() if member.purpose != "open"]
+        _refuse(any(_shares_half(one, key) for one in signing for key in keys), "a custodian's key in a credential")
     return Roster(party, version, times[0], times[1], roots, credentials, revocations, raw)
 
 
@@ -519,6 +520,15 @@ def _roster_body(body: bytes) -> tuple[str, int, tuple[int, int], list[bytes], d
     return d.matching(f[0], d.PARTY), d.integer(f[1], 1), (issued_at, expires_at), roots, dict(members), revoked, d.array(f[7])
 
 
+def _shares_half(one: bytes, other: bytes) -> bool:
+    """Of two public keys of one kind: the second half of both kinds has 32 bytes."""
+    return one[:-32] == other[:-32] or one[-32:] == other[-32:]
+
+
+def _same_key(one: Credential, other: Credential) -> bool:
+    return len(one.public_key) == len(other.public_key) and _shares_half(one.public_key, other.public_key)
+
+
 def _one_key_once(credentials: Mapping[bytes, Credential], revocations: list[revoking.Revocation]) -> None:
     def end(one: Credential) -> int:
         ended = [event.effective_at for event in events_of(one, credentials, revocations) if event.kind in {"retired", "compromised"}]
@@ -527,7 +537,7 @@ def _one_key_once(credentials: Mapping[bytes, Credential], revocations: list[rev
     members = list(credentials.values())
     for i, one in enumerate(members):
         for other in members[i + 1 :]:
-            if one.public_key == other.public_key:
+            if _same_key(one, other):
                 overlap = one.valid_from < end(other) and other.valid_from < end(one)
                 _refuse(overlap, "one public key in two live credentials")
 
@@ -548,9 +558,9 @@ def import_roster(new: Roster, old: Roster | None, now: int) -> None:
         _refuse(not old.credentials.keys() <= new.credentials.keys(), "a credential of the older roster is missing")
         known_digests = {one.digest for one in old.revocations}
         _refuse(not known_digests <= {one.digest for one in new.revocations}, "a revocation of the older roster is missing")
-        lost = {old.credentials[one.credential].public_key for one in old.revocations if one.kind == "compromised"}
+        lost = [old.credentials[one.credential] for one in old.revocations if one.kind == "compromised"]
         added = [credential for digest, credential in new.credentials.items() if digest not in old.credentials]
-        _refuse(any(credential.public_key in lost for credential in added), "a compromised key in a new credential")
+        _refuse(any(_same_key(credential, one) for credential in added for one in lost), "a compromised key in a new credential")
         _refuse(any(_could_not_issue(credential.issuer, old) for credential in added), "a new credential by an issuer that had ended")
     with step("revocation 8"):
         for one in new.revocations:
