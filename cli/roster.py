@@ -119,10 +119,18 @@ def _by_person(credentials: Iterable[Credential]) -> dict[str, str]:
     help="A credential or revocation signed elsewhere, or a new version of the root, to take in. Repeatable.",
 )
 @click.option("--validity", type=click.IntRange(1, 400), default=365, show_default=True, metavar="DAYS", help="Until it expires.")
+@click.option(
+    "--version",
+    type=click.IntRange(1, 2**63 - 1),
+    metavar="NUMBER",
+    help="Its version, at most 1,000 above the last, to go past what a thief of the roster key published; without it the next one.",
+)
 @home_option
 @passphrase_fd
 @as_json
-def publish(output: Path, add: tuple[Path, ...], validity: int, home: Path | None, passphrase_fd: int | None, json_: bool) -> None:
+def publish(
+    output: Path, add: tuple[Path, ...], validity: int, version: int | None, home: Path | None, passphrase_fd: int | None, json_: bool
+) -> None:
     """Sign a new version of this party's roster, with every credential issued and revocation signed here, and write it for the other side.
 
     It takes the key and credential of a roster's signer, which the root issued, and no key of the root.
@@ -131,7 +139,7 @@ def publish(output: Path, add: tuple[Path, ...], validity: int, home: Path | Non
     from valiza.office.reader import write_object
 
     require_output(output)
-    published = publish_roster(open_office(home, passphrase_source(passphrase_fd)), at=now(), validity=validity * DAY, add=add)
+    published = publish_roster(open_office(home, passphrase_source(passphrase_fd)), at=now(), validity=validity * DAY, add=add, version=version)
     try:
         write_object(output, published.raw)
     except Unavailable as error:

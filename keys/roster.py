@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from valiza.keys.statement import Signer
 
 __all__ = [
+    "MAX_SKIPPED",
     "MAX_VALIDITY",
     "Counting",
     "Difference",
@@ -54,6 +55,7 @@ __all__ = [
 MAX_CREDENTIALS: Final = 16384
 _DAY: Final = 86400
 MAX_VALIDITY: Final = 400 * _DAY  # of a roster: a year, and time to renew it
+MAX_SKIPPED: Final = 1000  # versions from one imported roster to the next
 _MANY: Final = 1000  # credentials from which on it pays to start other processes
 _NONE: Final[Mapping[bytes, bytes]] = MappingProxyType({})
 
@@ -323,6 +325,9 @@ def _require_later(new: Book, old: Book) -> None:
     if new.version <= old.version:
         message = f"the roster of {new.party} has version {new.version}, and version {old.version} is already known"
         raise Refused(message, "a roster never goes back: ask the other party for its latest")
+    if new.version > old.version + MAX_SKIPPED:  # or whoever once had a roster's key could use up all versions that there are
+        message = f"the roster of {new.party} has version {new.version}, more than {MAX_SKIPPED} above version {old.version}, which is known"
+        raise Refused(message, "import one of those between first: ask the other party for it")
     if new.issued_at < old.issued_at:  # or a publisher whose time has run out would go on, dating back
         message = f"the roster of {new.party} is issued at {utc(new.issued_at)}, before version {old.version}, which is known"
         raise Refused(message, "no publisher dates back: ask the other party for its latest")

@@ -146,7 +146,7 @@ def _add_root(roots: dict[int, Root], root: Root, party: str) -> None:
         raise Refused(message, "the version that is known stays: find out what happened")
 
 
-def publish_roster(office: Office, *, at: int, validity: int, add: Sequence[Path] = ()) -> Roster:
+def publish_roster(office: Office, *, at: int, validity: int, add: Sequence[Path] = (), version: int | None = None) -> Roster:
     """Sign a new version of the party's roster, the first one if there is none yet, and import it here.
 
     Args:
@@ -154,6 +154,7 @@ def publish_roster(office: Office, *, at: int, validity: int, add: Sequence[Path
         at: now, in seconds since 1970.
         validity: for how many seconds the roster is in force.
         add: files with credentials, revocations and roots that were signed elsewhere.
+        version: of the roster; None: the next one. A higher one goes past what a thief of the roster key may have published.
 
     Raises:
         NoKey: this office does not keep the roster key. Refused: its roster credential is not issued by the latest version of the root.
@@ -164,7 +165,7 @@ def publish_roster(office: Office, *, at: int, validity: int, add: Sequence[Path
     signer = _signer(office, collected, at)
     key = office.key_of(BODY_OFFICER, signer)
     roster = make_roster(
-        version=1 if old is None else old.version + 1,
+        version=(1 if old is None else old.version + 1) if version is None else version,
         issued_at=at,
         expires_at=at + validity,
         roots=collected.roots,

@@ -354,6 +354,18 @@ def test_two_rosters_of_one_version(world: World, tmp_path: Path) -> None:
     world.kz.fails(6, "roster", "import", other.path("BY-2.vls"))
 
 
+def test_roster_goes_past_what_a_thief_published(world: World, tmp_path: Path) -> None:
+    thief = world.copy(tmp_path / "thief")
+    stolen, right = world.path("BY-1001.vls"), world.path("BY-1002.vls")
+    assert thief.by.works("roster", "publish", "--version=1001", "-o", stolen, "--json").facts["version"] == 1001
+    world.kz.works("roster", "import", stolen)
+    assert "more than 1000" in world.by.fails(6, "roster", "publish", "--version=1002", "-o", right).error
+    world.by.works("roster", "publish", "--version=1000", "-o", world.path("BY-1000.vls"))
+    world.by.works("roster", "publish", "--version=1002", "-o", right)
+    world.kz.works("roster", "import", right)
+    assert world.kz.works("roster", "show", "--json").facts["BY"]["version"] == 1002
+
+
 def test_roster_from_the_future(world: World, travel: Callable[[int], None]) -> None:
     travel(3 * 86400)
     world.by.works("roster", "publish", "-o", world.path("BY-2.vls"))

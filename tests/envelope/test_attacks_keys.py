@@ -381,14 +381,21 @@ def test_thief_of_a_roster_key_drops_nobody(world: World) -> None:
         check_import(new, side.roster, SEALED)
 
 
-def test_thief_of_a_roster_key_can_stop_all_later_rosters(world: World) -> None:
-    """The highest version that there is: no right roster comes after it. Only another root helps."""
+def test_thief_of_a_roster_key_cannot_use_up_all_versions(world: World) -> None:
+    """The party goes past whatever he published; whoever has an older one imports one in between."""
     side = world.origin
-    last = read_roster(forged_roster(world, list(side.roster.credentials.values()), version=LAST_VERSION), side.root.digest)
-    check_import(last, side.roster, SEALED)
-    right = side.roster_of(version=3)
-    with pytest.raises(Refused, match="is already known"):
-        check_import(right, last, SEALED)
+    everybody = list(side.roster.credentials.values())
+    for version in (LAST_VERSION, side.roster.version + 1001):
+        last = read_roster(forged_roster(world, everybody, version=version), side.root.digest)
+        with pytest.raises(Refused, match="more than 1000 above version 1"):
+            check_import(last, side.roster, SEALED)
+    high = read_roster(forged_roster(world, everybody, version=side.roster.version + 1000), side.root.digest)
+    check_import(high, side.roster, SEALED)
+    right = side.roster_of(version=high.version + 1)
+    check_import(right, high, SEALED)
+    between = side.roster_of(version=high.version)
+    check_import(between, side.roster, SEALED)
+    check_import(right, between, SEALED)
 
 
 def test_thief_of_certify_and_roster_keys_appoints_whom_he_likes(world: World) -> None:

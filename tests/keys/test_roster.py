@@ -472,6 +472,9 @@ def test_a_first_roster_and_a_higher_version_are_imported() -> None:
     check_import(first, first, NOW)
     check_import(KZ.roster(OFFICER.credential, OPENER.credential, version=4), first, NOW)
     check_import(KZ.roster(OFFICER.credential, version=9), first, NOW)
+    check_import(KZ.roster(OFFICER.credential, version=1003), first, NOW)
+    with pytest.raises(Refused, match="more than 1000 above version 3"):
+        check_import(KZ.roster(OFFICER.credential, version=1004), first, NOW)
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])

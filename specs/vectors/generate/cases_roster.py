@@ -49,6 +49,8 @@ def _good() -> Cases:
     yield TOPIC.good("expires_next_second", LEAST.statement(), "imported the last second before it expires", **last)
     yield AGAIN.good("expired_known", GOOD.statement(), "the same bytes as are known: nothing is imported, expired or not", **expired)
     yield TOPIC.good("issued_tomorrow", LEAST.statement(), "issued a day from now: accepted", at=(w.stamp_of(w.ISSUED - 86400),))
+    far = replace(GOOD, version=1001)
+    yield AGAIN.good("version_thousand_higher", far.statement(), "version 1001 after version 1")
     longest = replace(LEAST, times=(w.ISSUED, w.ISSUED + 400 * 86400))
     yield TOPIC.good("valid_longest", longest.statement(), "in force for 400 days")
     at_once = replace(GOOD, version=2, members=[*GOOD.members, second])
@@ -118,6 +120,8 @@ def _members() -> Cases:
 def _imports() -> Cases:
     changed = replace(GOOD, times=(w.ISSUED, w.EXPIRES + 1))
     yield AGAIN.bad("version_same", changed.statement(), "refused @ 6", "other bytes with the same version")
+    far = replace(GOOD, version=1002)
+    yield AGAIN.bad("version_too_high", far.statement(), "refused @ 6", "version 1002 after version 1")
     back = replace(GOOD, version=2, times=(w.ISSUED - 1, w.EXPIRES))
     yield AGAIN.bad("issued_earlier", back.statement(), "refused @ 6", "version 2, issued a second before version 1")
     # Its validity ended before version 1 was issued; only a roster that is dated back can be signed with it.

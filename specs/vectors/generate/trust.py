@@ -552,6 +552,7 @@ def import_roster(new: Roster, old: Roster | None, now: int) -> None:
         if old is None:
             return
         _refuse(new.version <= old.version, "the version is not higher")
+        _refuse(new.version > old.version + 1000, "the version is more than 1,000 higher")
         _refuse(new.issued_at < old.issued_at, "issued before the older one")
         known = [root.digest for root in old.roots]
         _refuse([root.digest for root in new.roots[: len(known)]] != known, "other roots than before")
