@@ -196,7 +196,7 @@ def adopt_agreement(file: Path, home: Path | None, json_: bool) -> None:
     from valiza.envelope.agreement import Agreement
     from valiza.office.trusting import adopt
 
-    adopted = adopt(open_office(home), file)
+    adopted = adopt(open_office(home), file, at=now())
     if isinstance(adopted, Agreement):
         facts: dict[str, Any] = {"adopted": str(adopted), "digest": adopted.digest.hex()}
     else:

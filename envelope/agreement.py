@@ -11,7 +11,7 @@ from valiza.keys import labels
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
-from valiza.keys.fields import array, digest_field, extensions, party, time
+from valiza.keys.fields import array, digest_field, extensions, party, time, utc
 from valiza.keys.root import by_quorum, read_root, verify_quorum
 from valiza.keys.statement import LIMITS, Statement, read_statement, sign_statement
 
@@ -34,6 +34,7 @@ __all__ = [
     "read_termination",
     "read_termination_body",
     "require_adoptable",
+    "require_adoptable_end",
     "require_degrees",
     "sign_agreement",
     "split_by_root",
@@ -69,9 +70,10 @@ class TerminationDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Termination:
-    """A party's word that an agreement ends (A14)."""
+    """A party's word that an agreement ends (A14). root_version: that of its root by whose quorum it is signed."""
 
     raw: bytes = field(repr=False)
+    root_version: int
     agreement: bytes
     party: str
     given_at: int
@@ -210,10 +212,25 @@ def read_termination(raw: bytes, trust: Trust, agreements: Agreements) -> Termin
     return termination
 
 
+def require_adoptable_end(termination: Termination, trust: Trust, at: int) -> None:
+    """Check that the latest root signed a termination, and that it does not take effect before now (agreement.md, Adopting).
+
+    Raises:
+        Refused: it is not so.
+    """
+    root = trust.rosters[termination.party].root
+    if termination.root_version < root.version:
+        message = f"the termination by {root.party} is signed by version {termination.root_version} of its root, which {root.version} replaced"
+        raise Refused(message, f"the custodians of version {root.version} sign it")
+    if termination.takes_effect_at < at:
+        message = f"the termination by {root.party} took effect at {utc(termination.takes_effect_at)}, before it is adopted (A14)"
+        raise Refused(message, "an end does not undo what was done: the party gives notice anew, for a time to come")
+
+
 def _termination(statement: Statement, root: Root) -> Termination:
     verify_quorum(statement, root)
     draft = read_termination_body(statement, root)
-    return Termination(raw=statement.raw, **{name: getattr(draft, name) for name in TerminationDraft.__slots__})
+    return Termination(raw=statement.raw, root_version=root.version, **{name: getattr(draft, name) for name in TerminationDraft.__slots__})
 
 
 def read_termination_body(statement: Statement, root: Root) -> TerminationDraft:

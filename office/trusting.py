@@ -12,6 +12,7 @@ from valiza.envelope.agreement import (
     read_agreement,
     read_termination,
     require_adoptable,
+    require_adoptable_end,
     sign_agreement,
     split_by_root,
 )
@@ -19,10 +20,10 @@ from valiza.envelope.draft import packaged_draft, read_draft
 from valiza.envelope.profile import Profile, read_profile
 from valiza.keys import labels
 from valiza.keys.errors import Malformed, NotAuthentic, Refused, Usage
-from valiza.keys.files import about, new_file
+from valiza.keys.files import about, new_file, read_file
 from valiza.keys.root import verify_signatures
 from valiza.keys.roster import Difference, Roster, check_import, difference, peek_roster
-from valiza.keys.statement import Statement, read_statement
+from valiza.keys.statement import LIMITS, Statement, read_statement
 from valiza.office.book import is_kept, keep_roster, mend_roster
 from valiza.office.certifying import add_signature, begin_agreement, begin_termination, latest_root, read_unfinished
 from valiza.office.home import BODY_OFFICER
@@ -198,11 +199,12 @@ def _complete(statement: Statement, office: Office) -> bool:
     return True
 
 
-def adopt(office: Office, path: Path) -> Agreement | Termination:
-    """Adopt a signed agreement or a termination.
+def adopt(office: Office, path: Path, *, at: int) -> Agreement | Termination:
+    """Adopt a signed agreement or a termination, at the time `at`. What is adopted already stays so, whatever has become of the roots.
 
     Raises:
-        NotAuthentic: not signed by the pinned roots. Refused: the degrees' order, another version's, or no such agreement.
+        NotAuthentic: not signed by the pinned roots. Refused: the degrees' order, another version's, no such agreement, or, new here, signed by a
+            root that was replaced, or an end that lies before now.
     """
     raw = read_object(path, labels.AGREEMENT, labels.TERMINATION)
     with about(path):
@@ -210,6 +212,8 @@ def adopt(office: Office, path: Path) -> Agreement | Termination:
     folder = office.home / "agreements"
     if type_ == labels.TERMINATION:
         termination = read_termination(raw, office.trust, office.agreements)
+        if not _is_adopted(folder, raw):
+            require_adoptable_end(termination, office.trust, at)
         _keep(folder / f"termination-{termination.agreement.hex()[:16]}-{termination.party}-{termination.takes_effect_at}.vls", raw)
         office.reread()
         return termination
@@ -224,6 +228,10 @@ def adopt(office: Office, path: Path) -> Agreement | Termination:
     _keep(folder / f"{agreement.profile.id}-{agreement.profile.version}-{agreement.digest.hex()[:16]}.vls", raw)
     office.reread()
     return agreement
+
+
+def _is_adopted(folder: Path, raw: bytes) -> bool:
+    return any(read_file(path, LIMITS[labels.AGREEMENT]) == raw for path in folder.glob("termination-*.vls"))
 
 
 def _keep(path: Path, raw: bytes) -> None:

@@ -20,6 +20,7 @@ from valiza.envelope.agreement import (
     read_agreements,
     read_termination,
     require_adoptable,
+    require_adoptable_end,
     sign_agreement,
     terminate,
 )
@@ -261,6 +262,21 @@ def test_either_party_ends_it(world: World) -> None:
         read = read_termination(made.raw, world.trust, world.agreements)
         assert read == made
         assert (read.agreement, read.party, read.takes_effect_at) == (world.agreement.digest, side.party, SEALED)
+
+
+def test_an_end_by_a_root_that_was_replaced_is_not_adopted(kz_by: World) -> None:
+    """The keys of a quorum that was replaced are perhaps stolen; what was adopted while they were good is read as before."""
+    root, trust = renewed(kz_by)
+    old = ended(kz_by, kz_by.origin, takes_effect_at=SEALED)
+    read = read_termination(old.raw, trust, kz_by.agreements)
+    assert read.root_version == 1
+    require_adoptable_end(read, kz_by.trust, SEALED)
+    with pytest.raises(Refused, match="signed by version 1 of its root, which 2 replaced"):
+        require_adoptable_end(read, trust, SEALED)
+    new = terminate(kz_by.agreement, root=root, keys=[signing_key(name) for name in KEEPERS[:2]], given_at=SEALED, takes_effect_at=SEALED)
+    require_adoptable_end(read_termination(new.raw, trust, kz_by.agreements), trust, SEALED)
+    with pytest.raises(Refused, match="before it is adopted"):
+        require_adoptable_end(new, trust, SEALED + 1)
 
 
 def test_third_party_cannot_end_it(kz_by: World) -> None:

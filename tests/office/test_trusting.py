@@ -275,7 +275,7 @@ def test_a_draft_that_is_too_long_is_not_read_up_to_there(tmp_path: Path) -> Non
 def test_an_agreement_that_both_roots_signed_is_adopted_by_every_office(acquainted: tuple[Office, Office], tmp_path: Path) -> None:
     path = signed_by_both(*acquainted, tmp_path)
     for office in acquainted:
-        agreement = adopt(office, path)
+        agreement = adopt(office, path, at=AT)
         assert isinstance(agreement, Agreement)
         assert office.agreements.find(agreement.digest).raw == path.read_bytes()
         assert [str(known) for known in office.agreements.all()] == ["kz-by version 1"]
@@ -283,9 +283,9 @@ def test_an_agreement_that_both_roots_signed_is_adopted_by_every_office(acquaint
 
 def test_adopting_again_changes_nothing(acquainted: tuple[Office, Office], tmp_path: Path) -> None:
     kz, by = acquainted
-    adopt(kz, signed_by_both(kz, by, tmp_path))
+    adopt(kz, signed_by_both(kz, by, tmp_path), at=AT)
     before = everything(kz)
-    adopt(kz, signed_by_both(kz, by, tmp_path))  # the same text, signed once more
+    adopt(kz, signed_by_both(kz, by, tmp_path), at=AT)  # the same text, signed once more
     assert everything(kz) == before
 
 
@@ -296,7 +296,7 @@ def test_an_agreement_is_not_adopted_half_signed_or_spoilt(acquainted: tuple[Off
     for spoilt in (half_signed(kz, tmp_path).read_bytes(), flipped(raw, len(raw) - 1), flipped(raw, 3000), raw[:-1], b""):
         (tmp_path / "spoilt").write_bytes(spoilt)
         with pytest.raises((Malformed, NotAuthentic)):
-            adopt(kz, tmp_path / "spoilt")
+            adopt(kz, tmp_path / "spoilt", at=AT)
     assert everything(kz) == before
 
 
@@ -304,18 +304,18 @@ def test_an_agreement_is_not_adopted_before_the_other_root_is_pinned(kz: Office,
     import_roster(by, roster_path(kz), pin(kz), at=AT)
     path = signed_by_both(kz, by, tmp_path)
     with pytest.raises(NotAuthentic):
-        adopt(kz, path)
+        adopt(kz, path, at=AT)
     import_roster(kz, roster_path(by), pin(by), at=AT)
-    adopt(kz, path)
+    adopt(kz, path, at=AT)
 
 
 def test_another_text_under_the_same_version_is_refused(acquainted: tuple[Office, Office], tmp_path: Path) -> None:
     kz, by = acquainted
-    adopt(kz, signed_by_both(kz, by, tmp_path))
+    adopt(kz, signed_by_both(kz, by, tmp_path), at=AT)
     other = signed_by_both(kz, by, tmp_path, changed_draft(tmp_path, ("skew = 300", "skew = 301")))
     before = everything(kz)
     with pytest.raises(Refused):
-        adopt(kz, other)
+        adopt(kz, other, at=AT)
     assert everything(kz) == before
 
 
@@ -345,11 +345,11 @@ def test_marks_that_are_not_the_degrees_of_their_root_are_not_adopted(acquainted
     kz, by = acquainted
     profile, _ = read_profile_file(DRAFT)
     adopted = signed_without_asking(profile, tmp_path, own_root(kz), own_root(by))
-    assert isinstance(adopt(kz, adopted), Agreement), "signed so, the draft itself is adopted"
+    assert isinstance(adopt(kz, adopted, at=AT), Agreement), "signed so, the draft itself is adopted"
     other = signed_without_asking(replace(with_code(profile, mark, "9"), id="other"), tmp_path, own_root(kz), own_root(by))
     before = everything(kz)
     with pytest.raises(Refused):
-        adopt(kz, other)
+        adopt(kz, other, at=AT)
     assert everything(kz) == before
 
 
@@ -364,14 +364,14 @@ def test_an_agreement_of_others_is_not_adopted(acquainted: tuple[Office, Office]
     profile, _ = read_profile_file(tmp_path / "draft.toml")
     path = signed_without_asking(profile, tmp_path, own_root(by), (third.root, third.key))
     with pytest.raises(Refused):
-        adopt(kz, path)
-    assert isinstance(adopt(by, path), Agreement)
+        adopt(kz, path, at=AT)
+    assert isinstance(adopt(by, path, at=AT), Agreement)
 
 
 @pytest.mark.parametrize("id_", ["termination-kz", "termination", "a"])
 def test_an_agreement_may_have_any_id(acquainted: tuple[Office, Office], tmp_path: Path, id_: str) -> None:
     kz, by = acquainted
-    adopt(kz, signed_by_both(kz, by, tmp_path, changed_draft(tmp_path, ('id = "kz-by"', f'id = "{id_}"'))))
+    adopt(kz, signed_by_both(kz, by, tmp_path, changed_draft(tmp_path, ('id = "kz-by"', f'id = "{id_}"'))), at=AT)
     kz.reread()
     assert [agreement.profile.id for agreement in kz.agreements.all()] == [id_]
 
@@ -380,7 +380,7 @@ def test_an_agreement_may_have_any_id(acquainted: tuple[Office, Office], tmp_pat
 def test_what_is_no_agreement_is_not_adopted(kz: Office, purpose: str) -> None:
     path = roster_path(kz) if purpose == "roster" else kz.credential_path("aliya", "seal")
     with pytest.raises(Malformed):
-        adopt(kz, path)
+        adopt(kz, path, at=AT)
 
 
 # -- ending ---------------------------------------------------------------------------------------------------------------
@@ -394,11 +394,11 @@ def ended(office: Office, folder: Path, *, at: int = AT, takes_effect_at: int = 
 
 def test_a_termination_takes_effect_in_each_office_that_adopts_it(acquainted: tuple[Office, Office], tmp_path: Path) -> None:
     path = signed_by_both(*acquainted, tmp_path)
-    agreements: list[Any] = [adopt(office, path) for office in acquainted]
+    agreements: list[Any] = [adopt(office, path, at=AT) for office in acquainted]
     termination = ended(acquainted[1], tmp_path)
     for office, agreement in zip(acquainted, agreements, strict=True):
         assert office.agreements.terminated_at(agreement) is None
-        found = adopt(office, termination)
+        found = adopt(office, termination, at=AT)
         assert isinstance(found, Termination)
         assert (found.party, found.given_at, found.takes_effect_at) == ("BY", AT, AT + 180 * DAY)
         assert office.agreements.terminated_at(agreement) == AT + 180 * DAY
@@ -412,25 +412,40 @@ def test_both_parties_may_end_it_and_the_earlier_end_counts(acquainted: tuple[Of
     path = signed_by_both(*acquainted, tmp_path)
     agreement: Any = None
     for office in acquainted:
-        agreement = adopt(office, path)
+        agreement = adopt(office, path, at=AT)
     for office, days in ((acquainted[0], 200), (acquainted[1], 190)):
-        adopt(kz, ended(office, tmp_path, takes_effect_at=AT + days * DAY))
+        adopt(kz, ended(office, tmp_path, takes_effect_at=AT + days * DAY), at=AT)
     assert kz.agreements.terminated_at(agreement) == AT + 190 * DAY
+
+
+def test_an_end_is_adopted_before_it_takes_effect_and_stays_adopted(acquainted: tuple[Office, Office], tmp_path: Path) -> None:
+    """Dated back it would make void what was sealed, opened and countersigned since (A14)."""
+    kz, by = acquainted
+    path = signed_by_both(*acquainted, tmp_path)
+    for office in acquainted:
+        adopt(office, path, at=AT)
+    end = ended(by, tmp_path, takes_effect_at=AT + DAY)
+    before = everything(kz)
+    with pytest.raises(Refused, match="before it is adopted"):
+        adopt(kz, end, at=AT + DAY + 1)
+    assert everything(kz) == before
+    for at in (AT + DAY, AT + 9 * DAY):
+        assert isinstance(adopt(kz, end, at=at), Termination)
 
 
 def test_what_is_not_adopted_is_not_ended(acquainted: tuple[Office, Office], tmp_path: Path) -> None:
     kz, by = acquainted
     with pytest.raises(Refused):
         terminate_agreement(kz, DRAFT, at=AT, takes_effect_at=AT)
-    adopt(by, signed_by_both(kz, by, tmp_path))
+    adopt(by, signed_by_both(kz, by, tmp_path), at=AT)
     with pytest.raises(Refused):
-        adopt(kz, ended(by, tmp_path))
+        adopt(kz, ended(by, tmp_path), at=AT)
     assert list((kz.home / "agreements").iterdir()) == []
 
 
 def test_an_end_is_not_before_its_notice(acquainted: tuple[Office, Office], tmp_path: Path) -> None:
     kz, by = acquainted
-    adopt(kz, signed_by_both(kz, by, tmp_path))
+    adopt(kz, signed_by_both(kz, by, tmp_path), at=AT)
     with pytest.raises(Refused):
         terminate_agreement(kz, DRAFT, at=AT, takes_effect_at=AT - 1)
 
@@ -438,14 +453,14 @@ def test_an_end_is_not_before_its_notice(acquainted: tuple[Office, Office], tmp_
 def test_only_the_office_that_keeps_the_root_ends_an_agreement(acquainted: tuple[Office, Office], kz_second: Office, tmp_path: Path) -> None:
     kz, by = acquainted
     import_roster(kz_second, roster_path(by), pin(by), at=AT)
-    adopt(kz_second, signed_by_both(kz, by, tmp_path))
+    adopt(kz_second, signed_by_both(kz, by, tmp_path), at=AT)
     with pytest.raises(NoKey):
         terminate_agreement(kz_second, DRAFT, at=AT, takes_effect_at=AT)
 
 
 def test_a_termination_that_another_root_signed_is_not_adopted(acquainted: tuple[Office, Office], tmp_path: Path) -> None:
     kz, by = acquainted
-    agreement = adopt(kz, signed_by_both(kz, by, tmp_path))
+    agreement = adopt(kz, signed_by_both(kz, by, tmp_path), at=AT)
     assert isinstance(agreement, Agreement)
     root = kz.trust.rosters["KZ"].root
     with pytest.raises(NotAuthentic):
@@ -454,5 +469,5 @@ def test_a_termination_that_another_root_signed_is_not_adopted(acquainted: tuple
     (tmp_path / "termination.vls").write_bytes(flipped(raw, len(raw) - 1))
     before = everything(kz)
     with pytest.raises(NotAuthentic):
-        adopt(kz, tmp_path / "termination.vls")
+        adopt(kz, tmp_path / "termination.vls", at=AT)
     assert everything(kz) == before
