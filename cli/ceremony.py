@@ -257,7 +257,10 @@ def _folder(path: Path, realm: Realm) -> Any:  # noqa: ANN401 - of a module that
 @answers_option
 @as_json
 def void(folder: Path, reason: str, answers: Path | None, json_: bool) -> None:
-    """Declare a ceremony void: the keys that were made in it are removed, and it is never gone on with. Whoever has a key may sign that it is so."""
+    """Declare a ceremony void: the keys that were made in it are removed, and it is never gone on with. Whoever has a key may sign that it is so.
+
+    Once a quorum has signed what is made in it, it can only be gone on with.
+    """
     from valiza.keys.keyfile import Argon2Cost
     from valiza.office.ceremony.desk import Tools
     from valiza.office.ceremony.folder import Folder

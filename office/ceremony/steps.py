@@ -333,9 +333,14 @@ class FinishStep(Step):
 
     def perform(self, desk: Desk, story: Story) -> None:
         """Put it together and read it."""
-        desk.give("statement", self._assembled(story))
+        desk.give("statement", self.assembled(story))
 
-    def _assembled(self, story: Story) -> bytes:
+    def assembled(self, story: Story) -> bytes:
+        """The statement, with the signatures that there are.
+
+        Raises:
+            ValizaError: they are not enough.
+        """
         entries = sorted([list(entry) for entry in story.signatures[self.paper.about]])
         raw = pack([story.matter.realm.label(self.paper.type), story.bodies[self.paper.about], entries])
         self.paper.verify(story, raw)
@@ -343,7 +348,7 @@ class FinishStep(Step):
 
     def take(self, record: Record, story: Story) -> None:
         """It is what the signatures make, and holds."""
-        raw = self._assembled(story)
+        raw = self.assembled(story)
         self.expect((record.aloud, record.answers, record.results), ((), (), (("statement", raw),)), "a result")
         story.statements[self.paper.about] = raw
 

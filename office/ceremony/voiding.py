@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from valiza.keys import labels
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack
-from valiza.keys.errors import Malformed, NotAuthentic, Refused, Unavailable
+from valiza.keys.errors import Malformed, NotAuthentic, Refused, Unavailable, ValizaError
+from valiza.keys.realm import Realm
 from valiza.keys.transcript import KEY, Outcome, TranscriptDraft, keys_in, read_body, read_transcript
 from valiza.office.ceremony import asking
 from valiza.office.ceremony.act import Act
@@ -19,13 +20,15 @@ from valiza.office.ceremony.folder import remove_key
 from valiza.office.ceremony.plan import read_plan
 from valiza.office.ceremony.running import draft_transcript, look
 from valiza.office.ceremony.script import script
-from valiza.office.ceremony.steps import PERSON, at_hand, attested, passphrase_of, unlock
+from valiza.office.ceremony.steps import PERSON, FinishStep, at_hand, attested, passphrase_of, unlock
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from valiza.office.ceremony.desk import Room, Tools
     from valiza.office.ceremony.folder import Folder
+    from valiza.office.ceremony.running import Progress
+    from valiza.office.ceremony.story import Story
 
 __all__ = ["VOID", "Voided", "declare_void", "void_acts"]
 
@@ -52,7 +55,7 @@ def declare_void(folder: Folder, reason: str, room: Room, tools: Tools) -> Voide
         tools: time; the rest is not used.
 
     Raises:
-        Refused: it is complete, or another program leads it.
+        Refused: it is complete, or another program leads it; or a quorum has signed something in it.
     """
     with folder.locked():
         if folder.complete() is not None:
@@ -83,11 +86,33 @@ def _draft(folder: Folder, reason: str, at: int) -> TranscriptDraft:
         progress = look(folder)
     except (Malformed, NotAuthentic):  # somebody changed the folder: nothing in it is to be told as done
         progress = look(folder, most=0)
+    _require_unsigned(progress)
     done = progress.records[: len(progress.steps)]
     kept = [dataclasses.replace(one, results=tuple((what, value) for what, value in one.results if what in {KEY, PERSON})) for one in done]
     ended = max([at, progress.story.ended_at, *(began for began, _ in folder.sittings())])
     draft = draft_transcript(folder, progress.story, kept, Outcome(word="void", remark=reason, at=ended))
     return dataclasses.replace(draft, sittings=draft.sittings or ((ended, 1),))
+
+
+def _require_unsigned(progress: Progress) -> None:
+    """Raise Refused if a quorum has signed: that is valid for whoever has these signatures, and no declaration changes it."""
+    if progress.matter.realm is Realm.REHEARSAL:
+        return
+    for step in progress.steps:
+        if isinstance(step, FinishStep) and _signed(step, progress.story):
+            message = f"a quorum has signed {step.about}: that is valid, whatever becomes of the ceremony"
+            raise Refused(message, "go on with it to its end; what came of it is ended by what comes later: a rotation, a revocation")
+
+
+def _signed(step: FinishStep, story: Story) -> bool:
+    """Whether the signatures that there are make a statement that every reader takes."""
+    if not story.signatures.get(step.paper.about):
+        return False
+    try:
+        step.assembled(story)
+    except ValizaError:
+        return False
+    return True
 
 
 def _ask_all(folder: Folder, body: bytes, said: TranscriptDraft, room: Room, tools: Tools) -> None:

@@ -19,7 +19,7 @@ from tests.support.ceremony import START, Clock, Scene, compromise, first_root, 
 from tests.support.keys import counting
 
 from valiza.keys import files
-from valiza.keys.errors import ValizaError
+from valiza.keys.errors import Refused, ValizaError
 from valiza.keys.keyfile import public_part
 from valiza.office.ceremony.folder import Folder
 from valiza.office.ceremony.replay import verify_transcript
@@ -156,7 +156,12 @@ def check_void(scene: Scene, before: dict[str, bytes]) -> None:
     folder = Folder(scene.folder)
     if folder.complete() is not None:
         return
-    done = declare_void(folder, "killed", scene.people(), scene.tools)
+    try:
+        done = declare_void(folder, "killed", scene.people(), scene.tools)
+    except Refused as error:
+        assert "a quorum has signed" in error.message  # noqa: PT017 - no test function
+        check_gone_on_with(scene, before)
+        return
     assert done.missing == ()
     assert on_the_table(scene) == before, "a key of a void ceremony lives on"
     assert list((scene.folder / "steps").iterdir()) == []

@@ -9,7 +9,9 @@ import pytest
 from tests.support.ceremony import Scene, compromise, first_root, key_path, later_root, named, old, on_the_table, recovery
 
 from valiza.keys import labels
+from valiza.keys.encoding import unpack
 from valiza.keys.errors import Incomplete, NoKey, Refused
+from valiza.keys.realm import Realm
 from valiza.keys.statement import read_statement
 from valiza.office.ceremony.replay import verify_transcript
 from valiza.office.ceremony.script import script
@@ -32,6 +34,10 @@ def rotation(table: Path) -> Scene:
     return later_root(table, [old("aliya"), old("bolat", "new"), old("dana", "none"), named("erlan")])
 
 
+def three_of_whom_two(table: Path) -> Scene:
+    return first_root(table, custodians=[named("aliya"), named("bolat"), named("dana")])
+
+
 EACH: Final = pytest.mark.parametrize("make", [first_root, rotation, compromise, recovery], ids=["new-root", "rotation", "compromise", "recovery"])
 
 
@@ -43,6 +49,27 @@ def interrupted(scene: Scene, step: str, what: str) -> Scene:
 
 def void(scene: Scene, people: People | None = None, reason: str = "a stranger came in") -> Voided:
     return declare_void(scene.open(), reason, people or scene.people(), scene.tools)
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def valid(scene: Scene) -> bool:
+    """Whether a quorum's signatures lie in the folder: counted here by who has to sign, and not by reading them together."""
+    signers: dict[str, set[str]] = {}
+    for record, _ in scene.open().steps():
+        if record.name in {"sign", "sign-previous"}:
+            about = record.about or ""
+            for _, packed in record.results:
+                header = unpack(unpack(packed, max_bytes=1 << 14, what="signature")[0], max_bytes=1 << 14, what="header")
+                signers.setdefault(about, set()).add(f"{header[1].hex()} {record.participant}")
+    for about, found in signers.items():
+        names = [one.split()[0] for one in found]
+        quorums = 2 if about == "root" and scene.roots else 1
+        if len([name for name in set(names) if names.count(name) >= 2]) == quorums:
+            return True
+    return False
 
 
 def questions(make: Callable[[Path], Scene], table: Path) -> list[tuple[str, str, str]]:
@@ -57,7 +84,7 @@ def questions(make: Callable[[Path], Scene], table: Path) -> list[tuple[str, str
 @EACH
 def test_wherever_it_stopped_nothing_that_it_made_lives_on(make: Callable[[Path], Scene], tmp_path: Path) -> None:
     every = questions(make, tmp_path / "whole")
-    signed = set()
+    signed, refused = set(), 0
     for number, (step, what, _) in enumerate(every):
         table = tmp_path / str(number)
         table.mkdir()
@@ -67,6 +94,14 @@ def test_wherever_it_stopped_nothing_that_it_made_lives_on(make: Callable[[Path]
         with pytest.raises(Unplugged):
             scene.lead(scene.people(changed={(step, what): [*[None] * earlier, Unplugged()]}))
         had = len(scene.open().steps())
+        if valid(scene):
+            unchanged = everything(scene.folder)
+            with pytest.raises(Refused, match="a quorum has signed"):
+                void(scene)
+            assert everything(scene.folder) == unchanged
+            scene.lead()
+            refused += 1
+            continue
         done = void(scene)
         assert on_the_table(scene) == before, "the keys that were brought are there, those that were made are not"
         assert done.missing == ()
@@ -86,6 +121,7 @@ def test_wherever_it_stopped_nothing_that_it_made_lives_on(make: Callable[[Path]
         else:
             assert not (scene.folder / VOID).exists()
     assert len(signed) > 2, "early nobody has a key to sign with, late all have"
+    assert (refused > 0) is (make is not recovery)
 
 
 def test_who_does_not_sign(tmp_path: Path) -> None:
@@ -177,10 +213,48 @@ def test_a_folder_that_somebody_changed_is_void_with_nothing_told(tmp_path: Path
 
 
 def test_nothing_that_custodians_signed_is_left(tmp_path: Path) -> None:
-    """Neither in the folder nor in the transcript, though all had signed the root."""
-    scene = interrupted(first_root(tmp_path), "close", "remark")
-    assert any(labels.ROOT.encode() in path.read_bytes() for path in (scene.folder / "steps").iterdir())
+    """Neither in the folder nor in the transcript."""
+    scene = interrupted(first_root(tmp_path), "sign.root.bolat", "sign")
+    signature = unpack(scene.open().steps()[-1][0].results[0][1], max_bytes=1 << 14, what="signature")[1]
+    assert [path for path in scene.folder.rglob("*") if path.is_file() and signature in path.read_bytes()] != []
     void(scene)
-    assert [path.name for path in scene.folder.rglob("*") if path.is_file() and labels.ROOT.encode() in path.read_bytes()] == []
+    assert [path for path in scene.folder.rglob("*") if path.is_file() and signature in path.read_bytes()] == []
     raw = (scene.folder / VOID).read_bytes()
     assert b"signature" not in read_statement(raw, labels.TRANSCRIPT).body
+
+
+# -- what a quorum has signed ---------------------------------------------------------------------------------------------
+
+SIGNED: Final = {
+    "a first root": (first_root, ("close", "remark")),
+    "a rotation": (rotation, ("close", "remark")),
+    "a transcript is not signed": (rotation, ("attest.wanda", "sign")),
+    "the first of two statements": (compromise, ("draft.credential-1", "fingerprint")),
+    "not by all, but by enough": (three_of_whom_two, ("sign.root.dana", "sign")),
+}
+
+
+@pytest.mark.parametrize(("make", "where"), SIGNED.values(), ids=SIGNED.keys())
+def test_what_a_quorum_has_signed_is_not_void(make: Callable[[Path], Scene], where: tuple[str, str], tmp_path: Path) -> None:
+    """Whoever took a copy of the folder has a root, or a credential, that every reader takes: so it is gone on with."""
+    scene = interrupted(make(tmp_path), *where)
+    before = everything(tmp_path)
+    people = scene.people()
+    with pytest.raises(Refused, match="a quorum has signed"):
+        void(scene, people)
+    assert people.asked == []
+    assert everything(tmp_path) == before
+    scene.lead().require_complete()
+
+
+def test_one_quorum_of_two_is_not_enough(tmp_path: Path) -> None:
+    """All who were custodians before signed; in the name of the new root there is one."""
+    scene = interrupted(later_root(tmp_path, [old("aliya"), old("bolat", "none"), old("dana", "none"), named("erlan")]), "sign.root.erlan", "sign")
+    assert len(void(scene).removed) == 2
+
+
+def test_a_rehearsal_is_void_whenever_it_is_declared(tmp_path: Path) -> None:
+    scene = first_root(tmp_path)
+    scene.realm = Realm.REHEARSAL
+    interrupted(scene, "close", "remark")
+    assert len(void(scene).removed) == 3
