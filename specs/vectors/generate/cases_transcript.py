@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import spoil
@@ -32,7 +32,28 @@ ASKED = asking("saule", "witness")
 ERLAN = Person("erlan")
 ROTATION = Ceremony("rotation", [OPERATOR, ALIYA, BOLAT, DANA, ERLAN, WITNESS], BEFORE)
 KEEPERS = [replace(ALIYA, id="aliya"), Person("bolat", key="previous", tag="b")]
-DAUREN = Person("dauren", key="request", request=asking("dauren", "custodian"), lines=["present = false"])
+ASKED_DAUREN = asking("dauren", "custodian")
+DAUREN = Person("dauren", key="request", request=ASKED_DAUREN, lines=["present = false"])
+
+
+@dataclass(frozen=True)
+class OfDana(Request):
+    """A request for the key, or for one half of it, that Dana has in the root before."""
+
+    hers: int = 64
+
+    def seed(self, purpose: str) -> bytes:
+        """So many bytes of hers; the first 32 are the seed of the ML-DSA half."""
+        return BEFORE.key("c")[: self.hers] + super().seed(purpose)[self.hers :]
+
+
+def returning(hers: int, *lines: str) -> Ceremony:
+    """A rotation in which Dana leaves, and her key comes back by a request, as another person's."""
+    asked = ASKED_DAUREN
+    key = OfDana(asked.name, asked.purposes, asked.subject, fields=asked.fields, hers=hers)
+    return replace(ROTATION, people=[OPERATOR, *KEEPERS, replace(DANA, lines=lines), replace(DAUREN, request=key), WITNESS])
+
+
 ABSENT = replace(ROTATION, people=[OPERATOR, ALIYA, BOLAT, DANA, DAUREN, WITNESS])
 REPLACED = replace(ROTATION, kind="replacement", people=[OPERATOR, *KEEPERS, Person("dana", tag="c", lines=["lost = true"]), WITNESS])
 RECOVERY = Ceremony(
@@ -269,6 +290,9 @@ def _plans() -> Cases:
         ),
         ("replacement_threshold", replace(REPLACED, threshold=3).statement(), "refused @ inputs 4", "a replacement with another threshold"),
         ("replacement_nobody", _nobody().statement(), "refused @ inputs 4", "a replacement of nobody"),
+        ("key_of_who_leaves", returning(64).statement(), "refused @ inputs 6", "who leaves brings her key in again as another's"),
+        ("key_lost", returning(64, "lost = true").statement(), "refused @ inputs 6", "a lost key comes back as another's"),
+        ("key_half", returning(32).statement(), "refused @ inputs 6", "the ML-DSA half of the key of who leaves comes back"),
         ("kind_other", FIRST.but(items=changing(kind="rotation")).statement(), "not authentic @ 4", "another kind than the plan's"),
         ("entropy_other", FIRST.but(items=changing(entropy=["system", "dice"])).statement(), "not authentic @ 4", "another entropy than the plan's"),
         ("role_other", FIRST.but(items=_as_custodian).statement(), "not authentic @ 4", "the witness is told to be a custodian"),

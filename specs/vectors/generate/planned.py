@@ -293,9 +293,12 @@ def compare(plan: Plan, files: dict[str, bytes], code: bytes) -> Papers:
     with step("inputs 5"):
         _files_of(plan, files, roots, papers)
     with step("inputs 6"):
-        granted = [papers.requests[one["request"]].keys[one["purpose"]] for one in plan.grants]
-        own = list(papers.keys.values())
-        _refuse(len({*own, *granted}) != len(own) + len(granted), "one key twice")
+        coming = [papers.keys[one.id, "own"] for one in plan.people if one.key in {"request", "act"}]
+        coming += [papers.requests[one["request"]].keys[one["purpose"]] for one in plan.grants]
+        parts = [part for key in coming for part in (key[:1952], key[1952:])]
+        _refuse(len(set(parts)) != len(parts), "one key twice")
+        before = [key for root in roots for _, key in root.custodians.values()]
+        _refuse(any(part in {key[:1952], key[1952:]} for part in parts for key in before), "a key of the root before")
         _refuse(len(set(papers.ids.values())) != len(papers.ids), "one id twice")
     return papers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,7 @@ from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.fields import Body
 from valiza.keys.realm import Realm
 from valiza.keys.request import Request, RequestDraft, make_request
+from valiza.keys.signing import SigningKey
 from valiza.office.ceremony.matter import Matter, read_matter
 from valiza.office.ceremony.plan import Plan, read_plan
 from valiza.office.ceremony.script import attestations, foresee, script
@@ -319,6 +321,62 @@ def test_a_request_that_does_not_fit(asked: Request) -> None:
 
 def test_two_bring_one_key() -> None:
     inputs = {"bolat.vls": request("bolat").raw, "wanda.vls": request("bolat", "witness", names={"en": "Wanda"}).raw}
+    custodians = [named("aliya"), named("dana"), named("bolat", "request", files=("bolat.vls",))]
+    raw = written(custodians=custodians, witnesses=[named("wanda", "request", files=("wanda.vls",))], inputs=inputs)
+    with pytest.raises(Refused, match="one key"):
+        read(raw, inputs)
+
+
+def mixed(first: str, second: str) -> SigningKey:
+    """A key that has the ML-DSA half of one key, and the Ed25519 half of another."""
+    seeds = [hashlib.sha512(name.encode()).digest() for name in (first, second)]
+    key = SigningKey(seeds[0][:32] + seeds[1][32:])
+    assert key.public == signing_key(first).public[:-32] + signing_key(second).public[-32:]
+    return key
+
+
+COMES: Final[tuple[dict[str, bool], ...]] = ({}, {"lost": True}, {"lost": True, "present": False}, {"present": False})
+KEYS: Final = (signing_key("dana"), mixed("dana", "mallory anew"), mixed("mallory anew", "dana"))
+
+
+@pytest.mark.parametrize("leaving", COMES, ids=["leaves", "lost", "lost and absent", "leaves and absent"])
+@pytest.mark.parametrize("key", KEYS, ids=["the key", "its ML-DSA half", "its Ed25519 half"])
+def test_the_key_of_who_leaves_does_not_come_back_as_another_persons(leaving: dict[str, Any], key: SigningKey) -> None:
+    asked = RequestDraft(subject=subject("mallory"), party="KZ", body_id=None, names={"en": "Mallory"}, keys={"custodian": key.public}, made_at=BEGIN)
+    inputs = {**ROOT, "m.vls": make_request(asked, [key]).raw}
+    mallory = named("mallory", "request", present=False, files=("m.vls",))
+    raw = later([old("aliya"), old("bolat"), old("dana", "none", **leaving), mallory], inputs=inputs)
+    with pytest.raises(Refused, match="that of Dana in the root before"):
+        read(raw, inputs)
+
+
+def test_a_witness_does_not_bring_a_custodians_key() -> None:
+    said = RequestDraft(
+        subject=subject("w"), party="KZ", body_id=None, names={"en": "Wanda"}, keys={"witness": signing_key("dana").public}, made_at=BEGIN
+    )
+    inputs = {**ROOT, "wanda.vls": make_request(said, [signing_key("dana")]).raw}
+    raw = later([old("aliya"), old("bolat"), old("dana")], witnesses=[named("wanda", "request", files=("wanda.vls",))], inputs=inputs)
+    with pytest.raises(Refused, match="that of Dana"):
+        read(raw, inputs)
+
+
+def test_a_body_is_not_certified_with_a_custodians_key() -> None:
+    said = RequestDraft(subject=None, party="KZ", body_id="KZ-MFA", names=grant().names, keys={"certify": signing_key("dana").public}, made_at=BEGIN)
+    inputs = {**ROOT, "mfa.vls": make_request(said, [signing_key("dana")]).raw}
+    raw = written(kind="new-body", roots=("root.vls",), inputs=inputs, custodians=[old("aliya"), old("bolat")], grants=[grant()])
+    with pytest.raises(Refused, match="that of Dana"):
+        read(raw, inputs)
+
+
+def test_two_bring_one_half() -> None:
+    """Else one key would sign for two, if the other half's algorithm fails."""
+    halves = signing_key("bolat anew"), mixed("bolat anew", "wanda anew")
+    inputs = {}
+    for name, purpose, key in (("bolat", "custodian", halves[0]), ("wanda", "witness", halves[1])):
+        said = RequestDraft(
+            subject=subject(name), party="KZ", body_id=None, names={"en": name.capitalize()}, keys={purpose: key.public}, made_at=BEGIN
+        )
+        inputs[f"{name}.vls"] = make_request(said, [key]).raw
     custodians = [named("aliya"), named("dana"), named("bolat", "request", files=("bolat.vls",))]
     raw = written(custodians=custodians, witnesses=[named("wanda", "request", files=("wanda.vls",))], inputs=inputs)
     with pytest.raises(Refused, match="one key"):
