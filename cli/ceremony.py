@@ -119,7 +119,7 @@ def ceremony() -> None:
     "--validity",
     type=click.IntRange(1, 36500),
     metavar="DAYS",
-    help="For how long: of a root 3650 days, of a credential 1825, or as far as the root goes.",
+    help="For how long: of a root 3650 days, of a credential 1825, or as far as the root goes; a replacement ends when the root before does.",
 )
 @click.option("--entropy", multiple=True, type=click.Choice(["dice", "keyboard"]), help="What is typed and mixed into each new key. Repeatable.")
 @click.option("--this-code", is_flag=True, help="Allow only the program that is installed here, by the digest of its code.")

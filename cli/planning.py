@@ -80,7 +80,12 @@ def wanted(folder: Path, given: dict[str, Any]) -> Wanted:
 
 
 def _until(given: dict[str, Any], root: Root | None, begin: int) -> int:
-    """Until when what is made is valid; a credential without another word never longer than the root."""
+    """Until when what is made is valid; a credential without another word never longer than the root, and a replacement as long as that."""
+    if root is not None and given["kind"] == "replacement":
+        if given["validity"] is not None:
+            message = "a replacement is valid for as long as the root before"
+            raise Usage(message, "leave out --validity, or plan a rotation")
+        return root.valid_until
     if given["validity"] is not None:
         return int(begin + given["validity"] * _DAY)
     if root is None or given["kind"] in ROOT_KINDS:

@@ -266,8 +266,13 @@ def _require_replacement(plan: Plan, root: Root) -> None:
     custodians = plan.of_role("custodian")
     same = [one for one in custodians if one.key == "previous"]
     after = [one for one in custodians if one.key != "none"]
-    if (new.threshold, new.names, len(after)) != (root.threshold, root.names, len(root.custodians)):
-        message = "a replacement leaves the threshold, the names and the number of custodians as they are"
+    if (new.threshold, new.names, len(after), new.valid_until) != (root.threshold, root.names, len(root.custodians), root.valid_until):
+        message = "a replacement leaves the threshold, the names, the number of custodians and the end of validity as they are"
+        raise Refused(message, "change them by a rotation")
+    called = {custodian.id: custodian.names for custodian in root.custodians}
+    renamed = [one.title for one in after if one.person is not None and one.names != called[one.person]]
+    if renamed:
+        message = f"a replacement leaves the names of custodians who stay as they are, and {renamed[0]} has others in the root"
         raise Refused(message, "change them by a rotation")
     if len(same) == len(custodians):
         message = "a replacement replaces nobody"

@@ -309,6 +309,11 @@ FORESEEN: Final[dict[str, tuple[str, list[str], int]]] = {
         ["--root={}/root.vls", "--keeps=aliya:Aliya", "--keeps=bolat:Bolat", "--leaves=dana:Dana", "--valid-from=2020-01-01T00:00:00Z"],
         6,
     ),
+    "a replacement for longer": (
+        "replacement",
+        ["--root={}/root.vls", "--keeps=aliya:Aliya", "--keeps=bolat:Bolat", "--custodian=dana:Dana", "--validity=3650"],
+        2,
+    ),
     "a replacement of nobody": ("replacement", ["--root={}/root.vls", "--keeps=aliya:Aliya", "--keeps=bolat:Bolat", "--keeps=dana:Dana"], 6),
     "a custodian forgotten": ("rotation", ["--root={}/root.vls", "--keeps=aliya:Aliya", "--keeps=bolat:Bolat"], 6),
 }

@@ -33,6 +33,13 @@ ERLAN = Person("erlan")
 ROTATION = Ceremony("rotation", [OPERATOR, ALIYA, BOLAT, DANA, ERLAN, WITNESS], BEFORE)
 KEEPERS = [replace(ALIYA, id="aliya"), Person("bolat", key="previous", tag="b")]
 ASKED_DAUREN = asking("dauren", "custodian")
+
+
+def as_before(one: Person) -> Person:
+    """A custodian with the name that he has in the root before."""
+    return replace(one, called=f"Custodian{one.tag} of TR")
+
+
 DAUREN = Person("dauren", key="request", request=ASKED_DAUREN, lines=["present = false"])
 
 
@@ -55,7 +62,9 @@ def returning(hers: int, *lines: str) -> Ceremony:
 
 
 ABSENT = replace(ROTATION, people=[OPERATOR, ALIYA, BOLAT, DANA, DAUREN, WITNESS])
-REPLACED = replace(ROTATION, kind="replacement", people=[OPERATOR, *KEEPERS, Person("dana", tag="c", lines=["lost = true"]), WITNESS])
+REPLACED = replace(
+    ROTATION, kind="replacement", people=[OPERATOR, *map(as_before, [*KEEPERS, Person("dana", tag="c", lines=["lost = true"])]), WITNESS]
+)
 RECOVERY = Ceremony(
     "recovery",
     [OPERATOR, Person("dana", key="recover", tag="c"), Person("boris", "shareholder"), Person("vera", "shareholder"), WITNESS],
@@ -289,6 +298,18 @@ def _plans() -> Cases:
             "one custodian of the root is absent, and another one lost his key",
         ),
         ("replacement_threshold", replace(REPLACED, threshold=3).statement(), "refused @ inputs 4", "a replacement with another threshold"),
+        (
+            "replacement_longer",
+            planned(REPLACED, f"valid_until = {w.stamp_of(w.ROOT_UNTIL)}", f"valid_until = {w.stamp_of(w.ROOT_UNTIL + 1)}"),
+            "refused @ inputs 4",
+            "a replacement that is valid for longer than the root before",
+        ),
+        (
+            "replacement_renames",
+            planned(REPLACED, 'en = "Custodianb of TR"', 'en = "Bolat"'),
+            "refused @ inputs 4",
+            "who keeps his key has another name",
+        ),
         ("replacement_nobody", _nobody().statement(), "refused @ inputs 4", "a replacement of nobody"),
         ("key_of_who_leaves", returning(64).statement(), "refused @ inputs 6", "who leaves brings her key in again as another's"),
         ("key_lost", returning(64, "lost = true").statement(), "refused @ inputs 6", "a lost key comes back as another's"),
@@ -316,7 +337,7 @@ def _lines_of(one: Person) -> str:
 
 
 def _nobody() -> Ceremony:
-    return replace(REPLACED, people=[OPERATOR, *KEEPERS, Person("dana", key="previous", tag="c"), WITNESS])
+    return replace(REPLACED, people=[OPERATOR, *map(as_before, [*KEEPERS, Person("dana", key="previous", tag="c")]), WITNESS])
 
 
 def _as_custodian(items: dict[str, Any]) -> dict[str, Any]:

@@ -28,11 +28,12 @@ class Person:
     tag: str | None = None
     request: Request | None = None
     lines: Sequence[str] = ()
+    called: str = ""
 
     @property
     def name(self) -> str:
         """For people."""
-        return self.id.capitalize()
+        return self.called or self.id.capitalize()
 
 
 OPERATOR = Person("timur", "operator", "none")

@@ -331,6 +331,8 @@ def _fit(plan: Plan, papers: Papers) -> None:
         with step("inputs 4"):
             after = [one for one in plan.role("custodian") if one.key != "none"]
             same = (plan.new_root["threshold"], plan.new_root["names"], len(after)) == (root.threshold, papers.root_names, len(own))
+            same &= plan.new_root["valid until"] == root.valid_until
+            same &= all(one.names == papers.names_of[one.person] for one in after if one.person is not None)
             _refuse(not same or all(one.key == "previous" for one in plan.role("custodian")), "more changes than custodians, or nothing")
     for one in old:
         papers.ids[one.id] = one.person or b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 from typing import TYPE_CHECKING, Any, Final
@@ -260,6 +261,26 @@ REFUSED: Final[dict[str, tuple[list[Named], dict[str, Any], str]]] = {
         [old("aliya"), old("bolat"), old("dana", "new")],
         {"kind": "replacement", "new_root": new_root(3, party=None, degrees=None)},
         "threshold",
+    ),
+    "a replacement that is valid for longer": (
+        [old("aliya"), old("bolat"), old("dana", "new")],
+        {"kind": "replacement", "new_root": new_root(party=None, degrees=None, valid_until=END + 1)},
+        "end of validity",
+    ),
+    "a replacement that ends before": (
+        [old("aliya"), old("bolat"), old("dana", "new")],
+        {"kind": "replacement", "new_root": new_root(party=None, degrees=None, valid_until=END - 1)},
+        "end of validity",
+    ),
+    "a replacement that renames who keeps his key": (
+        [old("aliya"), dataclasses.replace(old("bolat"), names={"en": "Zoya"}), old("dana", "new")],
+        {"kind": "replacement"},
+        "Zoya has others in the root",
+    ),
+    "a replacement that renames who gets another key": (
+        [old("aliya"), old("bolat"), dataclasses.replace(old("dana", "new"), names={"en": "Zoya"})],
+        {"kind": "replacement"},
+        "Zoya has others in the root",
     ),
     "a replacement with another name": (
         [old("aliya"), old("bolat"), old("dana", "new")],
