@@ -24,7 +24,7 @@ from valiza.cli.options import (
 )
 from valiza.cli.render import emit, utc
 from valiza.cli.terminal import safe, say, warn
-from valiza.keys.errors import Incomplete, NotAuthentic, Unavailable, Usage
+from valiza.keys.errors import Incomplete, Unavailable, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,6 +92,9 @@ def ceremony() -> None:
 @click.option("--sealed-backup", is_flag=True, help="The shares need a passphrase.")
 @click.option(
     "--root", "roots", type=STATEMENT, multiple=True, metavar="FILE", help="The root before: the latest version, or all, the first one first."
+)
+@click.option(
+    "--root-fingerprint", metavar="FINGERPRINT", help="Of the root before, as you have it; needed for a later version without those before it."
 )
 @click.option("--party", metavar="ID", help="Id of the party, of a first root.")
 @click.option("--name", "names", multiple=True, metavar="LANG=TEXT", help="Name of the party; without it as before. Repeatable.")
@@ -310,6 +313,7 @@ def verify(transcript: Path, root: str | None, rehearsal: bool, output: Path | N
     """Replay a ceremony from its transcript: signatures, plan, every step, and what came of it. Needs nothing else.
 
     Without --root it says what the transcript is in itself; whose root it is, only a fingerprint that you compared can tell.
+    It is needed where the plan names a later version of the root without those before it.
     """
     from valiza.keys import labels
     from valiza.keys.files import new_file, new_folder
@@ -323,10 +327,8 @@ def verify(transcript: Path, root: str | None, rehearsal: bool, output: Path | N
     if output is not None:
         require_output(output)
     found = verify_transcript(read_object(transcript, labels.TRANSCRIPT), Realm.REHEARSAL if rehearsal else Realm.ORDINARY)
-    if fingerprint is not None and fingerprint.hex() not in found.roots:
-        message = "the transcript is not of the root with this fingerprint"
-        raise NotAuthentic(message, f"it is of {', '.join(found.roots)}")
     try:
+        found.require_root(fingerprint)
         found.require_complete()
     except Incomplete:
         emit({"verified": _facts(found)}, json_=json_)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from valiza.cli.options import now, parse_time
+from valiza.cli.options import now, parse_time, typed
 from valiza.cli.people import parse_names
 from valiza.keys import labels
 from valiza.keys.errors import Usage
 from valiza.keys.files import read_file
+from valiza.keys.fingerprint import parse_fingerprint
 from valiza.keys.request import read_request
 from valiza.keys.root import Root, read_root
 from valiza.keys.statement import LIMITS, read_statement
@@ -57,6 +58,11 @@ def wanted(folder: Path, given: dict[str, Any]) -> Wanted:
     if bool(roots) == (kind == "new-root"):
         message = "a first root has none before it" if roots else f"a {kind} needs the root before it"
         raise Usage(message, "leave out --root" if roots else "give --root FILE")
+    with typed("--root-fingerprint"):
+        fingerprint = None if given["root_fingerprint"] is None else parse_fingerprint(given["root_fingerprint"])
+    if fingerprint is not None and not roots:
+        message = "a first root has none before it"
+        raise Usage(message, "leave out --root-fingerprint")
     root = read_root(files.read[roots[-1]]) if roots else None
     begin = now() if given["valid_from"] is None else parse_time(given["valid_from"])
     validity = (begin, _until(given, root, begin))
@@ -72,6 +78,7 @@ def wanted(folder: Path, given: dict[str, Any]) -> Wanted:
         shareholders=[_person(one, "--shareholder") for one in given["shareholders"]],
         sealed_backup=given["sealed_backup"],
         roots=roots,
+        fingerprint=fingerprint,
         new_root=_new_root(given, root, validity) if kind in ROOT_KINDS else None,
         revokes=_revokes(given, files) if kind == "compromise" else (),
         grants=_grants(given, files, validity) if kind == "new-body" or given["request"] is not None else (),

@@ -52,6 +52,11 @@ class Matter:
         return self.roots[-1] if self.roots else None
 
     @property
+    def lone(self) -> bool:
+        """Whether nothing in the inputs says that the quorum of the version before signed the root: it stands alone, and is not the first."""
+        return len(self.roots) == 1 and self.roots[0].version > 1
+
+    @property
     def party(self) -> str:
         """Whose ceremony it is."""
         return self.root.party if self.root is not None else (self.plan.new_root.party or "" if self.plan.new_root is not None else "")
@@ -193,6 +198,7 @@ def read_matter(raw: bytes, inputs: dict[str, bytes], realm: Realm, tool: Tool) 
         raise Refused(message, f"its digest is {tool.code.hex()}, and the plan says {plan.code.hex()}")
     matter = Matter(plan=plan, inputs=inputs, realm=realm, tool=tool)
     if matter.root is not None:
+        _require_known(matter, matter.root)
         _require_fitting(plan, matter.root)
     for revoke in plan.revokes:
         matter.revoked(revoke)
@@ -235,6 +241,19 @@ def _require_distinct(matter: Matter) -> None:
 def _halves(raw: bytes) -> tuple[bytes, bytes]:
     """Both keys in a composite one: ML-DSA-65, Ed25519."""
     return raw[:-_ED25519], raw[-_ED25519:]
+
+
+def _require_known(matter: Matter, root: Root) -> None:
+    """Whether the root is the one that those who wrote the plan know."""
+    wanted = matter.plan.fingerprint
+    if wanted is not None and wanted != root.digest:
+        message = "the root before is another one than the plan means"
+        raise NotAuthentic(message, f"its fingerprint is {root.fingerprint}, and the plan says {wanted.hex()}")
+    if wanted is None and matter.lone:
+        message = (
+            f"version {root.version} of the root of {root.party} stands alone: nothing says that the quorum of version {root.version - 1} signed it"
+        )
+        raise Refused(message, "name all versions in root, the first one first; or its fingerprint, as you have it, in root_fingerprint")
 
 
 def _require_fitting(plan: Plan, root: Root) -> None:

@@ -116,6 +116,7 @@ class Plan:
         entropy: what is typed for each new key.
         people: all who are named, the operator first.
         roots: files with the root before: the latest version, or all.
+        fingerprint: what the root before is called, as those who wrote the plan know it.
         new_root: what the root is to say that is made.
         grants: credentials that the root is to issue.
         revokes: credentials that the root is to revoke.
@@ -131,6 +132,7 @@ class Plan:
     entropy: tuple[str, ...]
     people: tuple[Person, ...]
     roots: tuple[str, ...]
+    fingerprint: bytes | None
     new_root: NewRoot | None
     grants: tuple[Grant, ...]
     revokes: tuple[Revoke, ...]
@@ -180,6 +182,7 @@ def read_plan(raw: bytes) -> Plan:
         entropy=table.maybe("entropy", tables.entropy, ()),
         people=tuple(_people(table, kind)),
         roots=() if kind == "new-root" else table.take("root", tables.roots),
+        fingerprint=None if kind == "new-root" else table.maybe("root_fingerprint", tables.digest, None),
         new_root=_new_root(table.take("new_root", Table), first=kind == "new-root") if kind in ROOT_KINDS else None,
         grants=tuple(_grant(one) for one in table.tables("credential")) if kind in {"new-body", "compromise"} else (),
         revokes=tuple(_revoke(one) for one in table.tables("revocation")) if kind == "compromise" else (),

@@ -46,6 +46,7 @@ class Wanted:
     custodians: Sequence[Named]
     witnesses: Sequence[Named]
     roots: tuple[str, ...] = ()
+    fingerprint: bytes | None = None
     new_root: NewRoot | None = None
     grants: Sequence[Grant] = ()
     revokes: Sequence[Revoke] = ()
@@ -74,7 +75,7 @@ def _lines(wanted: Wanted) -> Iterable[str]:
     if wanted.entropy:
         yield f"entropy = {_strings(wanted.entropy)}"
     if wanted.roots:
-        yield f"root = {toml_string(wanted.roots[0]) if len(wanted.roots) == 1 else _strings(wanted.roots)}"
+        yield from _root_before(wanted.roots, wanted.fingerprint)
     if wanted.sealed_backup:
         yield "sealed_backup = true  # the shares need a passphrase"
     if wanted.new_root is not None:
@@ -87,6 +88,12 @@ def _lines(wanted: Wanted) -> Iterable[str]:
     if wanted.inputs:
         yield from ("", "[inputs]")
         yield from (f'{toml_string(name)} = "{digest(labels.DIGEST_STATEMENT, raw).hex()}"' for name, raw in sorted(wanted.inputs.items()))
+
+
+def _root_before(files: tuple[str, ...], fingerprint: bytes | None) -> Iterable[str]:
+    yield f"root = {toml_string(files[0]) if len(files) == 1 else _strings(files)}"
+    if fingerprint is not None:
+        yield f'root_fingerprint = "{fingerprint.hex()}"'
 
 
 def _people(wanted: Wanted) -> Iterable[str]:

@@ -32,6 +32,7 @@ class Replayed:
         statements: what came of the ceremony, by name; nothing if it is void.
         missing: who has to sign and did not.
         roots: fingerprints of the party's root before the ceremony and after it, as far as there is one.
+        lone: whether the root before stands in the plan without those that it follows.
     """
 
     transcript: Transcript
@@ -39,6 +40,7 @@ class Replayed:
     statements: dict[str, bytes] = field(repr=False)
     missing: tuple[str, ...]
     roots: tuple[str, ...]
+    lone: bool
 
     def require_complete(self) -> None:
         """Raise Incomplete unless the ceremony came to its end, and all signed who took part."""
@@ -49,6 +51,19 @@ class Replayed:
         if self.missing:
             message = f"the transcript is not signed by {', '.join(self.missing)}"
             raise Incomplete(message)
+
+    def require_root(self, fingerprint: bytes | None) -> None:
+        """Compare with the fingerprint of a root, if one is at hand (transcript.md, Reading 8).
+
+        Raises:
+            NotAuthentic: it is another root. Incomplete: there is none at hand, and the transcript says nothing of where the root comes from.
+        """
+        if fingerprint is not None and fingerprint.hex() not in self.roots:
+            message = "the transcript is not of the root with this fingerprint"
+            raise NotAuthentic(message, f"it is of {', '.join(self.roots)}")
+        if fingerprint is None and self.lone:
+            message = "nothing in the transcript says that the root before follows the versions before it"
+            raise Incomplete(message, "give its fingerprint, as you have it")
 
 
 def verify_transcript(raw: bytes, realm: Realm = Realm.ORDINARY) -> Replayed:
@@ -78,7 +93,7 @@ def verify_transcript(raw: bytes, realm: Realm = Realm.ORDINARY) -> Replayed:
     missing = tuple(one.id for one in signers(plan) if one.id not in transcript.signed_by)  # step 7
     before = () if matter.root is None else (matter.root.fingerprint,)
     after = tuple(digest(labels.DIGEST_ROOT, body).hex() for name, body in story.bodies.items() if name == "root")
-    return Replayed(transcript=transcript, plan=plan, statements=dict(story.statements), missing=missing, roots=before + after)
+    return Replayed(transcript=transcript, plan=plan, statements=dict(story.statements), missing=missing, roots=before + after, lone=matter.lone)
 
 
 def _same(found: object, wanted: object, what: str) -> None:

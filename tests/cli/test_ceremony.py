@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 import pexpect
 import pytest
-from tests.support.ceremony import TOOL, body_request, certified_body, later_request, root_before, witness_request
+from tests.support.ceremony import TOOL, body_request, certified_body, forged_root, later_request, root_before, witness_request
 from tests.support.cli import VALIZA, Outcome, World, listing, run, works
 
 from valiza.keys.fingerprint import in_words
@@ -17,9 +18,7 @@ from valiza.keys.realm import Realm
 from valiza.office.ceremony.matter import read_matter
 from valiza.office.ceremony.plan import read_plan
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+VECTORS: Final = Path(__file__).resolve().parents[2] / "specs" / "vectors"
 PLAN: Final = (
     *("ceremony", "plan", "new-root", "--title=The first root", "--place=Astana", "--party=KZ", "--name=en=Kazakhstan", "--degrees=1,2,3"),
     *("--threshold=1", "--operator=olzhas:Olzhas", "--custodian=aliya:Aliya Serik", "--witness=wanda:Wanda"),
@@ -263,6 +262,34 @@ def test_plan_of_every_kind(kind: str, party_of_three: Path) -> None:
     assert (shown["kind"], shown["digest"]) == (kind, facts["digest"])
     inputs = {name: (party_of_three / name).read_bytes() for name in read_plan((party_of_three / "plan.toml").read_bytes()).inputs}
     assert read_matter((party_of_three / "plan.toml").read_bytes(), inputs, Realm.ORDINARY, TOOL).party == "KZ"
+
+
+def test_a_later_root_alone(tmp_path: Path) -> None:
+    """Nothing says where it comes from: its fingerprint is typed for the plan, and again by whoever verifies the transcript."""
+    (tmp_path / "root-2.vls").write_bytes(forged_root().raw)
+    words = (
+        *("ceremony", "plan", "recovery", "--title=x", "--operator=olzhas:Olzhas", "--witness=saule:Saule", "--custodian=dana:Dana"),
+        *("--shareholder=boris:Boris", f"--root={tmp_path}/root-2.vls", "-o", str(tmp_path / "plan.toml")),
+    )
+    done = run(*words)
+    assert (done.code, "stands alone" in done.error) == (6, True)
+    assert run(*words, f"--root-fingerprint={root_before().fingerprint}").code == 4
+    assert run(*words, "--root-fingerprint=3f5a").code == 2
+    assert run(*PLAN, f"--root-fingerprint={root_before().fingerprint}", "-o", tmp_path / "first.toml").code == 2
+    works(*words, f"--root-fingerprint={in_words(forged_root().digest)}")
+    assert read_plan((tmp_path / "plan.toml").read_bytes()).fingerprint == forged_root().digest
+
+
+@pytest.mark.checkout
+def test_a_transcript_of_a_later_root_alone(tmp_path: Path) -> None:
+    path = tmp_path / "transcript.vls"
+    path.write_bytes((VECTORS / "transcript_root_alone.vector").read_bytes().partition(b"\n\n")[2])
+    done = run("ceremony", "verify", path, "--json")
+    assert (done.code, done.facts["verified"]["outcome"], "follows the versions before it" in done.error) == (8, "complete", True)
+    before, after = done.facts["verified"]["roots"]
+    for root in (before, after):
+        assert works("ceremony", "verify", path, "--root", root, "--json").facts["verified"]["root_compared"] is True
+    assert run("ceremony", "verify", path, "--root", root_before().fingerprint).code == 4
 
 
 MISSING: Final[dict[str, tuple[str, list[str]]]] = {

@@ -332,7 +332,9 @@ def read_one_reply(vector: Vector, _tmp: Path) -> None:
 
 def read_one_transcript(vector: Vector, _tmp: Path) -> None:
     realm = Realm.REHEARSAL if vector.one("mode") == "rehearsal" else Realm.ORDINARY
-    verify_transcript(vector.raw, realm).require_complete()
+    found = verify_transcript(vector.raw, realm)
+    found.require_complete()
+    found.require_root(next(iter(vector.pinned.values()), None))
 
 
 READERS: dict[str, Callable[[Vector, Path], None]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass, field
 from functools import cache
@@ -204,6 +205,25 @@ def root_before() -> Root:
         valid_until=END,
     )
     return make_root(draft, [signing_key(name) for name in CUSTODIANS])
+
+
+@cache
+def forged_root() -> Root:
+    """A second version with the same custodians, as it says, and other keys, `signing_key("NAME of a thief")`: no quorum signed it."""
+    before = root_before()
+    custodians = tuple(dataclasses.replace(c, key=VerifyKey(signing_key(f"{c.names['en']} of a thief").public)) for c in before.custodians)
+    draft = RootDraft(
+        party="KZ",
+        version=2,
+        previous=before.digest,
+        names=before.names,
+        degrees=before.degrees,
+        custodians=custodians,
+        threshold=2,
+        valid_from=BEGIN,
+        valid_until=END,
+    )
+    return make_root(draft, [signing_key(f"{name.capitalize()} of a thief") for name in CUSTODIANS])
 
 
 def old(name: str, key: str = "previous", **more: Any) -> Named:

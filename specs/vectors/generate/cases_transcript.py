@@ -157,6 +157,25 @@ COMPROMISE = Ceremony(
 )
 
 
+LATER = w.Root("TR", ["1", "2"], tag="2", custodians=("a", "b", "c"), threshold=2, older=BEFORE)
+ALONE = replace(ROTATION, root=LATER, fingerprint=LATER.digest)
+
+
+def _roots() -> Cases:
+    def pinned(root: w.Root) -> tuple[str, ...]:
+        return (f"TR {root.digest.hex()}",)
+
+    raw = ALONE.statement()
+    yield TOPIC.good("root_alone", raw, "the plan names the second version of a root alone, and the reader has its fingerprint", root=pinned(LATER))
+    yield TOPIC.bad("root_alone_unknown", raw, "incomplete @ 8", "the same, and the reader has no fingerprint")
+    yield TOPIC.bad("root_another", raw, "not authentic @ 8", "the same, and the reader has that of another root", root=pinned(w.TS))
+    without = replace(ALONE, fingerprint=None).statement()
+    yield TOPIC.bad("root_alone_unsaid", without, "refused @ inputs 3", "a second version alone, and the plan has no fingerprint", root=pinned(LATER))
+    other = replace(ALONE, fingerprint=BEFORE.digest).statement()
+    yield TOPIC.bad("root_fingerprint", other, "not authentic @ inputs 3", "the plan has the fingerprint of another version", root=pinned(LATER))
+    yield TOPIC.good("root_pinned", FIRST.statement(), "a first root, and the reader has its fingerprint", root=(f"TC {FIRST.root_digest.hex()}",))
+
+
 def _good() -> Cases:
     for name, told, comment in (
         ("first_root", FIRST, "a first root of two custodians, with a witness"),
@@ -390,6 +409,7 @@ def _steps() -> Cases:
 def cases() -> Cases:
     """All of them."""
     yield from _good()
+    yield from _roots()
     yield from _void()
     yield from _forms()
     yield from _signatures()

@@ -61,6 +61,7 @@ class Ceremony:
     threshold: int = 2
     tables: str = ""
     papers: Sequence[Paper] = ()
+    fingerprint: bytes | None = None
     inputs: Mapping[str, bytes] = field(default_factory=dict)
     entropy: Sequence[str] = ()
     rehearsal: bool = False
@@ -140,6 +141,7 @@ class Ceremony:
         lines = [f'ceremony = "{self.kind}"', 'title = "A vector"']
         lines += [f"entropy = {json.dumps(list(self.entropy))}"] if self.entropy else []
         lines += ['root = "root.vls"'] if self.root is not None else []
+        lines += [f'root_fingerprint = "{self.fingerprint.hex()}"'] if self.fingerprint is not None else []
         if self.kind in {"new-root", "rotation", "replacement"}:
             lines += ["[new_root]", f"names = {self._new_names()}", f"threshold = {self.threshold}"]
             lines += [f"valid_from = {w.stamp_of(w.ROOT_FROM)}", f"valid_until = {w.stamp_of(w.ROOT_UNTIL)}"]
@@ -190,6 +192,11 @@ class Ceremony:
             "extensions": {},
         }
         return wire.encode(list(self.hook("root", items).values()))
+
+    @property
+    def root_digest(self) -> bytes:
+        """What the root that is made is called."""
+        return wire.digest("root", self.root_body)
 
     def _root_aloud(self) -> list[Item]:
         items = wire_decoded(self.root_body)

@@ -59,6 +59,7 @@ class Plan:
     entropy: list[str]
     code: bytes | None
     roots: list[str]
+    fingerprint: bytes | None
     new_root: Table
     grants: list[Table]
     revocations: list[Table]
@@ -168,12 +169,13 @@ def read_plan(raw: bytes) -> Plan:
     people += [_witness(one, kind) for one in top.tables("witness")]
     roots = top.one("root", lambda value: [_file(value)] if isinstance(value, str) else _files(value)) if kind != "new-root" else []
     d.need(kind == "new-root" or bool(roots), "no root before")
+    fingerprint = top.one("root_fingerprint", _hex(32), None) if kind != "new-root" else None
     new_root = _new_root(_Take(top.one("new_root", lambda value: value)), kind) if kind in WITH_ROOT else {}
     grants = [_grant(one) for one in top.tables("credential")] if kind in {"new-body", "compromise"} else []
     revocations = [_revocation(one) for one in top.tables("revocation")] if kind == "compromise" else []
     inputs = {_file(name): _hex(32)(digest) for name, digest in top.one("inputs", dict, {}).items()}
     top.end()
-    plan = Plan(kind, title, people, entropy, code, roots, new_root, grants, revocations, inputs)
+    plan = Plan(kind, title, people, entropy, code, roots, fingerprint, new_root, grants, revocations, inputs)
     _check(plan)
     return plan
 
@@ -277,6 +279,12 @@ class Papers:
     requests: dict[str, asking.Request] = field(default_factory=dict)
     acts: dict[str, trust.Credential] = field(default_factory=dict)
     known: dict[str, trust.Credential] = field(default_factory=dict)
+    alone: bool = False
+
+
+def alone(roots: Sequence[trust.Root]) -> bool:
+    """Whether nothing says what a root follows."""
+    return len(roots) == 1 and roots[0].version > 1
 
 
 def compare(plan: Plan, files: dict[str, bytes], code: bytes) -> Papers:
@@ -288,7 +296,11 @@ def compare(plan: Plan, files: dict[str, bytes], code: bytes) -> Papers:
         _refuse(plan.code not in {None, code}, "another program than planned")
     with step("inputs 3"):
         roots = [trust.read_root(files[name])[0] for name in plan.roots] if len(plan.roots) < 2 else trust.read_roots([files[n] for n in plan.roots])
+        if roots and plan.fingerprint not in {None, roots[-1].digest}:
+            raise NotAuthentic("another root than the plan means")
+        _refuse(plan.fingerprint is None and alone(roots), "a later version alone")
     papers = _papers(plan, files, roots)
+    papers.alone = alone(roots)
     _fit(plan, papers)
     with step("inputs 5"):
         _files_of(plan, files, roots, papers)

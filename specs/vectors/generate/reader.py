@@ -228,7 +228,9 @@ STATEMENTS: dict[str, Callable[[Vector, reading.World], object]] = {
     "rewrap": _read_rewrap,
     "acknowledgement": _read_answer,
     "refusal": _read_answer,
-    "transcript": lambda vector, _world: replaying.read_transcript(vector.raw, rehearsal=vector.one("mode") == "rehearsal"),
+    "transcript": lambda vector, world: replaying.read_transcript(
+        vector.raw, rehearsal=vector.one("mode") == "rehearsal", pinned=[fingerprint for _, fingerprint in world.trust.pinned]
+    ),
 }
 
 

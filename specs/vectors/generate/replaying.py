@@ -86,8 +86,8 @@ class Reader:
         return wire.digest("root", copy), root.threshold, custodians
 
 
-def read_transcript(raw: bytes, *, rehearsal: bool) -> None:
-    """transcript.md, Reading: success, or how it ends."""
+def read_transcript(raw: bytes, *, rehearsal: bool, pinned: Sequence[bytes] = ()) -> None:
+    """transcript.md, Reading: success, or how it ends. *pinned* is the fingerprint at hand, if there is one."""
     with step(1):
         statement = _statement(raw, rehearsal=rehearsal)
     with step(2):
@@ -121,6 +121,13 @@ def read_transcript(raw: bytes, *, rehearsal: bool) -> None:
         needed = {one.id for one in present if one.role in {"custodian", "witness"} and reader.last_key(one) is not None}
         if needed - signed:
             raise Incomplete("not signed by all")
+    with step(8):
+        roots = [wire.digest("root", reader.bodies["root"])] if "root" in reader.bodies else []
+        roots += [] if papers.root is None else [papers.root.digest]
+        if set(pinned) - set(roots):
+            raise NotAuthentic("of another root")
+        if papers.alone and not pinned:
+            raise Incomplete("nobody says what the root follows")
 
 
 def _same(found: object, wanted: object, what: str) -> None:

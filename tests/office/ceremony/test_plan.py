@@ -10,7 +10,22 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.ceremony import CODE, START, TOOL, compromise, grant, input_digest, named, new_body, new_root, old, root_before, written
+from tests.support.ceremony import (
+    CODE,
+    START,
+    TOOL,
+    body_request,
+    compromise,
+    forged_root,
+    grant,
+    input_digest,
+    named,
+    new_body,
+    new_root,
+    old,
+    root_before,
+    written,
+)
 from tests.support.keys import BEGIN, END, issue, party, root_of, signing_key, subject
 
 from valiza.keys import labels
@@ -27,6 +42,7 @@ from valiza.office.ceremony.script import attestations, foresee, script
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from valiza.keys.root import Root
     from valiza.office.ceremony.planning import Named
 
 FIRST: Final = written()
@@ -237,6 +253,43 @@ def test_other_inputs_than_planned(inputs: dict[str, bytes]) -> None:
 def test_an_input_that_is_no_root() -> None:
     with pytest.raises(Malformed):
         read(later([old("aliya"), old("bolat"), old("dana")], inputs={"root.vls": b"x"}), {"root.vls": b"x"})
+
+
+# -- a later version of the root, alone -----------------------------------------------------------------------------------
+
+
+def body_by(*roots: Root, **changes: Any) -> tuple[bytes, dict[str, bytes]]:
+    """A plan in which a body is certified by a root of some versions."""
+    names = tuple(f"root-{number}.vls" for number in range(1, len(roots) + 1))
+    inputs = {"mfa.vls": body_request().raw, **{name: root.raw for name, root in zip(names, roots, strict=True)}}
+    said = {"kind": "new-body", "roots": names, "inputs": inputs, "custodians": [old("aliya"), old("bolat")], "grants": [grant()]}
+    return written(**{**said, **changes}), inputs
+
+
+def test_a_version_that_the_one_before_never_signed() -> None:
+    """It is well signed by its own custodians, and names the version before it: that is anybody's word."""
+    with pytest.raises(Refused, match="version 2 of the root of KZ stands alone"):
+        read(*body_by(forged_root()))
+    with pytest.raises(NotAuthentic):
+        read(*body_by(root_before(), forged_root()))
+
+
+def test_a_later_version_by_its_fingerprint() -> None:
+    """Who has it knows that version as he knows a first one."""
+    raw, inputs = body_by(forged_root(), fingerprint=forged_root().digest)
+    assert read(raw, inputs).lone
+    for other in (root_before().digest, bytes(32)):
+        with pytest.raises(NotAuthentic, match="another one than the plan means"):
+            read(*body_by(forged_root(), fingerprint=other))
+    assert not read(*body_by(root_before())).lone
+    assert read(*body_by(root_before(), fingerprint=root_before().digest)).plan.fingerprint == root_before().digest
+    with pytest.raises(NotAuthentic):
+        read(*body_by(root_before(), fingerprint=bytes(32)))
+
+
+def test_a_first_root_has_no_fingerprint_before_it() -> None:
+    with pytest.raises(Malformed, match="root_fingerprint"):
+        read_plan(b'root_fingerprint = "%s"\n' % (b"0" * 64) + FIRST)
 
 
 def test_another_program_than_planned() -> None:
