@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = [
     "KEY",
     "KINDS",
+    "LEFT",
+    "PERSON",
     "ROLES",
     "Outcome",
     "Participant",
@@ -48,6 +50,8 @@ ROLES: Final = ("operator", "custodian", "witness", "shareholder")
 SIGNING: Final = ("custodian", "witness")  # who took part in one of these roles signs
 OUTCOMES: Final = ("complete", "void")
 KEY: Final = "key"  # the result of a step that is a participant's public key
+PERSON: Final = "person"  # the result that is a new custodian's id
+LEFT: Final = (KEY, PERSON)  # the results that stay in the transcript of a void ceremony
 MAX_PARTICIPANTS: Final = 64
 MAX_STEPS: Final = 512
 MAX_SITTINGS: Final = 512

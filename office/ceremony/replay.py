@@ -9,7 +9,7 @@ from valiza.keys import labels
 from valiza.keys.digests import digest
 from valiza.keys.errors import Incomplete, NotAuthentic
 from valiza.keys.realm import Realm
-from valiza.keys.transcript import SIGNING, Transcript, read_transcript
+from valiza.keys.transcript import LEFT, SIGNING, Transcript, read_transcript
 from valiza.office.ceremony.matter import read_matter
 from valiza.office.ceremony.script import script, signers
 from valiza.office.ceremony.story import Story
@@ -103,9 +103,12 @@ def _same(found: object, wanted: object, what: str) -> None:
 
 
 def _check_beginning(steps: tuple[Step, ...], records: tuple[Record, ...]) -> None:
-    """A void ceremony stopped somewhere: its steps are the first ones of the plan. What was made is no longer there to be compared."""
+    """A void ceremony stopped somewhere: its steps are the first ones of the plan. What was made is no longer there to be compared, nor signed."""
     if len(records) > len(steps):
         message = "the transcript has more steps than the plan"
         raise NotAuthentic(message)
     for step, record in zip(steps, records, strict=False):
         _same((record.name, record.about, record.participant), (step.name, step.about, step.person.id), f"step {record.number}")
+        if any(what not in LEFT for what, _ in record.results):
+            message = f"step {record.number} of a void ceremony has a result that was to be removed"
+            raise NotAuthentic(message)

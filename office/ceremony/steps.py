@@ -19,7 +19,7 @@ from valiza.keys.realm import Realm
 from valiza.keys.root import signing_public_key
 from valiza.keys.signing import SIGNING_SEED_BYTES, SigningKey, VerifyKey
 from valiza.keys.statement import Statement, pae, read_statement
-from valiza.keys.transcript import KEY, participant_header, plan_digest, sign_transcript
+from valiza.keys.transcript import KEY, PERSON, participant_header, plan_digest, sign_transcript
 from valiza.office.ceremony import asking
 from valiza.office.ceremony.act import Act
 
@@ -50,7 +50,6 @@ __all__ = [
 ]
 
 Key = SigningKey | ExternalSigningKey
-PERSON: Final = "person"  # the result that is a new custodian's id
 SUBJECT: Final = "subject"  # the result that is a new body's subject
 SHARES: Final = {str(number) for number in range(1, MAX_SHARES + 1)}
 

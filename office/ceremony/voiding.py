@@ -12,7 +12,7 @@ from valiza.keys.digests import digest
 from valiza.keys.encoding import pack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused, Unavailable, ValizaError
 from valiza.keys.realm import Realm
-from valiza.keys.transcript import KEY, Outcome, TranscriptDraft, keys_in, read_body, read_transcript
+from valiza.keys.transcript import LEFT, Outcome, TranscriptDraft, keys_in, read_body, read_transcript
 from valiza.office.ceremony import asking
 from valiza.office.ceremony.act import Act
 from valiza.office.ceremony.desk import Desk
@@ -20,7 +20,7 @@ from valiza.office.ceremony.folder import remove_key
 from valiza.office.ceremony.plan import read_plan
 from valiza.office.ceremony.running import draft_transcript, look
 from valiza.office.ceremony.script import script
-from valiza.office.ceremony.steps import PERSON, FinishStep, at_hand, attested, passphrase_of, unlock
+from valiza.office.ceremony.steps import FinishStep, at_hand, attested, passphrase_of, unlock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +88,7 @@ def _draft(folder: Folder, reason: str, at: int) -> TranscriptDraft:
         progress = look(folder, most=0)
     _require_unsigned(progress)
     done = progress.records[: len(progress.steps)]
-    kept = [dataclasses.replace(one, results=tuple((what, value) for what, value in one.results if what in {KEY, PERSON})) for one in done]
+    kept = [dataclasses.replace(one, results=tuple((what, value) for what, value in one.results if what in LEFT)) for one in done]
     ended = max([at, progress.story.ended_at, *(began for began, _ in folder.sittings())])
     draft = draft_transcript(folder, progress.story, kept, Outcome(word="void", remark=reason, at=ended))
     return dataclasses.replace(draft, sittings=draft.sittings or ((ended, 1),))

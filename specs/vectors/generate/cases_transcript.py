@@ -202,6 +202,8 @@ def _void() -> Cases:
     yield TOPIC.bad("void", replace(FIRST, until="finish").statement(), "incomplete @ 5", "void before the root was finished; all sign that")
     early = replace(FIRST, until="draft").but(signers=lambda signers: signers[:1])
     yield TOPIC.bad("void_by_one", early.statement(), "incomplete @ 5", "void, and one signs that it is so")
+    kept = FIRST.but(items=lambda items: {**items, "outcome": ["void", "a stranger came in", items["outcome"][2]]})
+    yield TOPIC.bad("void_whole", kept.statement(), "not authentic @ 5", "void, and the signatures and the root are in it")
     wrong = replace(FIRST, until="finish").but(steps=lambda steps: steps[1:])
     renumbered = replace(wrong, hooks={**wrong.hooks, "items": _numbered})
     yield TOPIC.bad("void_out_of_order", renumbered.statement(), "not authentic @ 5", "void, and nobody was told the plan before")

@@ -108,6 +108,7 @@ def read_transcript(raw: bytes, *, rehearsal: bool, pinned: Sequence[bytes] = ()
         with step(5):
             found = [(one.name, one.about, one.who) for one in told]
             _same(found, [(name, about, one.id) for name, about, one in expected[: len(told)]], "steps")
+            _same({what for one in told for what, _ in one.results} - {"key", "person"}, set(), "results")
             raise Incomplete("void")
     with step(6):
         _same(len(told), len(expected), "the number of steps")

@@ -253,6 +253,31 @@ def test_another_shape(change: Callable[[list[Any]], None], told: Told) -> None:
         verify_transcript(told.signed(items)).require_complete()
 
 
+RESULTS: Final = {"first": {"body", "signature", "statement"}, "certified": {"subject", "body", "signature", "statement"}}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_a_void_transcript_tells_nothing_that_was_signed(name: str, request: pytest.FixtureRequest) -> None:
+    """Each kind of result alone is one too many; without them it is void, and that is all."""
+    told: Told = request.getfixturevalue(name)
+    found = set()
+    steps, outcome = _of("steps"), _of("outcome")
+    for index, step in enumerate(told.items[steps]):
+        for what, _ in step[6]:
+            items = told.items
+            items[outcome][:2] = ["void", "because"]
+            for number, other in enumerate(items[steps]):
+                other[6] = [pair for pair in other[6] if pair[0] in {"key", "person"} or (number, pair[0]) == (index, what)]
+            raw = told.signed(items)
+            if what in {"key", "person"}:
+                assert verify_transcript(raw).statements == {}
+            else:
+                found.add(what)
+                with pytest.raises(NotAuthentic, match=f"step {index + 1} of a void ceremony"):
+                    verify_transcript(raw)
+    assert found == RESULTS[name]
+
+
 def test_a_remark_is_shown_and_ignored(first: Told) -> None:
     items = first.items
     items[-1]["~weather"] = "snow"
