@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from valiza.envelope.profile import Profile
     from valiza.envelope.route import Leg
     from valiza.keys.credential import Credential
-    from valiza.keys.trust import Trust
     from valiza.office.home import Office
     from valiza.register.store import Entry
 

@@ -86,6 +86,10 @@ READS: Final[dict[str, Callable[[World, Path], Words]]] = {
     "agreement check": _at("", "agreement", "check", "FILE"),
     "agreement sign": _at("KZ", "agreement", "sign", "FILE", "-o", "OUT"),
     "agreement adopt": _at("KZ", "agreement", "adopt", "FILE"),
+    "clearance answer": _at("BY", "clearance", "answer", "FILE", "--nobody", "-o", "OUT"),
+    "clearance show": _at("", "clearance", "show", "FILE"),
+    "clearance verify": _at("KZ", "clearance", "verify", "FILE"),
+    "seal --clearance": _seal("--clearance"),
     "seal --inventory": _seal("--inventory"),
     "seal --route": _seal("--route"),
     "seal --basis": _seal("--basis"),
@@ -131,6 +135,7 @@ def test_every_command_that_reads_a_file_is_here() -> None:
         *("inspect", "verify", "open", "rewrap", "acknowledge", "refuse", "countersign", "receipt show", "receipt verify"),
         *("credential verify", "roster import", "roster diff", "roster publish", "revocation make"),
         *("agreement show", "agreement check", "agreement sign", "agreement adopt"),
+        *("clearance answer", "clearance show", "clearance verify"),
         *("seal", "withdraw", "register show"),
     }
 
@@ -220,6 +225,10 @@ TAKEN: Final = {
     "verify": {"envelope"},
     "verify --roster": {"roster"},
     "verify --agreement": {"agreement", "termination"},
+    "clearance answer": set(),
+    "clearance show": set(),
+    "clearance verify": set(),
+    "seal --clearance": set(),
     "open": {"envelope"},
     "open --rewrap": {"rewrap"},
     "rewrap": {"envelope"},
@@ -494,7 +503,8 @@ def test_every_command_that_writes_is_here() -> None:
     """`refuse` is tried with `acknowledge`, which is done in the same way; what takes a root with custodians, with them."""
     with_output = {" ".join(leaf) for leaf in leaves() if "--output" in works(*leaf, "--help").out}
     with_custodians = {"root draft", "custodian sign", "credential issue", "ceremony verify"}  # test_custodian.py, test_story.py, test_ceremony.py
-    assert with_output == ({*WRITES, "refuse"} | with_custodians) - {"office init", "demo"}
+    by_competent_bodies = {"clearance enquire", "clearance answer"}  # test_clearance.py
+    assert with_output == ({*WRITES, "refuse"} | with_custodians | by_competent_bodies) - {"office init", "demo"}
 
 
 @pytest.mark.parametrize("kind", ["missing folder", "through a file", "long name", "where nothing can be made"])
