@@ -158,7 +158,10 @@ def _plan_facts(plan: Plan) -> Facts:
         "kind": plan.kind,
         "title": plan.title,
         "digest": plan.digest.hex(),
-        "steps": [{"number": one.number, "id": one.id, "participant": one.person.title} for one in (*script(plan), *attestations(plan))],
+        "steps": [
+            {"number": one.number, "id": one.id, "participant": one.person.title, "makes_key": one.makes_key}
+            for one in (*script(plan), *attestations(plan))
+        ],
     }
 
 

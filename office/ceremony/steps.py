@@ -58,6 +58,11 @@ SHARES: Final = {str(number) for number in range(1, MAX_SHARES + 1)}
 class Step(Act):
     """What is done in one place of a ceremony."""
 
+    @property
+    def makes_key(self) -> bool:
+        """Whether a new key file is written, when it is meant."""
+        return False
+
     def perform(self, desk: Desk, story: Story) -> None:
         """Do it, at a desk that keeps the record."""
         raise NotImplementedError
@@ -133,6 +138,11 @@ class KeyStep(Step):
 
     wanted: KeyWanted
     name: str = "key"
+
+    @property
+    def makes_key(self) -> bool:
+        """Whether it is made here."""
+        return self.wanted.made
 
     def made(self, story: Story) -> bool:
         """In a rehearsal whoever would bring a key makes one."""
@@ -210,6 +220,11 @@ class RecoverStep(KeyStep):
     """A custodian's key from the shares that their holders type; it is written anew to where he wants it."""
 
     name: str = "recover"
+
+    @property
+    def makes_key(self) -> bool:
+        """It is written anew."""
+        return True
 
     def perform(self, desk: Desk, story: Story) -> None:
         """Collect the shares, which are forgotten with the step; write the key, and read its digest aloud."""
