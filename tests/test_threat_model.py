@@ -23,6 +23,7 @@ ATTACKERS: Final = (
     "The thief of a key",
     "Who asks for a credential",
     "The holder of a share",
+    "Somebody in the room of a ceremony",
     "A program that keeps half of a key",
     "A quantum computer, later",
     "The clerk's mistake",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
@@ -10,10 +11,12 @@ from typing import Any, Final
 
 import pexpect
 import pytest
-from tests.support.ceremony import TOOL, body_request, certified_body, forged_root, later_request, root_before, witness_request
+from tests.support.ceremony import TOOL, body_request, certified_body, forged_root, later_request, root_before, shares_of, witness_request
 from tests.support.cli import VALIZA, Outcome, World, listing, run, works
+from tests.support.keys import signing_key
 
 from valiza.keys.fingerprint import in_words
+from valiza.keys.keyfile import load_key
 from valiza.keys.realm import Realm
 from valiza.office.ceremony.matter import read_matter
 from valiza.office.ceremony.plan import read_plan
@@ -495,6 +498,61 @@ def test_terminal_in_a_rehearsal_says_so_at_every_step(tmp_path: Path) -> None:
     assert "counts for nothing" in shown
     terminal.sendintr()
     terminal.close()
+
+
+@pytest.mark.slow
+def test_shares_typed_at_a_terminal(tmp_path: Path) -> None:
+    """By their holders, one after the other; what is wrong is told at once, and nothing of it is shown."""
+    (tmp_path / "root.vls").write_bytes(root_before().raw)
+    shares = shares_of("dana", "a secret of the backup")
+    plan = tmp_path / "recovery.toml"
+    people = ("--operator=olzhas:Olzhas", "--custodian=dana:Dana", "--shareholder=boris:Boris", "--shareholder=vera:Vera", "--witness=wanda:Wanda")
+    words = ("--title=Dana's key", f"--root={tmp_path / 'root.vls'}", "--sealed-backup", *people)
+    facts = works("ceremony", "plan", "recovery", *words, "-o", plan, "--json").facts
+    terminal = at_terminal("ceremony", "run", plan, "--dir", tmp_path / "recovery")
+    shown = told(
+        terminal,
+        ("who was named? [yes/no]", "yes"),
+        ("digits or words", facts["digest"]),
+        ("digits or words", "0" * 64),
+        ("is not what stands here", ""),
+        ("digits or words", root_before().fingerprint),
+        ("agreed on? [yes/no]", "yes"),
+        ("in UTC? [yes/no]", "yes"),
+        ("Dana's key is recovered from its shares", ""),
+        ("File of the key", str(tmp_path / "dana.key")),
+        ("Passphrase of Dana", SECRET["aliya"]),
+        ("Repeat for confirmation", SECRET["aliya"]),
+        ("Boris, the words of your share", shares[0].rpartition(" ")[0] + " zzyzx"),
+        ("valiza: error:", ""),
+        ("Boris, the words of your share", shares_of("aliya")[0].rpartition(" ")[0]),
+        ("valiza: error:", ""),
+        ("Boris, the words of your share", shares[0]),
+        ("Vera, the words of your share", shares[0]),
+        ("was given already", ""),
+        ("Vera, the words of your share", shares[2].upper()),
+        ("Passphrase of the backup", "a wrong one"),
+        ("valiza: error:", ""),
+        ("Passphrase of the backup", "a secret of the backup"),
+        ("read back? [yes/no]", "yes"),
+        ("File of the key", str(tmp_path / "wanda.key")),
+        ("Passphrase of Wanda", SECRET["wanda"]),
+        ("Repeat for confirmation", SECRET["wanda"]),
+        ("read back? [yes/no]", "yes"),
+        ("press Enter", "it went well"),
+        ("do you sign? [yes/no]", "yes"),
+        ("Passphrase of Dana", SECRET["aliya"]),
+        ("do you sign? [yes/no]", "yes"),
+        ("Passphrase of Wanda", SECRET["wanda"]),
+    )
+    code, rest = ended(terminal)
+    assert code == 0, rest
+    said = " ".join((shown + rest).lower().split())
+    pairs = [" ".join(pair) for share in (shares[0], shares[2]) for pair in itertools.pairwise(share.split())]  # a word alone may be one of a digest
+    assert [secret for secret in (*pairs, "a secret of the backup", *SECRET.values()) if secret in said] == []
+    assert load_key(tmp_path / "dana.key", lambda: SECRET["aliya"]).seed == signing_key("dana").seed
+    facts = works("ceremony", "verify", tmp_path / "recovery" / "transcript.vls", f"--root={root_before().fingerprint}", "--json").facts["verified"]
+    assert (facts["kind"], facts["remark"], facts["statements"]) == ("recovery", "it went well", [])
 
 
 # -- void -----------------------------------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def test_program_killed_where_something_gets_its_name(tmp_path: Path, monkeypatc
     assert done.code == 0, done.err
     naming = [point for point in points(calls, "answers.toml") if point.call in {"linkat", "rename", "renameat2"}]
     assert len(naming) > 12
-    for point in naming[::3]:
+    for point in naming[::4]:
         folder = tmp_path / "killed"
         words = _prepared(folder)
         assert struck(words, point, signal.SIGKILL).code == -signal.SIGKILL
@@ -78,7 +78,7 @@ def test_program_asked_to_end(number: signal.Signals, tmp_path: Path) -> None:
     assert done.code == 0, done.err
     every = points(calls, "answers.toml")
     codes = set()
-    for point in every[:: len(every) // 8]:
+    for point in every[:: len(every) // 5]:
         folder = tmp_path / "asked"
         words = _prepared(folder)
         codes.add(struck(words, point, number).code)

@@ -23,6 +23,7 @@ from tests.support.ceremony import (
     new_body,
     new_root,
     old,
+    recovery,
     root_before,
     written,
 )
@@ -556,3 +557,90 @@ def test_who_vouches_stands_in_the_plan(tmp_path: Path) -> None:
     scene = compromise(tmp_path / "unnamed", grants=[grant()])
     with pytest.raises(NotAuthentic, match="does not name"):
         foresee(read(scene.plan, scene.inputs), START)
+
+
+# -- plans of the other kinds ---------------------------------------------------------------------------------------------
+
+GRANT: Final = '\n[[credential]]\npurpose = "certify"\n'
+HOLDER: Final = '\n[[shareholder]]\nid = "zoya"\nnames = { en = "Zoya" }\n'
+SPOILT_OTHERS: Final[dict[str, tuple[str, str, str]]] = {
+    "a body without a request": ("new-body", '(?s)^request = "mfa.vls"\n', ""),
+    "no body": ("new-body", r"(?s)^\[\[credential\]\].*(?=\[inputs\])", ""),
+    "a purpose that no root certifies": ("new-body", '^purpose = "roster"', 'purpose = "seal"'),
+    "a key for rosters that certifies": ("new-body", '^purpose = "roster"', 'purpose = "roster"\ncertifies_bodies = true'),
+    "half a truth": ("new-body", "^certifies_bodies = true", 'certifies_bodies = "yes"'),
+    "a body that is none": ("new-body", '^body = "KZ-MFA"', 'body = "KZ MFA"'),
+    "a clearance that is no code": ("new-body", '^clearance = "1"', 'clearance = "top secret"'),
+    "an unknown key of a credential": ("new-body", '^purpose = "certify"', 'purpose = "certify"\nhaste = true'),
+    "a request elsewhere": ("new-body", '^request = "mfa.vls"', 'request = "/mfa.vls"'),
+    "a body, and a new root": ("new-body", r"^\[operator\]", '[new_root]\nnames = { en = "x" }\n[operator]'),
+    "a body, and shares": ("new-body", r"\n\[inputs\]", f"{HOLDER}\n[inputs]"),
+    "a body, and a new custodian": ("new-body", '^key = "previous"', 'key = "new"'),
+    "a body, and a revocation": ("new-body", r"\n\[inputs\]", "\n[[revocation]]\nnumber = 1\n\n[inputs]"),
+    "nothing revoked": ("compromise", r"(?s)^\[\[revocation\]\].*?(?=\[\[credential\]\])", ""),
+    "revoked in an unknown way": ("compromise", '^kind = "compromised"', 'kind = "forgotten"'),
+    "revoked for an unknown reason": ("compromise", '^reason = "stolen"', 'reason = "spring"'),
+    "revoked under no number": ("compromise", "^number = 1", "number = 0"),
+    "revoked under a number as text": ("compromise", "^number = 1.*", 'number = "1"'),
+    "revoked at no time": ("compromise", "^number = 1", "effective_at = 2026-01-01\nnumber = 1"),
+    "a revoked credential that nobody named": ("compromise", '^"old.vls" = .*', ""),
+    "known as text": ("compromise", r'^known = \["old.vls"\]', 'known = "old.vls"'),
+    "recovered by nobody": ("recovery", r"(?s)^\[\[shareholder\]\].*(?=\[\[witness\]\])", ""),
+    "recovered by seventeen": (
+        "recovery",
+        r"\n\[inputs\]",
+        "".join(HOLDER.replace("zoya", f"zoya{number}") for number in range(15)) + "\n[inputs]",
+    ),
+    "a holder twice": ("recovery", '^id = "vera"', 'id = "boris"'),
+    "a holder with a key": ("recovery", '^id = "vera"', 'id = "vera"\nkey = "new"'),
+    "two keys recovered": (
+        "recovery",
+        r"\n\[\[shareholder\]\]",
+        f'\n[[custodian]]\nid = "zoya"\nnames = {{ en = "Zoya" }}\nkey = "recover"\nperson = "{"0" * 32}"\n\n[[shareholder]]',
+    ),
+    "a key recovered by who is not there": ("recovery", '^key = "recover"', 'key = "recover"\npresent = false'),
+    "a key recovered that is lost": ("recovery", '^key = "recover"', 'key = "recover"\nlost = true'),
+    "a key kept where one is recovered": ("recovery", '^key = "recover"', 'key = "previous"'),
+    "a backup that is sealed, perhaps": ("recovery", "^place = .*", "sealed_backup = 1"),
+    "a credential where a key is recovered": ("recovery", r"\n\[inputs\]", f"{GRANT}\n[inputs]"),
+}
+MAKE: Final = {"new-body": new_body, "compromise": compromise, "recovery": recovery}
+
+
+@pytest.mark.parametrize(("kind", "pattern", "line"), SPOILT_OTHERS.values(), ids=SPOILT_OTHERS.keys())
+def test_no_plan_of_another_kind(kind: str, pattern: str, line: str, tmp_path: Path) -> None:
+    plan = MAKE[kind](tmp_path).plan
+    assert read_plan(plan).kind == kind
+    with pytest.raises(Malformed):
+        read_plan(with_line(plan, pattern, line))
+
+
+def test_what_is_asked_for_is_what_the_plan_grants(tmp_path: Path) -> None:
+    others: list[dict[str, Any]] = [{"names": {"en": "x"}}, {"body": "KZ-GOV"}]
+    for number, changes in enumerate(others):
+        (tmp_path / str(number)).mkdir()
+        scene = new_body(tmp_path / str(number), grants=[grant(**changes)])
+        with pytest.raises(Refused):
+            read(scene.plan, scene.inputs)
+    (tmp_path / "x").mkdir()
+    inputs = {**ROOT, "mfa.vls": body_request("certify").raw}
+    with pytest.raises(Refused, match="does not ask for a roster key"):
+        read(new_body(tmp_path / "x", inputs=inputs, grants=[grant("roster")]).plan, inputs)
+
+
+def test_what_another_root_certified_is_not_revoked(tmp_path: Path) -> None:
+    inputs = {**ROOT, "old.vls": party("BY").body.credential.raw}
+    scene = compromise(tmp_path, inputs=inputs, grants=[])
+    with pytest.raises(NotAuthentic, match="not among the files"):
+        read(scene.plan, inputs)
+
+
+def test_nobody_certifies_a_custodian_s_key(tmp_path: Path) -> None:
+    """Not even of one who is there, with another purpose."""
+    key = signing_key("aliya")
+    names, wanted = {"en": "Foreign Ministry"}, {"certify": key.public}
+    asked = RequestDraft(subject=None, party="KZ", body_id="KZ-MFA", names=names, keys=wanted, made_at=START)
+    inputs = {**ROOT, "mfa.vls": make_request(asked, [key]).raw}
+    scene = new_body(tmp_path, inputs=inputs, grants=[grant()])
+    with pytest.raises(Refused, match="one key"):
+        read(scene.plan, inputs)
