@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "office": ("office", "office", "Make and show an office."),
     "credential": ("credential", "credential", "Certify officers and bodies; show and verify credentials."),
     "revocation": ("revocation", "revocation", "Suspend, restore and retire credentials; tell of stolen keys."),
+    "designation": ("designation", "designation", "Name competent and confirming bodies (A3)."),
     "roster": ("roster", "roster", "Publish, compare and import rosters."),
     "agreement": ("agreement", "agreement", "Sign, adopt, show and end agreements."),
     "clearance": ("clearance", "clearance", "Ask who is cleared, answer, verify confirmations."),

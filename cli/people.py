@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from valiza.keys.book import Book
     from valiza.keys.external import ExternalSigningKey
     from valiza.keys.root import Root
     from valiza.keys.signing import SigningKey
+    from valiza.keys.statement import Signer
     from valiza.office.founding import NewOfficer
 
 
@@ -124,6 +126,38 @@ def roots_at_hand(files: Iterable[Path], home: Path | None) -> dict[bytes, Root]
     if home is not None:
         found += [root for roster in open_office(home).trust.rosters.values() for root in roster.roots]
     return {root.digest: root for root in found}
+
+
+def by_root(
+    home: Path | None, source: Callable[[], str], *, in_office: bool, key: Path | None, roster: Path | None
+) -> tuple[Book, Callable[[], Signer]]:
+    """The roster of the party in whose root's name something is said, and who signs it as the first, to be unlocked when it was agreed.
+
+    Args:
+        home: the office, if there is one.
+        source: asks for the passphrase.
+        in_office: the key of the root is in the office.
+        key: a custodian's key file.
+        roster: the party's latest roster, for a custodian who has no office.
+
+    Raises:
+        Usage: it does not say who signs, or by which roster. Malformed, NotAuthentic, Refused, Unavailable: the roster does not hold.
+    """
+    from valiza.office.home import BODY_OFFICER
+    from valiza.office.revoking import claimed_book
+
+    if (key is None) is not in_office:
+        message = "missing whose key signs" if key is None else "--by-root and --key exclude each other"
+        raise Usage(message, "a custodian gives his key with --key FILE; an office that keeps the root's signs with --by-root")
+    if roster is not None and key is None:
+        message = "the key of the root is in an office"
+        raise Usage(message, "give --home DIR, or the key of a custodian with --key FILE")
+    if roster is not None and key is not None:
+        return claimed_book(roster), lambda: signing_key(key, source)
+    at_office = open_office(home, source)
+    if key is not None:
+        return at_office.own_roster, lambda: signing_key(key, source)
+    return at_office.own_roster, lambda: at_office.signing_key(BODY_OFFICER, "root")
 
 
 def agreed(question: str, yes: bool, show: Callable[[], None]) -> bool:

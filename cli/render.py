@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from valiza.envelope.receipt import AuthenticReceipt
     from valiza.envelope.route import Marks, Route
     from valiza.keys.credential import Credential, CredentialDraft
+    from valiza.keys.designation import Designation
     from valiza.keys.fields import Mark
     from valiza.keys.request import Request
     from valiza.keys.revocation import Revocation
@@ -31,6 +32,7 @@ __all__ = [
     "answer_facts",
     "as_of",
     "credential_facts",
+    "designation_facts",
     "dispatch_facts",
     "emit",
     "in_brief",
@@ -300,6 +302,7 @@ def still_needed(unfinished: Unfinished) -> list[str]:
 def _said(unfinished: Unfinished) -> Facts:
     from valiza.envelope.agreement import TerminationDraft, agreement_digest
     from valiza.keys.credential import CredentialDraft
+    from valiza.keys.designation import Designation
     from valiza.keys.revocation import Revocation
     from valiza.keys.root import RootDraft
     from valiza.office.certifying import ClaimedRoot
@@ -311,6 +314,8 @@ def _said(unfinished: Unfinished) -> Facts:
         return draft_facts(said)
     if isinstance(said, Revocation):
         return revocation_facts(said)
+    if isinstance(said, Designation):
+        return designation_facts(said)
     if isinstance(said, TerminationDraft):
         return {
             "agreement": said.agreement.hex(),
@@ -385,6 +390,23 @@ def revocation_facts(one: Revocation) -> Facts:
         "reason": one.reason,
         "revocation": one.digest.hex(),
         "credential": one.credential.hex(),
+    }
+
+
+def designation_facts(one: Designation) -> Facts:
+    """What a designation says. Of what is not read from a roster nothing is verified by this."""
+    return {
+        "party": one.party,
+        "number": one.number,
+        "role": one.role,
+        "body": f"{one.party}/{one.body_id}",
+        "name": one.title,
+        "names": dict(one.names),
+        "replaces": None if one.replaces is None else f"{one.party}/{one.replaces}",
+        "effective_from": utc(one.effective_from),
+        "effective_until": None if one.effective_until is None else utc(one.effective_until),
+        "issued_at": utc(one.issued_at),
+        "designation": one.digest.hex(),
     }
 
 

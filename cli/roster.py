@@ -22,7 +22,7 @@ from valiza.cli.options import (
     yes_option,
 )
 from valiza.cli.people import agreed
-from valiza.cli.render import credential_facts, emit, revocation_facts, revoked_people, tell, utc
+from valiza.cli.render import credential_facts, designation_facts, emit, revocation_facts, revoked_people, tell, utc
 from valiza.cli.terminal import passphrase_source, terminal_present
 from valiza.keys.errors import Refused, Unavailable, Usage
 
@@ -59,6 +59,7 @@ def _roster_facts(shown: Book) -> dict[str, Any]:
         "expires_at": utc(shown.expires_at),
         "credentials": len(shown.credentials),
         "revocations": len(shown.revocations),
+        "designations": len(shown.designations),
     }
 
 
@@ -71,6 +72,7 @@ def _changes(planned: Import) -> dict[str, Any]:
         "roots": [{"version": root.version, "root": root.fingerprint} for root in added.roots],
         "credentials": [credential_facts(one) for one in added.credentials],
         "revocations": [{**revocation_facts(one), "of": credential_facts(new.credentials[one.credential])} for one in added.revocations],
+        "designations": [designation_facts(one) for one in added.designations],
     }
 
 
@@ -83,6 +85,7 @@ def _people(planned: Import, facts: dict[str, Any]) -> dict[str, Any]:
         "known so far": f"version {known['version']}, issued {known['issued_at']}, expires {known['expires_at']}" if known else "nothing",
         "new versions of the root": {str(root.version): root.fingerprint for root in added.roots},
         "revoked": _first(revoked),
+        "designated": [str(one) for one in added.designations],
         "new credentials": _first(_by_person(added.credentials)),
     }
 
@@ -116,7 +119,7 @@ def _by_person(credentials: Iterable[Credential]) -> dict[str, str]:
     type=STATEMENT,
     multiple=True,
     metavar="FILE",
-    help="A credential or revocation signed elsewhere, or a new version of the root, to take in. Repeatable.",
+    help="A credential, revocation or designation signed elsewhere, or a new version of the root, to take in. Repeatable.",
 )
 @click.option("--validity", type=click.IntRange(1, 400), default=365, show_default=True, metavar="DAYS", help="Until it expires.")
 @click.option(
@@ -206,7 +209,7 @@ def import_(file: Path, root: str | None, yes: bool, home: Path | None, json_: b
 @home_option
 @as_json
 def diff(file: Path, root: str | None, home: Path | None, json_: bool) -> None:
-    """Show what importing FILE would change here: new credentials, revocations, versions of the root.
+    """Show what importing FILE would change here: new credentials, revocations, designations, versions of the root.
 
     What would not be imported is refused likewise.
     """

@@ -180,6 +180,14 @@ def example_revocation() -> Iterator[str]:
     yield from statement_lines(read_statement(raw, labels.REVOCATION), fields("revocation", "## Revocation, `valiza/v1/revocation`"))
 
 
+def example_designation() -> Iterator[str]:
+    """A designation, as it stands in a roster."""
+    raw = decoded(read_statement(_vector("designation_confirming"), labels.ROSTER).body)[7][0]
+    yield f"in vectors/designation_confirming.vector, {len(raw)} bytes"
+    yield ""
+    yield from statement_lines(read_statement(raw, labels.DESIGNATION), fields("designation", "## Designation, `valiza/v1/designation`"))
+
+
 def example_agreement() -> Iterator[str]:
     """An agreement with an open stamp."""
     raw = (WORLD / "open.vls").read_bytes()
@@ -323,6 +331,7 @@ EXAMPLES: Final = {
     "credential": example_credential,
     "request": example_request,
     "revocation": example_revocation,
+    "designation": example_designation,
     "agreement": example_agreement,
     "clearance": example_clearance,
     "envelope": example_envelope,

@@ -360,7 +360,7 @@ def _read_claim(items: list[Value]) -> OpeningClaim:
     )
 
 
-def verify_answer(verified: VerifiedAnswer, agreements: Agreements) -> None:
+def verify_answer(verified: VerifiedAnswer, trust: Trust, agreements: Agreements) -> None:
     """Check an answer against the agreement (receipt.md, Reading 6, and 9 between the two offices).
 
     A refusal of an unopened envelope may be about the agreement itself, so nothing is asked of it.
@@ -371,7 +371,8 @@ def verify_answer(verified: VerifiedAnswer, agreements: Agreements) -> None:
     claim, signed = verified.answer.claim, verified.signed
     if claim is None:
         return
-    agreement = require_agreement(signed, agreements=agreements, accepted_at=claim.opened_at)  # and that it was sealed before it was opened
+    # And that it was sealed before it was opened.
+    agreement = require_agreement(signed, trust=trust, agreements=agreements, accepted_at=claim.opened_at)
     if isinstance(verified.answer, Acknowledgement) and not isinstance(verified.answer.marks, bytes):
         _require_marks(verified.answer.marks, agreement.profile.party(signed.core.destination.party))  # step 8
     if verified.rewrap is not None and verified.rewrap.made_at < signed.body.sealed_at - agreement.profile.skew:

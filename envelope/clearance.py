@@ -249,8 +249,8 @@ def _authentic_enquiry(raw: bytes, trust: Trust, agreements: Agreements) -> Veri
     if profile.other(said.asking.party).id != said.asked.party:  # step 4
         message = f"{said.asking} and {said.asked} are of one party: a clearance is asked of the other party's competent body (A5.1)"
         raise Refused(message)
-    permission.require_competent(profile, said.asking)
-    permission.require_competent(profile, said.asked)
+    permission.require_competent(profile, trust, said.asking, said.asked_at)
+    permission.require_competent(profile, trust, said.asked, said.asked_at)
     if signer.body != said.asking:
         message = f"the clearance enquiry of {said.asking} is signed by {signer.title!r} of {signer.body}"
         raise Refused(message)
@@ -294,6 +294,7 @@ def read_confirmation(raw: bytes, *, trust: Trust, agreements: Agreements, at: i
     if signer.body != asked.asked:  # step 4
         message = f"{asked.asked} was asked, and the clearance confirmation is signed by {signer.title!r} of {signer.body} (A5.1)"
         raise Refused(message)
+    permission.require_competent(enquiry.agreement.profile, trust, asked.asked, said.answered_at)
     if not set(said.cleared) <= set(asked.officers):  # step 5
         message = "somebody is confirmed who was not asked about"
         raise Malformed(message)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from valiza.envelope.profile import DESTINATION
 from valiza.envelope.route import Marks
+from valiza.keys.designation import COMPETENT, CONFIRMING
 from valiza.keys.errors import Malformed, Refused
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from valiza.keys.trust import Trust
 
 __all__ = [
+    "competent_bodies",
+    "confirming_bodies",
     "require_addressee",
     "require_basis",
     "require_bodies",
@@ -34,24 +37,34 @@ __all__ = [
 ]
 
 
-def require_bodies(profile: Profile, *, origin: Body, destination: Body, confirming: Body) -> None:
-    """Origin and destination are of the two parties, and the confirming body may confirm (R2, R12, A5.4)."""
-    terms = profile.party(destination.party)
-    if profile.other(origin.party) is not terms:
-        message = f"{origin} and {destination} are of one party: an envelope goes from one party to the other (R2)"
-        raise Refused(message)
-    allowed = [destination.id if name == DESTINATION else name for name in terms.confirming]
-    if confirming.party != destination.party or confirming.id not in allowed:
-        message = f"{confirming} does not confirm receipt for {destination} under the agreement {profile.id} (R12, A5.4)"
-        raise Refused(message, f"confirming bodies: {', '.join(allowed)}")
+def confirming_bodies(profile: Profile, trust: Trust, destination: Body, at: int) -> tuple[str, ...]:
+    """Ids of the bodies that confirm receipt for a destination at a time: by the agreement, changed by its party's designations (R12, A5.4, A3)."""
+    named = [destination.id if name == DESTINATION else name for name in profile.party(destination.party).confirming]
+    return trust.designated(destination.party, CONFIRMING, named, at)
 
 
-def require_competent(profile: Profile, body: Body) -> None:
-    """A body is a competent body of its party (R4(1), A3): who asks the other party's competent bodies, and answers them."""
-    competent = profile.party(body.party).competent
+def competent_bodies(profile: Profile, trust: Trust, party: str, at: int) -> tuple[str, ...]:
+    """Ids of a party's competent bodies at a time: by the agreement, changed by the party's designations (R4(1), A3)."""
+    return trust.designated(party, COMPETENT, profile.party(party).competent, at)
+
+
+def require_competent(profile: Profile, trust: Trust, body: Body, at: int) -> None:
+    """A body is a competent body of its party at a time (R4(1), A3)."""
+    competent = competent_bodies(profile, trust, body.party, at)
     if body.id not in competent:
         message = f"{body} is no competent body of {body.party} under the agreement {profile.id} (R4(1), A3)"
         raise Refused(message, f"competent bodies: {', '.join(competent)}")
+
+
+def require_bodies(profile: Profile, trust: Trust, *, origin: Body, destination: Body, confirming: Body, at: int) -> None:
+    """Origin and destination are of the two parties, and the confirming body may confirm at the time of sealing (R2, R12, A5.4)."""
+    if profile.other(origin.party) is not profile.party(destination.party):
+        message = f"{origin} and {destination} are of one party: an envelope goes from one party to the other (R2)"
+        raise Refused(message)
+    allowed = confirming_bodies(profile, trust, destination, at)
+    if confirming.party != destination.party or confirming.id not in allowed:
+        message = f"{confirming} does not confirm receipt for {destination} under the agreement {profile.id} (R12, A5.4)"
+        raise Refused(message, f"confirming bodies: {', '.join(allowed)}")
 
 
 def require_channel(profile: Profile, channel: str) -> None:

@@ -134,7 +134,7 @@ def countersign(
     """
     core, claim = answer.signed.core, answer.answer.claim
     checked = _require_same_envelope(answer, envelope)  # step 1
-    verify_answer(answer, agreements)  # step 2: the rest of it
+    verify_answer(answer, trust, agreements)  # step 2: the rest of it
     if signer.purpose != "countersign" or signer.body != core.confirming:  # step 3
         message = f"{signer.title!r} of {signer.body} ({signer.purpose}) does not countersign for {core.confirming}"
         raise Refused(message)
@@ -247,7 +247,7 @@ def read_receipt(raw: bytes, *, trust: Trust, agreements: Agreements, seen: Seen
         message = f"the receipt is for {receipt.confirming} by an officer of {countersigner.body}, and {core.confirming} confirms"
         raise Refused(message)
     _require_two_persons(answer, countersigner)
-    verify_answer(answer, agreements)  # step 6, and 9 between the two offices
+    verify_answer(answer, trust, agreements)  # step 6, and 9 between the two offices
     _require_checked(receipt, answer)  # step 8
     # A refusal of an unopened envelope may be about an agreement that is not known here, so it gets no skew of it.
     with_skew = core.confirming != core.destination and answer.answer.claim is not None

@@ -116,7 +116,7 @@ def prepare(consignment: Consignment, *, sealer: Credential, trust: Trust, agree
         message = f"{sealer.title!r} is certified to {sealer.purpose}, not to seal"
         raise Refused(message)
     trust.require_in_force(sealer, at=at, act="sealing")
-    permission.require_bodies(profile, origin=origin, destination=c.destination, confirming=c.confirming)
+    permission.require_bodies(profile, trust, origin=origin, destination=c.destination, confirming=c.confirming, at=at)
     _require_carriers(c.carriers)
     for items, most, what in ((c.legs, MAX_LEGS, "legs"), (c.basis, MAX_LIST, "bases"), (c.caveats, MAX_LIST, "caveats")):
         _require_few(items, most, what)

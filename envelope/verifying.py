@@ -115,7 +115,7 @@ def verify_dispatch(authentic: AuthenticDispatch, *, trust: Trust, agreements: A
         Refused: something is not permitted; the message names the clause.
     """
     signed = authentic.signed
-    agreement = require_agreement(signed, agreements=agreements, accepted_at=at)  # step 7
+    agreement = require_agreement(signed, trust=trust, agreements=agreements, accepted_at=at)  # step 7
     route = signed.core.stamp.route
     degree = None if route is None else route.marks.destination.code
     addressees = tuple(  # step 8
@@ -127,7 +127,7 @@ def verify_dispatch(authentic: AuthenticDispatch, *, trust: Trust, agreements: A
     return VerifiedDispatch(authentic=authentic, agreement=agreement, addressees=addressees, unchecked=HIDDEN if route is None else ())
 
 
-def require_agreement(signed: SignedDispatch, *, agreements: Agreements, accepted_at: int) -> Agreement:
+def require_agreement(signed: SignedDispatch, *, trust: Trust, agreements: Agreements, accepted_at: int) -> Agreement:
     """Check a dispatch against its agreement (Reading 7), and the sealer's clearance where the stamp is open; returns the agreement.
 
     Raises:
@@ -136,7 +136,7 @@ def require_agreement(signed: SignedDispatch, *, agreements: Agreements, accepte
     core, sealed_at = signed.core, signed.body.sealed_at
     agreement = agreements.find(core.agreement)
     profile = agreement.profile
-    permission.require_bodies(profile, origin=core.origin, destination=core.destination, confirming=core.confirming)
+    permission.require_bodies(profile, trust, origin=core.origin, destination=core.destination, confirming=core.confirming, at=sealed_at)
     agreements.require_in_force(agreement, sealed_at=sealed_at, accepted_at=accepted_at)
     if core.stamp.due_at < sealed_at:
         message = "the receipt was due before the envelope was sealed"

@@ -168,18 +168,18 @@ def _decodes(raw: bytes) -> bool:
         return False
 
 
-def _revocations() -> list[bytes]:
-    """Bodies of those in the rosters of KZ and BY, whose issuers the world of the targets has."""
+def _in_rosters(place: int, type_: str) -> list[bytes]:
+    """Bodies of the statements of a type in the rosters of KZ and BY, whose issuers the world of the targets has."""
     found = []
     for path in sorted({*world.WORLD.glob("[kb][zy]-*.vls")} - {world.WORLD / "kz-ts.vls"}):
         roster = unpack(read_statement(path.read_bytes(), labels.ROSTER).body, max_bytes=LIMITS[labels.ROSTER], what="roster")
-        found += [read_statement(raw, labels.REVOCATION).body for raw in roster[6]]
+        found += [read_statement(raw, type_).body for raw in roster[place]]
     return found
 
 
 def _statement_parts() -> list[bytes]:
     halves = [pack([s.type, s.body, [[s.signatures[0].header_bytes, s.signatures[0].signature]]]) for s in statements() if len(s.signatures) > 1]
-    return [raw for kind, raw in world.vectors() if kind not in {"encoding", "envelope", "roster", "backup", "standing"}] + halves
+    return [raw for kind, raw in world.vectors() if kind not in {"encoding", "envelope", "roster", "backup", "standing", "role"}] + halves
 
 
 def _stanza_lists() -> list[bytes]:
@@ -224,8 +224,10 @@ _SEEDS: Final[dict[str, Callable[[], Iterable[bytes]]]] = {
     "sheet": lambda: [sheet for raw in raws("backup") for sheet in re.split(rb"(?m)^(?=VALIZA)", raw) if sheet],
     "fingerprint": lambda: [bytes(range(32)).hex().encode(), b"AB:cd " * 16, bytes(32).hex(" ").encode()],
     "agreement": lambda: bodies(labels.AGREEMENT),
-    "revocation": lambda: bodies(labels.REVOCATION) + _revocations(),
+    "revocation": lambda: bodies(labels.REVOCATION) + _in_rosters(6, labels.REVOCATION),
     "standing": lambda: raws("standing"),
+    "designation": lambda: _in_rosters(7, labels.DESIGNATION),
+    "role": lambda: raws("role"),
     "termination": lambda: bodies(labels.TERMINATION),
     "clearance-enquiry": lambda: bodies(labels.CLEARANCE_ENQUIRY),
     "clearance-confirmation": lambda: bodies(labels.CLEARANCE_CONFIRMATION),

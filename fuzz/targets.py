@@ -45,6 +45,7 @@ from valiza.envelope.verifying import VerifiedDispatch, authenticate, verify_dis
 from valiza.keys import labels
 from valiza.keys.conversation import Question, parse_reply, read_question, read_reply
 from valiza.keys.credential import Credential, check_credential
+from valiza.keys.designation import DESIGNATED, check_designation, designated
 from valiza.keys.digests import digest, keyed
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import ValizaError
@@ -253,7 +254,7 @@ def roster(body: bytes) -> None:
             read_root.cache_clear()
             read_roots.cache_clear()  # nobody else may see what was believed here
     raws = [c.raw for c in found.credentials.values()]
-    lists = [[root.raw for root in found.roots], raws, [one.raw for one in found.revocations], []]
+    lists = [[root.raw for root in found.roots], raws, [one.raw for one in found.revocations], [one.raw for one in found.designations]]
     same(pack([found.party, found.version, found.issued_at, found.expires_at, *lists, found.extensions]), body)
     for one in found.revocations:
         before = found.history(found.credentials[one.credential]).judge(dated=one.effective_at - 1, evidence=None)
@@ -277,6 +278,53 @@ def revocation(body: bytes) -> None:
         same(pack([*said, found.extensions]), body)
     if len(failed) == len(issuers):
         raise failed[0]
+
+
+def designation(body: bytes) -> None:
+    """Signed by the roots that there are."""
+    roots = [issuer for issuer in _issuers(body, 0) if isinstance(issuer, Root)]
+    failed: list[ValizaError] = []
+    for root in roots:
+        signed = SignerHeader(role="root", signer_digest=root.digest, key_digest=root.custodians[0].key.key_digest)
+        try:
+            with world.believing():
+                found = check_designation(read_statement(world.framed(labels.DESIGNATION, body, [signed]), labels.DESIGNATION), root)
+        except ValizaError as error:
+            failed.append(error)
+            continue
+        said = [found.party, found.number, found.body_id, found.names, found.role, found.effective_from, found.effective_until]
+        same(pack([*said, found.replaces, found.issued_at, found.extensions]), body)
+        holds(found.issued_at <= found.effective_from, "effective before it is issued")
+        before = designated([found.replaces or "A"], [found], role=found.role, at=found.effective_from)
+        holds(found.body_id in before, "it is not designated when it is effective")
+    if len(failed) == len(roots):
+        raise failed[0]
+
+
+def role(data: bytes) -> None:
+    """Who has a role: nobody has it but who is named or designated, and somebody always does."""
+    _, wanted, at, named, changes = array(unpack(data, max_bytes=MIB, what="roles"), "roles", length=5)
+    said = []
+    for item in array(changes, "changes", most=64):
+        id_, what, start, end, replaces = array(item, "change", length=5)
+        replaced = optional(replaces, "replaces", body_id)
+        period = time(start, "effective from"), optional(end, "effective until", time)
+        said.append(_Change(body_id(id_, "body id"), one_of(what, "role", DESIGNATED), *period, replaced))
+    bodies = [body_id(one, "body id") for one in array(named, "named", least=1, most=64)]
+    which, when = one_of(wanted, "role", DESIGNATED), time(at, "at")
+    found = designated(bodies, said, role=which, at=when)
+    holds(found != (), "nobody has it")
+    holds(set(found) <= {*bodies, *(one.body_id for one in said if one.role == which)}, "somebody has it whom nobody named")
+    holds(designated(bodies, [one for one in said if one.role == which], role=which, at=when) == found, "the other role counts")
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    body_id: str
+    role: str
+    effective_from: int
+    effective_until: int | None
+    replaces: str | None
 
 
 def standing(data: bytes) -> None:
@@ -619,7 +667,7 @@ def refusal(body: bytes) -> None:
 def _answered(type_: str, body: bytes, claim: OpeningClaim | None) -> None:
     with world.believing():
         found = read_answer(world.framed(type_, body, [_acknowledger(claim)]), world.trust())
-        verify_answer(found, world.agreements())
+        verify_answer(found, world.trust(), world.agreements())
     if isinstance(found.answer, Acknowledgement):
         holds(len(found.answer.conditions) == len(found.answer.claim.openings), "not one condition for each carrier")
 
@@ -731,7 +779,7 @@ def _genuine(data: bytes) -> None:
 
 
 def whole_answer(data: bytes) -> None:
-    verify_answer(read_answer(data, world.trust()), world.agreements())
+    verify_answer(read_answer(data, world.trust()), world.trust(), world.agreements())
     _genuine(data)
 
 
@@ -825,6 +873,8 @@ TARGETS: Final = {
         Target("agreement", agreement, 8192),
         Target("revocation", revocation, 2048),
         Target("standing", standing, 1024),
+        Target("designation", designation, 2048),
+        Target("role", role, 1024),
         Target("termination", termination, 2048),
         Target("clearance-enquiry", clearance_enquiry, 4096),
         Target("clearance-confirmation", clearance_confirmation, 8192),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from valiza.keys.chain import Chains
     from valiza.keys.credential import Credential, Outline
+    from valiza.keys.designation import Designation
     from valiza.keys.fields import Body
     from valiza.keys.revocation import History, Revocation
     from valiza.keys.root import Root
@@ -60,6 +61,10 @@ class Book(Protocol):
     @property
     def revocations(self) -> tuple[Revocation, ...]:
         """All revocations, in the order of the roster."""
+
+    @property
+    def designations(self) -> tuple[Designation, ...]:
+        """All designations, in the order of the roster."""
 
     def history(self, credential: Credential) -> History:
         """What was revoked of a credential of this party, and of its key."""

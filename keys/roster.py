@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from valiza.keys import labels
 from valiza.keys.chain import Chains
 from valiza.keys.credential import Credential, verify_by_credential
+from valiza.keys.designation import MAX_DESIGNATIONS, Designation, check_designation_in, require_numbers
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
@@ -46,6 +47,7 @@ __all__ = [
     "peek_roster",
     "read_roster",
     "require_key_never_compromised",
+    "require_latest_root",
     "require_new_authority",
     "require_new_issuer",
     "require_new_issuers",
@@ -81,6 +83,7 @@ class Roster:
     credentials: Chains = field(repr=False)
     outlines: tuple[Outline, ...] = field(repr=False)
     revoked: Revoked = field(repr=False)
+    designations: tuple[Designation, ...] = field(repr=False)
     extensions: Extensions = field(repr=False)
 
     @property
@@ -124,6 +127,7 @@ def make_roster(
     credentials: Iterable[Credential],
     others: Mapping[bytes, bytes] = _NONE,
     revocations: Iterable[Revocation] = (),
+    designations: Iterable[Designation] = (),
     signer: Credential,
     key: Signer,
     read: Callable[[bytes, bytes], Roster] | None = None,
@@ -138,6 +142,7 @@ def make_roster(
         credentials: what it is to hold.
         others: the bytes of further credentials, by their digests: those of an older roster.
         revocations: whole series of them, in any order.
+        designations: all of them, in any order.
         signer: the roster credential that `key` belongs to; it is included.
         key: its private half.
         read: reads it back; as `read_roster`, which it is unless given.
@@ -148,7 +153,8 @@ def make_roster(
     whole = sorted({**others, **{c.digest: c.raw for c in (*credentials, signer)}}.items())
     revoked = sorted({r.digest: r for r in revocations}.values(), key=lambda r: r.place)
     root = roots[-1]
-    said: list[Value] = [[one.raw for one in roots], [raw for _, raw in whole], [one.raw for one in revoked], []]
+    named = sorted({d.digest: d for d in designations}.values(), key=lambda d: d.number)
+    said: list[Value] = [[one.raw for one in roots], [raw for _, raw in whole], [one.raw for one in revoked], [one.raw for one in named]]
     body = pack([root.party, version, issued_at, expires_at, *said, {}])
     header = SignerHeader(role="roster", signer_digest=signer.digest, key_digest=key.key_digest)
     return (read or read_roster)(sign_statement(labels.ROSTER, body, [(header, key)]).raw, root.digest)
@@ -221,9 +227,7 @@ def check_roster(raw: bytes, fingerprint: bytes, *, jobs: int = 1, counting: Cou
     with counting(len(credentials)) as advance:
         outlines = credentials.check_all(jobs=jobs if len(credentials) >= _MANY else 1, advance=advance)  # step 3
     revocations = _read_revocations(items[6], roots, credentials)  # step 4
-    if array(items[7], "designations"):
-        message = "designations are not specified yet: a roster with some cannot be used"
-        raise Refused(message)
+    designations = _read_designations(items[7], roots)
     roster = Roster(
         raw=raw,
         party=name,
@@ -234,6 +238,7 @@ def check_roster(raw: bytes, fingerprint: bytes, *, jobs: int = 1, counting: Cou
         credentials=credentials,
         outlines=outlines,
         revoked=revoked_of(revocations, credentials),
+        designations=designations,
         extensions=extensions(items[8]),
     )
     if roster.issued_at >= roster.expires_at:
@@ -255,6 +260,16 @@ def _read_revocations(value: Value, roots: Sequence[Root], credentials: Chains) 
     found = tuple(check_revocation_in(statement, roots, credentials) for statement in statements)
     ascending([one.place for one in found], "revocations")
     require_series(found)
+    return found
+
+
+def _read_designations(value: Value, roots: Sequence[Root]) -> tuple[Designation, ...]:
+    """designation.md, Reading 1 to 4."""
+    raws = array(value, "designations", most=MAX_DESIGNATIONS)
+    statements = [read_statement(blob(raw, "designation"), labels.DESIGNATION) for raw in raws]
+    found = tuple(check_designation_in(statement, roots) for statement in statements)
+    ascending([one.number for one in found], "designations")
+    require_numbers(found)
     return found
 
 
@@ -291,15 +306,18 @@ class Difference:
     roots: tuple[Root, ...] = field(repr=False)
     credentials: tuple[Credential, ...] = field(repr=False)
     revocations: tuple[Revocation, ...] = field(repr=False)
+    designations: tuple[Designation, ...] = field(repr=False)
 
 
 def difference(new: Book, old: Book | None) -> Difference:
     """What is new in a roster; without an older one all of it."""
     revoked = set() if old is None else {one.digest for one in old.revocations}
+    named = set() if old is None else {one.digest for one in old.designations}
     return Difference(
         roots=new.roots if old is None else new.roots[len(old.roots) :],
         credentials=tuple(new.credentials[name] for name in new.credentials if old is None or name not in old.credentials),
         revocations=tuple(one for one in new.revocations if one.digest not in revoked),
+        designations=tuple(one for one in new.designations if one.digest not in named),
     )
 
 
@@ -338,16 +356,34 @@ def _require_later(new: Book, old: Book) -> None:
     if missing:
         message = f"the roster of {new.party} drops {len(missing)} credentials of version {old.version}"
         raise Refused(message, "old credentials stay in a roster, so that old envelopes can be verified")
-    forgotten = {r.digest for r in old.revocations} - {r.digest for r in new.revocations}
-    if forgotten:
-        message = f"the roster of {new.party} drops or replaces {len(forgotten)} revocations of version {old.version}"
-        raise Refused(message, "what is revoked stays in every later roster: ask the other party what happened")
-    known = {r.digest for r in old.revocations}
-    for one in new.revocations:
-        if one.digest not in known:
-            require_new_authority(one, old)
+    _require_all_said(new, old)
+    added = difference(new, old)
+    for revocation in added.revocations:
+        require_new_authority(revocation, old)
+    for designation in added.designations:
+        require_latest_root(designation, old)
     require_new_issuers(new, old)
     require_key_never_compromised(new, old)
+
+
+def _require_all_said(new: Book, old: Book) -> None:
+    """Nothing that was said is unsaid: of revocations and designations."""
+    for what, before, after in (("revocations", old.revocations, new.revocations), ("designations", old.designations, new.designations)):
+        forgotten = {one.digest for one in before} - {one.digest for one in after}
+        if forgotten:
+            message = f"the roster of {new.party} drops or replaces {len(forgotten)} {what} of version {old.version}"
+            raise Refused(message, "what a roster once said stays in every later one: ask the other party what happened")
+
+
+def require_latest_root(designation: Designation, known: Book) -> None:
+    """Check that the root that signed a new designation was not replaced, by a roster that is known (designation.md, Reading 5).
+
+    Raises:
+        Refused: it was.
+    """
+    if designation.signer.version < known.root.version:
+        message = f"designation {designation.number} of {designation.party} is new, and signed by version {designation.signer.version} of the root"
+        raise Refused(message, f"the custodians of version {known.root.version} sign it")
 
 
 def require_new_issuers(new: Book, known: Book) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from valiza.keys import labels
 from valiza.keys.credential import Credential, check_credential, verify_by_credential
+from valiza.keys.designation import designated
 from valiza.keys.errors import NotAuthentic, Refused
 from valiza.keys.fields import utc
 from valiza.keys.revocation import NOTHING_REVOKED, History, Revocation
@@ -154,6 +155,11 @@ class Trust:
         """Credentials of a body for a purpose, in the order of their digests."""
         roster = self.rosters.get(body.party)
         return [] if roster is None else roster.of_body(body, purpose)
+
+    def designated(self, party: str, role: str, named: Iterable[str], at: int) -> tuple[str, ...]:
+        """Ids of the bodies of a party that have a role at a time: those that an agreement names, changed by the party's designations."""
+        roster = self.rosters.get(party)
+        return designated(named, () if roster is None else roster.designations, role=role, at=at)
 
     def require_fresh(self, parties: Iterable[str], at: int, act: str) -> None:
         """Raise Refused unless the roster of each party is there and not expired (credential.md, Roster)."""

@@ -246,7 +246,7 @@ def _read_receipt(
         statement = read_statement(raw, labels.RECEIPT, labels.ACKNOWLEDGEMENT, labels.REFUSAL)
         if statement.type != labels.RECEIPT:  # step 1: verified as far as it goes, and never taken for a receipt
             answer = read_answer(raw, reader.trust, reader.seen)
-            verify_answer(answer, reader.agreements)
+            verify_answer(answer, reader.trust, reader.agreements)
             return ReceiptOutcome(verified=None, answer=answer, verdict=Verdict.ACKNOWLEDGED, exit_code=Verdict.ACKNOWLEDGED.exit_code, profile=None)
         authentic = read_receipt(raw, trust=reader.trust, agreements=reader.agreements, seen=reader.seen)
     place = envelope_of(authentic.answer.signed.digest)

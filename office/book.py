@@ -14,11 +14,13 @@ import sqlite3
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from valiza.keys import labels
 from valiza.keys.chain import Chains
 from valiza.keys.credential import Outline
+from valiza.keys.designation import Designation, check_designation_in
 from valiza.keys.digests import DIGEST_BYTES, digest
 from valiza.keys.errors import Malformed, NotAuthentic, Refused, Unavailable
 from valiza.keys.fields import Body
@@ -60,6 +62,7 @@ CREATE TABLE revocation (
     ordinal INTEGER PRIMARY KEY, digest BLOB NOT NULL, place INTEGER NOT NULL, size INTEGER NOT NULL,
     credential BLOB NOT NULL, kind TEXT NOT NULL, effective_at INTEGER NOT NULL, key_digest BLOB NOT NULL
 ) STRICT;
+CREATE TABLE designation (number INTEGER PRIMARY KEY, raw BLOB NOT NULL) STRICT;
 CREATE INDEX revocation_of_credential ON revocation (credential);
 CREATE INDEX revocation_of_key ON revocation (key_digest) WHERE kind = 'compromised';
 """
@@ -69,6 +72,7 @@ _SAID: Final = (  # all that an index says of the roster, and not of the office
     "SELECT * FROM root ORDER BY version",
     f"SELECT {_OUTLINE}, place, size FROM credential ORDER BY digest",  # noqa: S608 - constant text
     "SELECT * FROM revocation ORDER BY ordinal",
+    "SELECT * FROM designation ORDER BY number",
 )
 
 
@@ -231,6 +235,13 @@ class KeptBook:
         """All revocations, in the order of the roster."""
         return self._revoked("TRUE ORDER BY ordinal")
 
+    @cached_property
+    def designations(self) -> tuple[Designation, ...]:
+        """All designations, in the order of the roster; each is checked when they are first asked for."""
+        with about(self.path):
+            raws = [raw for (raw,) in self._index.execute("SELECT raw FROM designation ORDER BY number")]
+            return tuple(check_designation_in(read_statement(raw, labels.DESIGNATION), self.roots) for raw in raws)
+
     def history(self, credential: Credential) -> History:
         """What was revoked of a credential of this party, and of its key. As everything in an index, that there is nothing is believed of it."""
         own = tuple(one for one in self._revoked("credential = ? ORDER BY ordinal", credential.digest) if one.credential == credential.digest)
@@ -318,6 +329,7 @@ def _index_of(roster: Roster, since: Mapping[bytes, int], at: int) -> bytes:
         rows.executemany("INSERT INTO root VALUES (?, ?)", [(root.version, root.raw) for root in roster.roots])
         rows.executemany("INSERT INTO credential VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _rows(roster, since, at))
         rows.executemany("INSERT INTO revocation VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _revocation_rows(roster))
+        rows.executemany("INSERT INTO designation VALUES (?, ?)", [(one.number, one.raw) for one in roster.designations])
         rows.execute("COMMIT")
         rows.execute(f"PRAGMA user_version = {_VERSION}")
         made = rows.serialize()

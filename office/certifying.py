@@ -13,6 +13,7 @@ from valiza.envelope.agreement import TerminationDraft, read_termination_body, r
 from valiza.envelope.profile import Profile, read_profile
 from valiza.keys import labels
 from valiza.keys.credential import PURPOSES, CredentialDraft, read_credential_body
+from valiza.keys.designation import Designation, read_designation_body
 from valiza.keys.errors import NotAuthentic, Refused, Usage
 from valiza.keys.external import ExternalSigningKey
 from valiza.keys.fields import Body
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from valiza.envelope.agreement import Agreement
     from valiza.keys.book import Book
     from valiza.keys.credential import Credential
+    from valiza.keys.designation import DesignationDraft
     from valiza.keys.external import ExternalSigner
     from valiza.keys.fields import Names
     from valiza.keys.keyfile import PrivateKey
@@ -46,6 +48,7 @@ __all__ = [
     "add_signature",
     "begin_agreement",
     "begin_credential",
+    "begin_designation",
     "begin_revocation",
     "begin_root",
     "begin_termination",
@@ -62,7 +65,7 @@ __all__ = [
 ]
 
 # Types that a quorum of custodians signs.
-BY_QUORUM: Final = (labels.ROOT, labels.CREDENTIAL, labels.AGREEMENT, labels.TERMINATION, labels.REVOCATION)
+BY_QUORUM: Final = (labels.ROOT, labels.CREDENTIAL, labels.AGREEMENT, labels.TERMINATION, labels.REVOCATION, labels.DESIGNATION)
 _DAY: Final = 86400
 
 
@@ -82,7 +85,7 @@ class Share:
         return max(0, self.root.threshold - len(self.signed))
 
 
-Said = RootDraft | CredentialDraft | Profile | TerminationDraft | Revocation
+Said = RootDraft | CredentialDraft | Profile | TerminationDraft | Revocation | Designation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +154,12 @@ def _read_revocation(statement: Statement, roots: Mapping[bytes, Root]) -> Unfin
     return Unfinished(statement=statement, says=read_revocation_body(statement, root), shares=(share,))
 
 
+def _read_designation(statement: Statement, roots: Mapping[bytes, Root]) -> Unfinished:
+    root = _one_root(statement, roots)
+    share = Share(root=root, signed=verify_signatures(statement, root))
+    return Unfinished(statement=statement, says=read_designation_body(statement, root), shares=(share,))
+
+
 def _read_agreement(statement: Statement, roots: Mapping[bytes, Root]) -> Unfinished:
     signing = [_known(name, roots) for name in sorted({entry.header.signer_digest for entry in statement.signatures})]
     shares = [Share(root=root, signed=verify_signatures(statement, root)) for root in signing]
@@ -174,6 +183,7 @@ _READERS: Final[dict[str, Callable[[Statement, Mapping[bytes, Root]], Unfinished
     labels.AGREEMENT: _read_agreement,
     labels.TERMINATION: _read_termination,
     labels.REVOCATION: _read_revocation,
+    labels.DESIGNATION: _read_designation,
 }
 
 
@@ -306,6 +316,15 @@ def begin_revocation(draft: RevocationDraft, root: Root, key: Signer) -> Unfinis
         Refused: the key is no custodian's. Malformed: it says what cannot be.
     """
     return _sign(labels.REVOCATION, draft.packed(), [Share(root=root)], key, roots={root.digest: root})
+
+
+def begin_designation(draft: DesignationDraft, root: Root, key: Signer) -> Unfinished:
+    """Sign a designation (A3) as the first custodian.
+
+    Raises:
+        Refused: the key is no custodian's. Malformed: it says what cannot be.
+    """
+    return _sign(labels.DESIGNATION, draft.packed(), [Share(root=root)], key, roots={root.digest: root})
 
 
 def begin_termination(agreement: Agreement, root: Root, key: Signer, *, given_at: int, takes_effect_at: int) -> Unfinished:

@@ -61,7 +61,7 @@ def ask(office: Office, order: EnquiryOrder, out: Path, *, at: int, random: Call
     """
     agreement = office.agreements.named(order.agreement, at)
     profile = agreement.profile
-    permission.require_competent(profile, office.body)  # before an officer is looked for: most offices have none who could
+    permission.require_competent(profile, office.trust, office.body, at)  # before an officer is looked for: most offices have none who could
     officer = office.pick(order.officer, "act")
     other = profile.other(office.body.party).id
     destination = parse_body(order.destination, other)
@@ -78,7 +78,7 @@ def ask(office: Office, order: EnquiryOrder, out: Path, *, at: int, random: Call
         enquiry_id=random(32),
         agreement=agreement.digest,
         asking=office.body,
-        asked=_asked(profile, other, order.asked),
+        asked=_asked(profile, office.trust, other, order.asked, at),
         destination=destination,
         officers=tuple(sorted({c.subject for c in chosen})),
         mark=mark,
@@ -91,11 +91,11 @@ def ask(office: Office, order: EnquiryOrder, out: Path, *, at: int, random: Call
     return found
 
 
-def _asked(profile: Profile, other: str, wanted: str | None) -> Body:
+def _asked(profile: Profile, trust: Trust, other: str, wanted: str | None, at: int) -> Body:
     """The competent body that is asked: the one named, or the only one."""
     if wanted is not None:
         return parse_body(wanted, other)
-    competent = profile.party(other).competent
+    competent = permission.competent_bodies(profile, trust, other, at)
     if len(competent) != 1:
         message = f"{other} has several competent bodies: {', '.join(competent)}"
         raise Usage(message, "say which is asked with --ask BODY")

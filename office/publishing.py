@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from valiza.keys import labels
 from valiza.keys.chain import Chains
+from valiza.keys.designation import check_designation_in
 from valiza.keys.errors import NoKey, Refused
 from valiza.keys.files import about, read_file
 from valiza.keys.revocation import check_revocation_in
 from valiza.keys.root import Root, read_root, read_roots, require_pinned
-from valiza.keys.roster import check_import, make_roster, require_new_authority, require_new_issuer
+from valiza.keys.roster import check_import, make_roster, require_latest_root, require_new_authority, require_new_issuer
 from valiza.keys.statement import LIMITS, Statement, read_statement
 from valiza.office.book import keep_roster
 from valiza.office.home import BODY_OFFICER, with_public_key
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from valiza.keys.book import Book
     from valiza.keys.credential import Credential
+    from valiza.keys.designation import Designation
     from valiza.keys.revocation import Revocation
     from valiza.keys.roster import Roster
     from valiza.office.book import KeptBook
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ADDED", "Collected", "collect", "publish_roster"]
 
-ADDED: Final = (labels.ROOT, labels.CREDENTIAL, labels.REVOCATION)  # types of what a roster can take in
+ADDED: Final = (labels.ROOT, labels.CREDENTIAL, labels.REVOCATION, labels.DESIGNATION)  # types of what a roster can take in
 
 
 class _Statements(Mapping[bytes, Statement]):
@@ -63,13 +65,14 @@ class Collected:
     """What an office knows of its own party beyond the roster in force: versions of the root, and what no roster has yet.
 
     roots: all versions. chains: every credential, checked when it is taken out. new: credentials that the roster in force does not have, with their
-    files. revoking: revocations that it does not have, likewise.
+    files. revoking, designating: revocations and designations that it does not have, likewise.
     """
 
     roots: tuple[Root, ...]
     chains: Chains = field(repr=False)
     new: Mapping[bytes, Path]
     revoking: Mapping[Path, Statement] = field(default_factory=dict, repr=False)
+    designating: Mapping[Path, Statement] = field(default_factory=dict, repr=False)
 
     def revocations(self, known: Book | None) -> list[Revocation]:
         """The new revocations, each checked: by whom it is, and that he may still revoke by what is known; what is wrong with one names its file."""
@@ -80,6 +83,17 @@ class Collected:
                 if known is not None:
                     require_new_authority(revocation, known)
                 found.append(revocation)
+        return found
+
+    def designations(self, known: Book | None) -> list[Designation]:
+        """The new designations, each checked likewise."""
+        found = []
+        for path, statement in self.designating.items():
+            with about(path):
+                designation = check_designation_in(statement, self.roots)
+                if known is not None:
+                    require_latest_root(designation, known)
+                found.append(designation)
         return found
 
     def checked(self, known: Book | None) -> list[Credential]:
@@ -95,11 +109,11 @@ class Collected:
 
 
 def collect(office: Office, add: Iterable[Path] = ()) -> Collected:
-    """Collect what lies in an office and in files: versions of the root, credentials, revocations.
+    """Collect what lies in an office and in files: versions of the root, credentials, revocations, designations.
 
     Args:
         office: the office.
-        add: files with roots, credentials and revocations that were signed elsewhere, in any order.
+        add: files with any of these that were signed elsewhere, in any order.
 
     Raises:
         Refused: the own root is not pinned, or there is another one of that version. Malformed, NotAuthentic: a file holds nothing of that kind, or
@@ -114,17 +128,17 @@ def collect(office: Office, add: Iterable[Path] = ()) -> Collected:
     credentials: dict[bytes, Statement] = {}
     paths: dict[bytes, Path] = {}
     roots = {} if old is None else {root.version: root for root in old.roots}
-    revoking: dict[bytes, tuple[Path, Statement]] = {}
-    revoked = set() if old is None else {one.digest for one in old.revocations}
+    said: dict[str, dict[bytes, tuple[Path, Statement]]] = {labels.REVOCATION: {}, labels.DESIGNATION: {}}
+    known = set() if old is None else {one.digest for one in old.revocations} | {one.digest for one in old.designations}
     files = [*sorted((office.home / "credentials").glob("*/*.vls")), *sorted((office.home / "issued").glob("*.vls")), *lying(office), *add]
     for path in files:
         with about(path):
             statement = read_statement(read_file(path, max(LIMITS[type_] for type_ in ADDED)), *ADDED)
             if statement.type == labels.ROOT:
                 _add_root(roots, read_root(statement.raw), party)
-            elif statement.type == labels.REVOCATION:
-                if statement.digest not in revoked:
-                    revoking.setdefault(statement.digest, (path, statement))
+            elif statement.type in said:
+                if statement.digest not in known:
+                    said[statement.type].setdefault(statement.digest, (path, statement))
             elif old is None or statement.digest not in old.credentials:
                 credentials[statement.digest] = statement
                 paths.setdefault(statement.digest, path)
@@ -133,7 +147,13 @@ def collect(office: Office, add: Iterable[Path] = ()) -> Collected:
         raise Refused(message, "import the roster: valiza roster import FILE; or give the root: valiza roster publish --add FILE")
     versions = read_roots(tuple(roots[version].raw for version in sorted(roots)))
     require_pinned(versions, pinned)
-    return Collected(roots=versions, chains=Chains(versions, _Statements(credentials, old)), new=paths, revoking=dict(revoking.values()))
+    return Collected(
+        roots=versions,
+        chains=Chains(versions, _Statements(credentials, old)),
+        new=paths,
+        revoking=dict(said[labels.REVOCATION].values()),
+        designating=dict(said[labels.DESIGNATION].values()),
+    )
 
 
 def _add_root(roots: dict[int, Root], root: Root, party: str) -> None:
@@ -153,7 +173,7 @@ def publish_roster(office: Office, *, at: int, validity: int, add: Sequence[Path
         office: one that keeps a roster key. Every credential and revocation that lies in it is taken in.
         at: now, in seconds since 1970.
         validity: for how many seconds the roster is in force.
-        add: files with credentials, revocations and roots that were signed elsewhere.
+        add: files with credentials, revocations, designations and roots that were signed elsewhere.
         version: of the roster; None: the next one. A higher one goes past what a thief of the roster key may have published.
 
     Raises:
@@ -172,6 +192,7 @@ def publish_roster(office: Office, *, at: int, validity: int, add: Sequence[Path
         credentials=collected.checked(old),
         others={} if old is None else {name: old.credentials.raw(name) for name in old.credentials},
         revocations=[*([] if old is None else old.revocations), *collected.revocations(old)],
+        designations=[*([] if old is None else old.designations), *collected.designations(old)],
         signer=signer,
         key=key,
         read=office.read_roster,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from valiza.envelope import permission
 from valiza.envelope.dispatch import EnvelopeName
 from valiza.envelope.manifest_copy import manifest_copy_recipients, open_manifest_copy
-from valiza.envelope.profile import DESTINATION
 from valiza.envelope.sealing import Consignment, PreparedConsignment, SealedEnvelope, prepare, seal_envelope
 from valiza.envelope.verifying import authenticate
 from valiza.keys.errors import Refused, Unavailable, Usage, ValizaError
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from valiza.envelope.profile import Profile
     from valiza.envelope.route import Leg
     from valiza.keys.credential import Credential
+    from valiza.keys.trust import Trust
     from valiza.office.home import Office
     from valiza.register.store import Entry
 
@@ -89,8 +89,9 @@ def plan_sealing(office: Office, order: SealOrder, *, at: int) -> SealPlan:
     agreement = office.agreements.named(order.agreement, at)
     profile = agreement.profile
     destination = parse_body(order.destination, profile.other(office.body.party).id)
-    confirming = _confirming(profile, destination, order.confirming)
-    permission.require_bodies(profile, origin=office.body, destination=destination, confirming=confirming)  # before its officers are looked for
+    confirming = _confirming(profile, office.trust, destination, order.confirming, at)
+    bodies = {"origin": office.body, "destination": destination, "confirming": confirming}
+    permission.require_bodies(profile, office.trust, **bodies, at=at)  # before its officers are looked for
     marks = [Mark(office.body.party, carrier.code) for carrier in order.carriers]
     highest = profile.most_secret(marks) if marks else None
     clearances = read_clearances(office, order.clearances, at=at) if order.clearances or order.require_confirmation else None
@@ -119,11 +120,11 @@ def plan_sealing(office: Office, order: SealOrder, *, at: int) -> SealPlan:
     return SealPlan(officer=officer, prepared=prepared, package=order.package)
 
 
-def _confirming(profile: Profile, destination: Body, wanted: str | None) -> Body:
+def _confirming(profile: Profile, trust: Trust, destination: Body, wanted: str | None, at: int) -> Body:
     if wanted is not None:
         return parse_body(wanted, destination.party)
-    allowed = profile.party(destination.party).confirming
-    return destination if DESTINATION in allowed or destination.id in allowed else Body(destination.party, allowed[0])
+    allowed = permission.confirming_bodies(profile, trust, destination, at)
+    return destination if destination.id in allowed else Body(destination.party, allowed[0])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -373,12 +373,18 @@ def _found(at: Desk) -> str:
 def _revoke(at: Desk) -> None:
     """A revocation by a body, and one by its root; what the next roster changes."""
     at.type("credential issue leaver:act:1:Leaver --home by --unprotected")
+    at.type("roster publish --home by -o BY.1.vls")
     at.type("revocation make leaver --kind retired --reason left --home by")
     at.type("revocation list --home by")
     at.type("roster publish --home by -o BY.2.vls")
     at.type("revocation make by/credentials/leaver/act.vls --kind suspended --reason other --by-root --home by -o root.1.vls")
     at.type("revocation list --home by")
     at.type("credential verify by/credentials/leaver/act.vls --home by", code=6)
+    at.type("designation make BY-MFA --role competent --replaces BY-KGB --until 2099-01-01T00:00:00Z --by-root --home by -o d.1.vls")
+    at.type("designation make BY-NSC --role confirming --name en=Committee --number 2 --by-root --home by -o d.2.vls")
+    at.type("roster publish --home by --add d.1.vls --add d.2.vls -o BY.3.vls")
+    at.type("designation list --home by")
+    at.type("roster diff BY.3.vls --home kz")
     at.type("roster diff BY.2.vls --home kz")
     at.type("roster import BY.2.vls --home kz")
 

@@ -25,7 +25,7 @@ def _at(office: str, *words: str | Path) -> Callable[[World, Path], Words]:
     """A command at an office, or without one; `FILE` is where the wrong input goes, `OUT` a new output, `E` an envelope."""
 
     def build(world: World, file: Path) -> Words:
-        places: dict[str | Path, str | Path] = {"FILE": file, "OUT": world.path("out"), "E": world.path("envelope.vlz")}
+        places: dict[str | Path, str | Path] = {"FILE": file, "OUT": world.path("out"), "E": world.path("envelope.vlz"), "KEY": _root_key(world)}
         given = [places.get(word, word) for word in words]
         return [*given, "--home", world.folder / office] if office else given
 
@@ -80,6 +80,7 @@ READS: Final[dict[str, Callable[[World, Path], Words]]] = {
     "roster diff": _at("KZ", "roster", "diff", "FILE"),
     "roster publish --add": _at("KZ", "roster", "publish", "--add", "FILE", "-o", "OUT"),
     "revocation make": _at("KZ", "revocation", "make", "FILE", "--kind=retired", "--reason=left"),
+    "designation make --root": _at("", "designation", "make", "KZ-MFA", "--role=competent", "--root", "FILE", "--key", "KEY", "-o", "OUT"),
     "revocation make --root": _revoking("--root"),
     "revocation make --key": _revoking("--key"),
     "agreement show": _at("", "agreement", "show", "FILE"),
@@ -133,7 +134,7 @@ def test_every_command_that_reads_a_file_is_here() -> None:
     tried = {" ".join(word for word in place.split() if not word.startswith("-")) for place in READS}
     assert tried == {
         *("inspect", "verify", "open", "rewrap", "acknowledge", "refuse", "countersign", "receipt show", "receipt verify"),
-        *("credential verify", "roster import", "roster diff", "roster publish", "revocation make"),
+        *("credential verify", "roster import", "roster diff", "roster publish", "revocation make", "designation make"),
         *("agreement show", "agreement check", "agreement sign", "agreement adopt"),
         *("clearance answer", "clearance show", "clearance verify"),
         *("seal", "withdraw", "register show"),
@@ -244,6 +245,7 @@ TAKEN: Final = {
     "roster diff": {"roster"},
     "roster publish --add": {"credential"},
     "revocation make": {"credential"},
+    "designation make --root": {"roster"},
     "revocation make --root": {"roster"},
     "revocation make --key": {"key"},
     "agreement show": {"agreement", "half of an agreement"},
@@ -471,6 +473,7 @@ def _sheets(world: World) -> list[Path]:
 WRITES: Final[dict[str, Callable[[World], Words]]] = {
     "roster publish": lambda w: ["roster", "publish", "-o", "OUT", "--home", w.kz.home],
     "revocation make": lambda w: ["revocation", "make", "aigul:seal", "--kind=retired", "--reason=left", "-o", "OUT", "--home", w.kz.home],
+    "designation make": lambda w: ["designation", "make", "KZ-MFA", "--role=competent", "--by-root", "-o", "OUT", "--home", w.kz.home],
     "roster export": lambda w: ["roster", "export", "-o", "OUT", "--home", w.kz.home],
     "agreement sign": lambda w: ["agreement", "sign", "kz-by", "-o", "OUT", "--home", w.kz.home],
     "agreement terminate": lambda w: ["agreement", "terminate", "kz-by", "--takes-effect=2099-01-01T00:00:00Z", "-o", "OUT", "--home", w.kz.home],

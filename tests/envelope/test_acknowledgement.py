@@ -111,7 +111,7 @@ def test_opener_acknowledges(exchange: Exchange, journal: RegisterJournal) -> No
     chief = exchange.world.destination["chief"]
     statement = acknowledged_by(exchange, journal, chief, number="in 7")
     answer = read_answer(statement.raw, exchange.world.trust)
-    verify_answer(answer, exchange.world.agreements)
+    verify_answer(answer, exchange.world.trust, exchange.world.agreements)
     assert isinstance(answer.answer, Acknowledgement)
     assert answer.answer.claim.openings == exchange.expectation.openings
     assert answer.answer.claim.proof == exchange.expectation.proof
@@ -198,7 +198,7 @@ def test_unopened_envelope_is_refused(exchange: Exchange, tmp_path: Path, reason
     journal = RegisterJournal(tmp_path / "fresh.db", exchange.world.destination.ministry)
     statement = refused_by(exchange, journal, exchange.world.destination["deputy"], opening=None, reason=reason, comment="not ours")
     answer = read_answer(statement.raw, exchange.world.trust)
-    verify_answer(answer, exchange.world.agreements)
+    verify_answer(answer, exchange.world.trust, exchange.world.agreements)
     assert isinstance(answer.answer, Refusal)
     assert (answer.answer.stage, answer.answer.reason, answer.answer.comment, answer.answer.claim) == ("unopened", reason, "not ours", None)
     assert answer.opener is None
@@ -232,7 +232,7 @@ def test_what_the_agreement_forbids_can_be_refused(kz_by: World, tmp_path: Path)
         journal=RegisterJournal(tmp_path / "fresh.db", kz_by.destination.ministry),
         at=ACKNOWLEDGED,
     )
-    verify_answer(kz_by.read_answer(statement.raw), kz_by.agreements)
+    verify_answer(kz_by.read_answer(statement.raw), kz_by.trust, kz_by.agreements)
 
 
 def test_reason_is_of_a_closed_list(exchange: Exchange, journal: RegisterJournal) -> None:
@@ -258,7 +258,7 @@ def test_what_is_made_by_hand_in_these_tests_is_good(exchange: Exchange) -> None
     world, chief = exchange.world, exchange.world.destination["chief"]
     dispatch, core = exchange.expectation.dispatch, exchange.expectation.core
     for raw in (acknowledged(exchange.opening, chief), refused(dispatch, core, chief), refused(dispatch, core, chief, exchange.opening)):
-        verify_answer(world.read_answer(raw), world.agreements)
+        verify_answer(world.read_answer(raw), world.trust, world.agreements)
 
 
 MALFORMED: dict[str, Hook] = {
@@ -304,7 +304,7 @@ def test_marks_put_on_are_marks_of_the_destination(letter: Exchange, marks: list
     """Found by any reader who has the agreement, without record or envelope (A6.1, Reading 8)."""
     answer = letter.world.read_answer(acknowledged(letter.opening, letter.world.destination["chief"], marks=marks))
     with pytest.raises(Malformed, match=r"no mark of BY \(A6\.1\)"):
-        verify_answer(answer, letter.world.agreements)
+        verify_answer(answer, letter.world.trust, letter.world.agreements)
 
 
 MALFORMED_REFUSAL: dict[str, Hook] = {
@@ -413,16 +413,16 @@ def test_agreement_is_asked_unless_the_envelope_stayed_closed(kz_by: World, tmp_
     other = kz_by.amended(skew=301)
     for raw in (acknowledged(opened.opening, chief), refused(forged.dispatch.raw, forged.core, chief, opened.opening)):
         with pytest.raises(Refused, match="not adopted"):
-            verify_answer(kz_by.read_answer(raw), other.agreements)
-    verify_answer(kz_by.read_answer(refused(forged.dispatch.raw, forged.core, chief)), other.agreements)
+            verify_answer(kz_by.read_answer(raw), other.trust, other.agreements)
+    verify_answer(kz_by.read_answer(refused(forged.dispatch.raw, forged.core, chief)), other.trust, other.agreements)
 
 
 def test_opened_before_it_was_sealed(world: World) -> None:
     forged, chief, skew = world.plan().seal(), world.destination["chief"], world.profile.skew
     early, too_early = (opening_by(chief, forged.expectation, opened_at=SEALED - skew - n) for n in (0, 1))
-    verify_answer(world.read_answer(acknowledged(early, chief)), world.agreements)
+    verify_answer(world.read_answer(acknowledged(early, chief)), world.trust, world.agreements)
     with pytest.raises(Refused, match="sealed in the future"):
-        verify_answer(world.read_answer(acknowledged(too_early, chief)), world.agreements)
+        verify_answer(world.read_answer(acknowledged(too_early, chief)), world.trust, world.agreements)
 
 
 # -- with a rewrap -------------------------------------------------------------------------------------------------------
@@ -440,9 +440,9 @@ def test_passed_on_after_it_was_sealed(kz_by: World, skew: int) -> None:
     """By the clocks of two offices, whose difference the agreement allows: up to a day."""
     world = kz_by.amended(skew=skew)
     for made_at in (SEALED - skew, SEALED, OPENED - 1, OPENED):
-        verify_answer(world.read_answer(passed_on(world, made_at=made_at)), world.agreements)
+        verify_answer(world.read_answer(passed_on(world, made_at=made_at)), world.trust, world.agreements)
     with pytest.raises(Refused, match="passed on before it was sealed"):
-        verify_answer(world.read_answer(passed_on(world, made_at=SEALED - skew - 1)), world.agreements)
+        verify_answer(world.read_answer(passed_on(world, made_at=SEALED - skew - 1)), world.trust, world.agreements)
 
 
 def test_passed_on_earlier_than_any_agreement_allows(kz_by: World) -> None:

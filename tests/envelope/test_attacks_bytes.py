@@ -42,13 +42,13 @@ def container(exchange: Exchange) -> Target:
 
 def acknowledgement(exchange: Exchange) -> Target:
     world = exchange.world
-    return Target(exchange.acknowledgement.raw, lambda raw: verify_answer(world.read_answer(raw), world.agreements))
+    return Target(exchange.acknowledgement.raw, lambda raw: verify_answer(world.read_answer(raw), world.trust, world.agreements))
 
 
 def refusal(exchange: Exchange) -> Target:
     world = exchange.world
     raw = refused(exchange.expectation.dispatch, exchange.expectation.core, world.destination["chief"], exchange.opening)
-    return Target(raw, lambda raw: verify_answer(world.read_answer(raw), world.agreements))
+    return Target(raw, lambda raw: verify_answer(world.read_answer(raw), world.trust, world.agreements))
 
 
 def receipt(exchange: Exchange) -> Target:

@@ -34,6 +34,7 @@ from valiza.envelope.receipt import countersign, read_receipt
 from valiza.envelope.rewrap import read_rewrap
 from valiza.keys import labels
 from valiza.keys.credential import check_credential
+from valiza.keys.designation import check_designation
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NoKey, NotAuthentic, Refused
@@ -386,6 +387,7 @@ def objects(letter: Exchange) -> dict[str, bytes]:
         labels.CREDENTIAL: world.origin["chief"].credentials["seal"].raw,
         labels.ROSTER: world.origin.roster.raw,
         labels.REVOCATION: world.origin.revoke(world.origin["chief"].open, "retired", SEALED).raw,
+        labels.DESIGNATION: world.origin.designate("KZ-B", "competent", SEALED).raw,
         labels.AGREEMENT: world.agreement.raw,
         labels.TERMINATION: end.raw,
         labels.CLEARANCE_ENQUIRY: world.asked(),
@@ -410,6 +412,7 @@ def readers(exchange: Exchange) -> dict[str, Reader]:
         labels.CREDENTIAL: lambda raw: check_credential(read_statement(raw, labels.CREDENTIAL), issuer),
         labels.ROSTER: lambda raw: read_roster(raw, world.origin.root.digest),
         labels.REVOCATION: lambda raw: check_revocation(read_statement(raw, labels.REVOCATION), issuer),
+        labels.DESIGNATION: lambda raw: check_designation(read_statement(raw, labels.DESIGNATION), world.origin.root),
         labels.AGREEMENT: lambda raw: read_agreement(raw, world.trust),
         labels.TERMINATION: lambda raw: read_termination(raw, world.trust, world.agreements),
         labels.CLEARANCE_ENQUIRY: lambda raw: read_enquiry(raw, trust=world.trust, agreements=world.agreements, at=OPENED),

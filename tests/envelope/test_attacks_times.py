@@ -63,7 +63,7 @@ def test_opened_before_it_was_sealed(exchange: Exchange) -> None:
         with pytest.raises(Refused, match="sealed in the future"):
             read(exchange, receipt_for(exchange, answer))
         with pytest.raises(Refused, match="sealed in the future"):
-            verify_answer(world.read_answer(answer), world.agreements)
+            verify_answer(world.read_answer(answer), world.trust, world.agreements)
 
 
 def test_answered_before_it_was_opened(exchange: Exchange) -> None:
@@ -91,7 +91,7 @@ def test_unopened_refusal_is_not_compared_with_the_sealing(exchange: Exchange) -
     world = exchange.world
     forged = world.plan(sealed_at=OPENED + DAY).seal()
     answer = world.read_answer(refused(forged.dispatch.raw, forged.core, world.destination["chief"], reason="other"))
-    verify_answer(answer, world.agreements)
+    verify_answer(answer, world.trust, world.agreements)
 
 
 def test_clock_of_an_office_runs_back(exchange: Exchange, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_expired_rosters_refuse_nothing_but_sealing_and_countersigning(world: Wo
         at=ACKNOWLEDGED,
     )
     verified = late.read_answer(answer.raw)
-    verify_answer(verified, late.agreements)
+    verify_answer(verified, late.trust, late.agreements)
 
     def confirm(trusting: World) -> bytes:
         return countersign(
@@ -174,7 +174,7 @@ def test_receipt_is_read_as_of_the_opening(exchange: Exchange) -> None:
     too_late = SEALED + 1 + world.profile.max_transit
     answer = acknowledged(replace(exchange.opening, opened_at=too_late), chief, answered_at=too_late)
     with pytest.raises(Refused, match=r"\(A12\)"):
-        verify_answer(world.read_answer(answer), both)
+        verify_answer(world.read_answer(answer), world.trust, both)
 
 
 def test_officer_who_was_appointed_later_cannot_have_sealed_earlier(world: World) -> None:

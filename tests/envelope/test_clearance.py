@@ -203,6 +203,35 @@ def test_asked_body_that_is_not_competent(world: World) -> None:
     enquiry_refused(world, "is no competent body", asked=world.destination.ministry)
 
 
+def test_asked_body_that_was_designated(kz_by: World) -> None:
+    """In the place of one that the agreement names: from then on the one is asked, and not the other any more."""
+    side = kz_by.destination
+    when = SEALED - 7 * DAY
+    raw = kz_by.asked()
+    for at, good in ((when + 1, True), (when, False)):
+        world = kz_by.designating(side, side.designate(side.ministry.id, "competent", at, replaces=side.control.id))
+        if good:
+            ask(world, raw)
+            continue
+        with pytest.raises(Refused, match=f"{side.control} is no competent body"):
+            ask(world, raw)
+    after = kz_by.designating(side, side.designate(side.ministry.id, "competent", when, replaces=side.control.id))
+    assert ask(after, kz_by.asked(kz_by.enquiry(asked=side.ministry))).said.asked == side.ministry
+
+
+def test_who_was_asked_is_competent_still_when_he_answers(kz_by: World) -> None:
+    side = kz_by.destination
+    when = SEALED - 3 * DAY
+    raw = kz_by.confirmed()
+    for at, good in ((when + 1, True), (when, False)):
+        world = kz_by.designating(side, side.designate(side.ministry.id, "competent", at, replaces=side.control.id))
+        if good:
+            answer(world, raw)
+            continue
+        with pytest.raises(Refused, match=f"{side.control} is no competent body"):
+            answer(world, raw)
+
+
 def test_bodies_of_one_party(world: World) -> None:
     enquiry_refused(world, "are of one party", asked=world.origin.control)
 

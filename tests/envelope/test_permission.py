@@ -26,8 +26,8 @@ KZ, BY, TS = Body("KZ", "KZ-MFA"), Body("BY", "BY-MFA"), Body("TS", "TS-MFA")
 
 
 def test_bodies_of_the_two_parties(kz_by: World) -> None:
-    permission.require_bodies(kz_by.profile, origin=KZ, destination=BY, confirming=BY)
-    permission.require_bodies(kz_by.profile, origin=BY, destination=KZ, confirming=KZ)
+    permission.require_bodies(kz_by.profile, kz_by.trust, origin=KZ, destination=BY, confirming=BY, at=SEALED)
+    permission.require_bodies(kz_by.profile, kz_by.trust, origin=BY, destination=KZ, confirming=KZ, at=SEALED)
 
 
 @pytest.mark.parametrize(
@@ -44,15 +44,15 @@ def test_bodies_of_the_two_parties(kz_by: World) -> None:
 )
 def test_other_bodies(kz_by: World, origin: Body, destination: Body, confirming: Body, clause: str) -> None:
     with pytest.raises(Refused, match=clause):
-        permission.require_bodies(kz_by.profile, origin=origin, destination=destination, confirming=confirming)
+        permission.require_bodies(kz_by.profile, kz_by.trust, origin=origin, destination=destination, confirming=confirming, at=SEALED)
 
 
 def test_confirming_body_that_is_not_the_destination(three_four: World) -> None:
     profile = three_four.profile
     origin, destination = three_four.origin.ministry, three_four.destination.ministry
-    permission.require_bodies(profile, origin=origin, destination=destination, confirming=Body("BB", "BB-CTRL"))
+    permission.require_bodies(profile, three_four.trust, at=SEALED, origin=origin, destination=destination, confirming=Body("BB", "BB-CTRL"))
     with pytest.raises(Refused, match=r"\(R12, A5.4\)") as caught:
-        permission.require_bodies(profile, origin=origin, destination=destination, confirming=destination)
+        permission.require_bodies(profile, three_four.trust, at=SEALED, origin=origin, destination=destination, confirming=destination)
     assert "BB-CTRL" in caught.value.hint
 
 
@@ -60,9 +60,52 @@ def test_destination_among_other_confirming_bodies(kz_by: World) -> None:
     one, two = kz_by.profile.parties
     profile = replace(kz_by.profile, parties=(replace(one, confirming=("BY-KGB", "destination")), two))
     for confirming in (BY, Body("BY", "BY-KGB")):
-        permission.require_bodies(profile, origin=KZ, destination=BY, confirming=confirming)
+        permission.require_bodies(profile, kz_by.trust, at=SEALED, origin=KZ, destination=BY, confirming=confirming)
     with pytest.raises(Refused, match="R12"):
-        permission.require_bodies(profile, origin=KZ, destination=BY, confirming=Body("BY", "BY-BANK"))
+        permission.require_bodies(profile, kz_by.trust, at=SEALED, origin=KZ, destination=BY, confirming=Body("BY", "BY-BANK"))
+
+
+def test_confirming_body_that_was_designated(kz_by: World) -> None:
+    bank = Body("BY", "BY-BANK")
+    world = kz_by.designating(kz_by.destination, kz_by.destination.designate("BY-BANK", "confirming", SEALED, effective_until=SEALED + 9))
+    for at, good in ((SEALED - 1, False), (SEALED, True), (SEALED + 8, True), (SEALED + 9, False)):
+        permission.require_bodies(world.profile, world.trust, origin=KZ, destination=BY, confirming=BY, at=at)
+        if good:
+            permission.require_bodies(world.profile, world.trust, origin=KZ, destination=BY, confirming=bank, at=at)
+            continue
+        with pytest.raises(Refused, match=r"BY/BY-BANK does not confirm .*\(R12, A5.4\)"):
+            permission.require_bodies(world.profile, world.trust, origin=KZ, destination=BY, confirming=bank, at=at)
+
+
+def test_body_designated_in_the_place_of_the_destination(kz_by: World) -> None:
+    """The agreement's word for the destination stands for this one, and is replaced like any other body."""
+    side = kz_by.destination
+    world = kz_by.designating(side, side.designate("BY-BANK", "confirming", SEALED, replaces="BY-MFA"))
+    assert permission.confirming_bodies(world.profile, world.trust, BY, SEALED) == ("BY-BANK",)
+    assert permission.confirming_bodies(world.profile, world.trust, Body("BY", "BY-KGB"), SEALED) == ("BY-KGB",)
+    with pytest.raises(Refused, match=r"\(R12, A5.4\)") as caught:
+        permission.require_bodies(world.profile, world.trust, origin=KZ, destination=BY, confirming=BY, at=SEALED)
+    assert caught.value.hint == "confirming bodies: BY-BANK"
+
+
+def test_each_party_designates_its_own_bodies(kz_by: World) -> None:
+    world = kz_by.designating(kz_by.origin, kz_by.origin.designate("BY-BANK", "confirming", SEALED))
+    with pytest.raises(Refused, match=r"\(R12, A5.4\)"):
+        permission.require_bodies(world.profile, world.trust, origin=KZ, destination=BY, confirming=Body("BY", "BY-BANK"), at=SEALED)
+
+
+def test_competent_bodies(kz_by: World) -> None:
+    (named, *_) = kz_by.profile.party("BY").competent
+    side = kz_by.destination
+    world = kz_by.designating(side, side.designate("BY-BANK", "competent", SEALED, replaces=named))
+    for body, good_before in ((Body("BY", named), True), (Body("BY", "BY-BANK"), False)):
+        for at, good in ((SEALED - 1, good_before), (SEALED, not good_before)):
+            if good:
+                permission.require_competent(world.profile, world.trust, body, at)
+                continue
+            with pytest.raises(Refused, match=r"no competent body of BY under the agreement .* \(R4\(1\), A3\)") as caught:
+                permission.require_competent(world.profile, world.trust, body, at)
+            assert caught.value.hint.startswith("competent bodies: ")
 
 
 # -- channel and route ---------------------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ def test_new_officer_opens_and_acknowledges(world: World, forged: Forged, tmp_pa
     assert opened.opening.credential == clerk.open.digest
     answer = world.read_answer(acknowledged(opened.opening, clerk))
     assert answer.rewrap is not None
-    verify_answer(answer, world.agreements)
+    verify_answer(answer, world.trust, world.agreements)
     compare_with_record(answer, forged.expectation)
     compare_with_envelope(answer, world.verify_whole(forged.container))
 
@@ -204,7 +204,7 @@ def test_made_after_the_opening(world: World, forged: Forged, tmp_path: Path) ->
 def test_made_in_the_second_of_the_opening(world: World, forged: Forged, tmp_path: Path) -> None:
     clerk = world.destination["clerk"]
     opened = world.open(forged.container, tmp_path / "out", by=clerk, rewrap=made(world, forged, at=OPENED))
-    verify_answer(world.read_answer(acknowledged(opened.opening, clerk)), world.agreements)
+    verify_answer(world.read_answer(acknowledged(opened.opening, clerk)), world.trust, world.agreements)
 
 
 # -- what it is of -------------------------------------------------------------------------------------------------------
@@ -305,10 +305,10 @@ def test_answer_with_a_rewrap_from_before_the_sealing(world: World, forged: Forg
         opening = replace(opened.opening, rewrap=by_hand(world, forged, made_at=made_at))
         answer = world.read_answer(acknowledged(opening, clerk))
         if good:
-            verify_answer(answer, world.agreements)
+            verify_answer(answer, world.trust, world.agreements)
             continue
         with pytest.raises(Refused, match="passed on before it was sealed"):
-            verify_answer(answer, world.agreements)
+            verify_answer(answer, world.trust, world.agreements)
 
 
 def test_answer_without_the_rewrap_that_it_needs(world: World, forged: Forged, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from tests.support.keys import BEGIN, END, counting, flipped, identity, party, r
 
 from valiza.keys import keyfile, labels
 from valiza.keys.credential import PURPOSES, CredentialDraft, check_credential, issue_credential
+from valiza.keys.designation import DESIGNATED, DesignationDraft, check_designation, sign_designation
 from valiza.keys.digests import derive, digest
 from valiza.keys.encoding import pack
 from valiza.keys.errors import Malformed, NoKey, NotAuthentic, ValizaError
@@ -219,6 +220,37 @@ def test_a_revocation_reads_back_and_no_changed_byte_passes(kind: str, reason: s
     assert found.signer == issuer
     with pytest.raises((Malformed, NotAuthentic)):
         check_revocation(read_statement(changed(data, found.raw), labels.REVOCATION), issuer)
+
+
+@few
+@given(
+    st.sampled_from(DESIGNATED),
+    st.integers(1, 1 << 62),
+    st.lists(st.integers(0, MAX_TIME), min_size=3, max_size=3, unique=True).map(sorted),
+    st.tuples(st.booleans(), st.booleans()),
+    st.data(),
+)
+def test_a_designation_reads_back_and_no_changed_byte_passes(
+    role: str, number: int, times: list[int], lacking: tuple[bool, bool], data: st.DataObject
+) -> None:
+    of = party()
+    issued_at, effective_from, effective_until = times
+    draft = DesignationDraft(
+        party=of.id,
+        number=number,
+        body_id="KZ-B",
+        names=data.draw(names),
+        role=role,
+        effective_from=effective_from,
+        effective_until=None if lacking[0] else effective_until,
+        replaces=None if lacking[1] else "KZ-C",
+        issued_at=issued_at,
+    )
+    found = check_designation(sign_designation(draft, root=of.root, keys=[of.key]), of.root)
+    assert DesignationDraft(**{key: getattr(found, key) for key in draft.__slots__}) == draft
+    assert found.signer == of.root
+    with pytest.raises((Malformed, NotAuthentic)):
+        check_designation(read_statement(changed(data, found.raw), labels.DESIGNATION), of.root)
 
 
 @few

@@ -112,6 +112,7 @@ SEVERAL: Final = {
     labels.ROOT: 32,
     labels.CREDENTIAL: 16,
     labels.REVOCATION: 16,
+    labels.DESIGNATION: 16,
     labels.REQUEST: 16,
     labels.AGREEMENT: 32,
     labels.TERMINATION: 16,

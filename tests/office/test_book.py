@@ -341,6 +341,27 @@ def test_doctor_is_told_of_an_index_that_will_be_made_anew(kept: Kept) -> None:
     assert index_faults(kept.path, whole()) == ("it is not there", False)
 
 
+# -- what was designated --------------------------------------------------------------------------------------------------
+
+
+def test_what_was_designated_is_kept_and_checked_again(tmp_path: Path) -> None:
+    said = KZ.roster(*people(), designations=[KZ.designate("KZ-B"), KZ.designate("KZ-C", "confirming", number=2, replaces="KZ-B")], version=3)
+    found = Kept(tmp_path / "rosters", said).open()
+    assert found.designations == said.designations
+    assert Kept(tmp_path / "none", whole()).open().designations == ()
+    for at in (NOW - 1, NOW):
+        assert Trust([found]).designated("KZ", "competent", ["KZ-A"], at) == Trust([said]).designated("KZ", "competent", ["KZ-A"], at)
+
+
+def test_a_designation_that_nobody_signed_is_not_believed_of_an_index(tmp_path: Path) -> None:
+    """Somebody writes into the index that another body is competent."""
+    kept = Kept(tmp_path / "rosters", KZ.roster(*people(), designations=[KZ.designate("KZ-B")], version=4))
+    forged = party("BY").designate("BY-C").raw
+    kept.forged(f"UPDATE designation SET raw = x'{forged.hex()}'")  # noqa: S608 - hexadecimal digits
+    with pytest.raises(NotAuthentic, match="who designates is not a root of this roster"):
+        _ = kept.open().designations
+
+
 # -- what was revoked -----------------------------------------------------------------------------------------------------
 
 

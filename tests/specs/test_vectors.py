@@ -29,6 +29,7 @@ from valiza.envelope.rewrap import Rewrap, read_rewrap
 from valiza.envelope.verifying import VerifiedDispatch, VerifiedEnvelope, authenticate, verify_dispatch, verify_envelope
 from valiza.keys import labels
 from valiza.keys.conversation import parse_reply, read_question, read_reply
+from valiza.keys.designation import designated
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Incomplete, NoKey, NotAuthentic, Refused, ValizaError
 from valiza.keys.fields import Mark
@@ -149,6 +150,22 @@ def read_one_standing(vector: Vector, _tmp: Path) -> None:
         raise Refused(message)
 
 
+@dataclass(frozen=True)
+class Named:
+    body_id: str
+    role: str
+    effective_from: int
+    effective_until: int | None
+    replaces: str | None
+
+
+def read_one_role(vector: Vector, _tmp: Path) -> None:
+    body_id, role, at, named, changes = unpack(vector.raw, max_bytes=1 << 20, what="vector")
+    if body_id not in designated(named, [Named(*change) for change in changes], role=role, at=at):
+        message = f"{body_id} has not that role"
+        raise Refused(message)
+
+
 def read_one_root(vector: Vector, _tmp: Path) -> None:
     root = read_root(vector.raw)
     if root.party not in vector.pinned:
@@ -257,7 +274,7 @@ def read_one_envelope(vector: Vector, tmp: Path) -> None:
 def read_one_answer(vector: Vector, _tmp: Path) -> None:
     kind = labels.ACKNOWLEDGEMENT if vector.one("object") == "acknowledgement" else labels.REFUSAL
     read_statement(vector.raw, kind)
-    verify_answer(read_answer(vector.raw, vector.trust, vector.seen), vector.agreements)
+    verify_answer(read_answer(vector.raw, vector.trust, vector.seen), vector.trust, vector.agreements)
 
 
 def _record(raw: bytes) -> Expectation:
@@ -280,7 +297,7 @@ def read_one_receipt(vector: Vector, _tmp: Path) -> None:
     trust, agreements = vector.trust, vector.agreements
     statement = read_statement(vector.raw, labels.RECEIPT, labels.ACKNOWLEDGEMENT, labels.REFUSAL)
     if statement.type != labels.RECEIPT:
-        verify_answer(read_answer(vector.raw, trust, vector.seen), agreements)
+        verify_answer(read_answer(vector.raw, trust, vector.seen), trust, agreements)
         message = "not countersigned"
         raise Incomplete(message)
     receipt = read_receipt(vector.raw, trust=trust, agreements=agreements, seen=vector.seen)
@@ -340,6 +357,7 @@ def read_one_transcript(vector: Vector, _tmp: Path) -> None:
 READERS: dict[str, Callable[[Vector, Path], None]] = {
     "encoding": read_encoding,
     "standing": read_one_standing,
+    "role": read_one_role,
     "root": read_one_root,
     "credential": read_one_credential,
     "request": read_one_request,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from valiza.keys import labels
 from valiza.keys.credential import Credential, CredentialDraft, issue_credential
+from valiza.keys.designation import Designation, DesignationDraft, issue_designation
 from valiza.keys.encoding import pack
 from valiza.keys.fields import Body
 from valiza.keys.recipient import Identity
@@ -122,6 +123,19 @@ class Party:
         issuer, key = (self.root, self.key) if by_root else (self.body.credential, self.body.key)
         return issue_revocation(RevocationDraft(**{**said, **changes}), target=target, issuer=issuer, keys=[key])
 
+    def designate(self, body_id: str, role: str = "competent", *, number: int = 1, **changes: Any) -> Designation:
+        """A designation by the root."""
+        said: dict[str, Any] = {
+            "party": self.id,
+            "number": number,
+            "body_id": body_id,
+            "names": {"en": body_id},
+            "role": role,
+            "effective_from": NOW,
+            "issued_at": NOW,
+        }
+        return issue_designation(DesignationDraft(**{**said, **changes}), root=self.root, keys=[self.key])
+
     def roster(
         self,
         *credentials: Credential,
@@ -129,6 +143,7 @@ class Party:
         issued_at: int = NOW,
         expires_at: int = NOW + YEAR,
         revocations: Sequence[Revocation] = (),
+        designations: Sequence[Designation] = (),
     ) -> Roster:
         """A roster with the body's credential and these."""
         return make_roster(
@@ -138,6 +153,7 @@ class Party:
             roots=[self.root],
             credentials=[self.body.credential, *credentials],
             revocations=revocations,
+            designations=designations,
             signer=self.publisher.credential,
             key=self.publisher.key,
         )

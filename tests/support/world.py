@@ -32,6 +32,7 @@ from valiza.envelope.sealing import Consignment, SealedEnvelope, prepare, seal_e
 from valiza.envelope.verifying import AuthenticDispatch, VerifiedDispatch, VerifiedEnvelope, authenticate, verify_dispatch, verify_envelope
 from valiza.keys import labels
 from valiza.keys.credential import ROLE_PURPOSE, Credential, CredentialDraft, issue_credential
+from valiza.keys.designation import Designation, DesignationDraft, issue_designation
 from valiza.keys.digests import digest, keyed
 from valiza.keys.encoding import pack
 from valiza.keys.fields import Body, Mark
@@ -134,13 +135,23 @@ class Side:
         expires_at: int = EXPIRES,
         version: int = 2,
         revocations: Iterable[Revocation] = (),
+        designations: Iterable[Designation] = (),
     ) -> Roster:
-        """Another roster: with more officers, or fewer, or revocations, or another end."""
+        """Another roster: with more officers, or fewer, or revocations, or designations, or another end."""
         gone = {c.digest for officer in without for c in officer.credentials.values()}
         known = [c for d, c in self.roster.credentials.items() if d not in gone]
         added = [c for officer in officers for c in officer.credentials.values()]
         signer, key = self.roster_credential, self.roster_key
-        return _roster(self.root, [*known, *added], signer, key, expires_at=expires_at, version=version, revocations=revocations)
+        return _roster(
+            self.root,
+            [*known, *added],
+            signer,
+            key,
+            expires_at=expires_at,
+            version=version,
+            revocations=revocations,
+            designations=designations,
+        )
 
     def revoke(self, target: Credential, kind: str, at: int, *, number: int = 1, by_root: bool = False, **changes: Any) -> Revocation:
         """A revocation by the body that issued a credential, or by the root."""
@@ -156,6 +167,19 @@ class Side:
             "reason": "other",
         }
         return issue_revocation(RevocationDraft(**{**said, **changes}), target=target, issuer=issuer, keys=[key])
+
+    def designate(self, body_id: str, role: str, at: int, *, number: int = 1, **changes: Any) -> Designation:
+        """A designation by the root."""
+        said = {
+            "party": self.party,
+            "number": number,
+            "body_id": body_id,
+            "names": {"en": body_id},
+            "role": role,
+            "effective_from": at,
+            "issued_at": at,
+        }
+        return issue_designation(DesignationDraft(**{**said, **changes}), root=self.root, keys=[self.root_key])
 
     def appoint(self, name: str, **changes: Any) -> Officer:
         """One more officer, who is in no roster yet; `changes` as `make_officer` has them."""
@@ -277,6 +301,7 @@ def _roster(
     expires_at: int = EXPIRES,
     version: int = 1,
     revocations: Iterable[Revocation] = (),
+    designations: Iterable[Designation] = (),
 ) -> Roster:
     return make_roster(
         version=version,
@@ -285,6 +310,7 @@ def _roster(
         roots=[root],
         credentials=credentials,
         revocations=revocations,
+        designations=designations,
         signer=signer,
         key=key,
     )
@@ -512,6 +538,10 @@ class World:
     def revoking(self, side: Side, *revocations: Revocation, known_since: int | None = None) -> World:
         """The same, after a roster of one side with these revocations was imported."""
         return self.trusting(side.roster_of(revocations=revocations), known_since=known_since)
+
+    def designating(self, side: Side, *designations: Designation) -> World:
+        """The same, after a roster of one side with these designations was imported."""
+        return self.trusting(side.roster_of(designations=designations))
 
     def sign(self, profile: Profile) -> Agreement:
         """An agreement that both roots signed."""

@@ -69,7 +69,6 @@ def _bad() -> Cases:
         ("other_party", cut(fields={"party": "KZ"}), "refused @ 1", "the root is of another party than the roster"),
         ("roots_none", cut(roots=[]), "malformed @ 1", "no root"),
         ("revocation_empty", cut(fields={"revocations": [b""]}), "malformed @ revocation 2", "a revocation that is no statement"),
-        ("designations", cut(fields={"designations": [b""]}), "refused @ 4", "a designation, which is not specified yet"),
         ("signer_outside", outside, "not authentic @ 2", "its signer is not in it"),
         ("signer_purpose", cut(signing=body.signer("roster"), members=[roster_key, body]), "not authentic @ 2", "signed with a key that certifies"),
         ("mldsa_broken", cut(signing=spoil.spoilt(signer, spoil.flip(9))), "not authentic @ 2", "only the Ed25519 half holds"),

@@ -90,7 +90,8 @@ def _enquiry(raw: bytes, world: World) -> Enquiry:
         world.agreements.in_force(agreement, asked_at, asked_at)
     with step(4):
         refuse({asking[0], asked[0]} != set(agreement.sides), "not one body of each of the two parties")
-        refuse(any(place[1] not in agreement.sides[place[0]].competent for place in (asking, asked)), "a body that is not competent")
+        for place in (asking, asked):
+            _competent(agreement, place, asked_at, world)
         refuse(signer.body != asking, "signed by another body")
     with step(5):
         refuse(destination[0] != asked[0] or mark not in agreement.rows or mark[0] != asking[0], "a body or mark of the wrong party, or without row")
@@ -98,6 +99,11 @@ def _enquiry(raw: bytes, world: World) -> Enquiry:
         known = {one.subject for one in world.trust.credentials.values() if one.purpose == "open" and one.body == destination}
         refuse(not set(officers) <= known, "somebody who is nobody's opener there")
     return Enquiry(raw, signer, agreement, asking, asked, destination, officers, mark, asked_at)
+
+
+def _competent(agreement: Agreement, place: tuple[str, str], when: int, world: World) -> None:
+    party, body = place
+    refuse(body not in world.trust.who(agreement.sides[party].competent, party, "competent", when), "a body that is not competent")
 
 
 def _made(enquiry: Enquiry, world: World, evidence: Callable[[], int | None]) -> None:
@@ -121,6 +127,7 @@ def read_confirmation(raw: bytes, world: World) -> Confirmation:
         enquiry = _enquiry(inner, world)
     with step(4):
         refuse(signer.body != enquiry.asked, "signed by a body that was not asked")
+        _competent(enquiry.agreement, enquiry.asked, answered_at, world)
     with step(5):
         d.need(set(cleared) <= set(enquiry.officers), "somebody cleared who was not asked about")
     with step(6):

@@ -12,6 +12,7 @@ import cases_answers
 import cases_backup
 import cases_clearance
 import cases_credential
+import cases_designation
 import cases_encoding
 import cases_envelope
 import cases_fingerprint
@@ -45,6 +46,7 @@ MODULES = (
     cases_receipt,
     cases_transcript,
     cases_revocation,
+    cases_designation,
     cases_backup,
     cases_keyfile,
     cases_signer,

@@ -17,6 +17,7 @@ import answers
 import asking
 import clearing
 import decode as d
+import designating
 import fingerprints
 import halves
 import opening
@@ -208,6 +209,7 @@ def _read_question(vector: Vector) -> None:
 ALONE: dict[str, Callable[[Vector], object]] = {
     "encoding": lambda vector: d.decode(vector.raw),
     "key-file": _read_key_file,
+    "role": lambda vector: designating.read_role(vector.raw),
     "signer-question": _read_question,
     "signer-reply": lambda vector: halves.check_reply(vector.raw, vector.one("question"), bytes.fromhex(vector.one("ed25519"))),
 }

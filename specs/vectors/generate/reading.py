@@ -218,9 +218,9 @@ def check_agreement(core: Core, sealed_at: int, accepted_at: int, world: World) 
         raise Refused("the agreement is not known")
     refuse({core.origin[0], core.destination[0]} != set(agreement.sides), "the agreement is of other parties")
     world.agreements.in_force(agreement, sealed_at, accepted_at)
-    confirming = agreement.sides[core.destination[0]].confirming
-    own = "destination" in confirming and core.confirming == core.destination
-    refuse(not own and core.confirming[1] not in confirming, "this body may not confirm")
+    party, destination = core.destination
+    named = [destination if one == "destination" else one for one in agreement.sides[party].confirming]
+    refuse(core.confirming[1] not in world.trust.who(named, party, "confirming", sealed_at), "this body may not confirm")
     refuse(isinstance(core.detail, bytes) != agreement.closed, "a stamp of the other form")
     refuse(core.due < sealed_at, "receipt due before sealed at")
     refuse(core.channel not in agreement.channels, "channel not known")

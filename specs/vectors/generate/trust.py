@@ -11,6 +11,7 @@ from nacl.bindings import crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
 import decode as d
+import designating
 import revoking
 import wire
 from outcome import NotAuthentic, Refused, step
@@ -24,6 +25,7 @@ LIMITS = {
     "clearance-enquiry": 65536,
     "clearance-confirmation": 131072,
     "revocation": 65536,
+    "designation": 65536,
     "rewrap": 65536,
     "agreement": MIB,
     "dispatch": MIB,
@@ -38,6 +40,7 @@ ROLES = {
     "request": ("holder", 16),
     "roster": ("roster", 1),
     "revocation": ("issuer", 16),
+    "designation": ("root", 16),
     "agreement": ("root", 32),
     "termination": ("root", 16),
     "clearance-enquiry": ("competent", 1),
@@ -130,6 +133,7 @@ class Trust:
     roots: dict[bytes, Root] = field(default_factory=dict)
     credentials: dict[bytes, Credential] = field(default_factory=dict)
     revocations: list[revoking.Revocation] = field(default_factory=list)
+    designations: list[designating.Designation] = field(default_factory=list)
     known: dict[str, int] = field(default_factory=dict)
     pinned: set[tuple[str, bytes]] = field(default_factory=set)
 
@@ -139,6 +143,10 @@ class Trust:
         if versions:
             return max(versions, key=lambda root: root.version)
         raise NotAuthentic(f"no root of {party} is known")
+
+    def who(self, named: list[str], party: str, role: str, when: int) -> set[str]:
+        """designation.md, Who has a role."""
+        return designating.who(named, [one for one in self.designations if one.party == party], role, when)
 
     def cleared(self, clearance: str | None, party: str, code: str) -> bool:
         """Whether a clearance reaches a code of its own party's degrees."""
@@ -436,6 +444,7 @@ class Roster:
     roots: list[Root]
     credentials: dict[bytes, Credential]
     revocations: list[revoking.Revocation]
+    designations: list[designating.Designation]
     raw: bytes
 
 
@@ -443,7 +452,7 @@ def read_roster(raw: bytes, trust: Trust) -> Roster:
     """credential.md, Roster, Reading 1 to 5."""
     with step("1"):
         statement = read_statement(raw, "roster")
-        party, version, times, root_raws, members, revoked, designations = _roster_body(statement.body)
+        party, version, times, root_raws, members, revoked, named = _roster_body(statement.body)
         roots = read_roots(root_raws)
         root = roots[-1]
         if not any(known.digest in {pinned for _, pinned in trust.pinned} for known in roots):
@@ -466,7 +475,8 @@ def read_roster(raw: bytes, trust: Trust) -> Roster:
     with step("4", otherwise=True):
         revocations = [_revocation(item, party, roots, credentials) for item in revoked]
         revoking.check_series(revocations)
-        _refuse(len(designations) > 0, "designations are not specified")
+        designations = [_designation(item, party, roots) for item in named]
+        designating.check_numbers(designations)
         _refuse(not signer.valid_at(times[0]), "the roster's signer was not valid at issued at")
         _refuse(not revoking.stands(events_of(signer, credentials, revocations), times[0], None), "the roster's signer was revoked")
     with step("5"):
@@ -474,7 +484,7 @@ def read_roster(raw: bytes, trust: Trust) -> Roster:
         keys = [key for known in roots for _, key in known.custodians.values()]
         signing = [member.public_key for member in credentials.values() if member.purpose != "open"]
         _refuse(any(_shares_half(one, key) for one in signing for key in keys), "a custodian's key in a credential")
-    return Roster(party, version, times[0], times[1], roots, credentials, revocations, raw)
+    return Roster(party, version, times[0], times[1], roots, credentials, revocations, designations, raw)
 
 
 def _revocation(raw: bytes, party: str, roots: list[Root], credentials: Mapping[bytes, Credential]) -> revoking.Revocation:
@@ -507,7 +517,22 @@ def _revocation(raw: bytes, party: str, roots: list[Root], credentials: Mapping[
     return found
 
 
-def _roster_body(body: bytes) -> tuple[str, int, tuple[int, int], list[bytes], dict[bytes, bytes], list[bytes], list[d.Value]]:
+def _designation(raw: bytes, party: str, roots: list[Root]) -> designating.Designation:
+    """designation.md, Reading 1 to 3."""
+    with step("designation 2"):
+        statement = read_statement(raw, "designation")
+        by = statement.signatures[0].signer
+        root = next((one for one in roots if one.digest == by), None)
+        if root is None or any(signature.signer != by for signature in statement.signatures):
+            raise NotAuthentic("not one root of this roster signs")
+        verify_quorum(statement, root)
+        found = designating.body_of(statement.body, statement.digest, root.version)
+    with step("designation 3"):
+        _refuse(found.party != party, "another party's")
+    return found
+
+
+def _roster_body(body: bytes) -> tuple[str, int, tuple[int, int], list[bytes], dict[bytes, bytes], list[bytes], list[bytes]]:
     f = d.fields(d.decode(body), 9)
     issued_at, expires_at = d.time(f[2]), d.time(f[3])
     d.need(issued_at < expires_at, "expires at is not after issued at")
@@ -517,7 +542,8 @@ def _roster_body(body: bytes) -> tuple[str, int, tuple[int, int], list[bytes], d
     d.ascending(members, lambda member: member[0])
     roots = [d.binary(raw) for raw in d.array(f[4], 1, 64)]
     revoked = [d.binary(raw) for raw in d.array(f[6], 0, 16384)]
-    return d.matching(f[0], d.PARTY), d.integer(f[1], 1), (issued_at, expires_at), roots, dict(members), revoked, d.array(f[7])
+    named = [d.binary(raw) for raw in d.array(f[7], 0, 1024)]
+    return d.matching(f[0], d.PARTY), d.integer(f[1], 1), (issued_at, expires_at), roots, dict(members), revoked, named
 
 
 def _shares_half(one: bytes, other: bytes) -> bool:
@@ -559,6 +585,8 @@ def import_roster(new: Roster, old: Roster | None, now: int) -> None:
         _refuse(not old.credentials.keys() <= new.credentials.keys(), "a credential of the older roster is missing")
         known_digests = {one.digest for one in old.revocations}
         _refuse(not known_digests <= {one.digest for one in new.revocations}, "a revocation of the older roster is missing")
+        said = {one.digest for one in old.designations}
+        _refuse(not said <= {one.digest for one in new.designations}, "a designation of the older roster is missing")
         lost = [old.credentials[one.credential] for one in old.revocations if one.kind == "compromised"]
         added = [credential for digest, credential in new.credentials.items() if digest not in old.credentials]
         _refuse(any(_same_key(credential, one) for credential in added for one in lost), "a compromised key in a new credential")
@@ -567,6 +595,10 @@ def import_roster(new: Roster, old: Roster | None, now: int) -> None:
         for one in new.revocations:
             fresh = one.digest not in known_digests
             _refuse(fresh and not _may_still_revoke(one, new, old), "a new revocation by a root or credential that says nothing new any more")
+    with step("designation 5"):
+        for new_one in new.designations:
+            old_root = new_one.version < old.roots[-1].version
+            _refuse(new_one.digest not in said and old_root, "a new designation by a root that was replaced")
 
 
 def _could_not_issue(issuer: bytes, old: Roster) -> bool:
@@ -585,12 +617,13 @@ def _may_still_revoke(one: revoking.Revocation, new: Roster, old: Roster) -> boo
     """revocation.md, Reading 8."""
     if one.signer is None:
         return one.version >= old.roots[-1].version
-    signer, dated = new.credentials.get(one.signer), one.issued_at
+    name, dated = one.signer, one.issued_at
     everybody = {**new.credentials, **old.credentials}
-    while signer is not None:
+    while name in new.credentials:
+        signer = new.credentials[name]
         if not revoking.stands(events_of(signer, everybody, old.revocations), dated, None):
             return False
-        signer, dated = new.credentials.get(signer.issuer), signer.valid_from
+        name, dated = signer.issuer, signer.valid_from
     return True
 
 
@@ -599,6 +632,7 @@ def believe(trust: Trust, roster: Roster) -> None:
     trust.roots.update({root.digest: root for root in roster.roots})
     trust.credentials.update(roster.credentials)
     trust.revocations += roster.revocations
+    trust.designations += roster.designations
 
 
 def read_credential(raw: bytes, trust: Trust) -> Credential:

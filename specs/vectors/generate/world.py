@@ -198,6 +198,7 @@ class Roster:
     unsorted: bool = False
     roots: Sequence[bytes] | None = None
     revocations: Sequence[bytes] = ()
+    designations: Sequence[bytes] = ()
 
     def versions(self) -> list[bytes]:
         """All versions of the root, the first one first."""
@@ -218,7 +219,7 @@ class Roster:
             "roots": self.versions() if self.roots is None else list(self.roots),
             "credentials": raws,
             "revocations": list(self.revocations),
-            "designations": [],
+            "designations": list(self.designations),
             "extensions": {},
         }
         return wire.statement("valiza/v1/roster", fields_of(items, self.fields), [self.signing or self.signer.signer("roster")])
@@ -253,6 +254,38 @@ class Revocation:
         }
         usual = by.quorum("issuer") if isinstance(by, Root) else [by.signer("issuer")]
         return wire.statement("valiza/v1/revocation", fields_of(items, self.fields), self.signers or usual)
+
+
+@dataclass(frozen=True)
+class Designation:
+    """A designation of a body by a root; *place* is the id of the body."""
+
+    root: Root
+    place: str
+    role: str
+    effective: int
+    until: int | None = None
+    replaces: str | None = None
+    number: int = 1
+    issued: int | None = None
+    fields: Mapping[str, Item] = field(default_factory=dict)
+    signers: Sequence[Signer] | None = None
+
+    def statement(self) -> bytes:
+        """designation.md, Designation."""
+        items: dict[str, Item] = {
+            "party": self.root.party,
+            "number": self.number,
+            "body id": self.place,
+            "names": names(self.place),
+            "role": self.role,
+            "effective from": self.effective,
+            "effective until": self.until,
+            "replaces": self.replaces,
+            "issued at": self.effective if self.issued is None else self.issued,
+            "extensions": {},
+        }
+        return wire.statement("valiza/v1/designation", fields_of(items, self.fields), self.signers or self.root.quorum())
 
 
 KZ, BY = Root("KZ", ["ov", "ss", "s"]), Root("BY", ["ov", "ss", "s", "dsp"])
