@@ -44,7 +44,7 @@ def confirming_bodies(profile: Profile, trust: Trust, destination: Body, at: int
 
 
 def competent_bodies(profile: Profile, trust: Trust, party: str, at: int) -> tuple[str, ...]:
-    """Ids of a party's competent bodies at a time: by the agreement, changed by the party's designations (R4(1), A3)."""
+    """Ids of the competent bodies of a party at a time: by the agreement, changed by its designations (R4(1), A3)."""
     return trust.designated(party, COMPETENT, profile.party(party).competent, at)
 
 
@@ -58,7 +58,8 @@ def require_competent(profile: Profile, trust: Trust, body: Body, at: int) -> No
 
 def require_bodies(profile: Profile, trust: Trust, *, origin: Body, destination: Body, confirming: Body, at: int) -> None:
     """Origin and destination are of the two parties, and the confirming body may confirm at the time of sealing (R2, R12, A5.4)."""
-    if profile.other(origin.party) is not profile.party(destination.party):
+    terms = profile.party(destination.party)
+    if profile.other(origin.party) is not terms:
         message = f"{origin} and {destination} are of one party: an envelope goes from one party to the other (R2)"
         raise Refused(message)
     allowed = confirming_bodies(profile, trust, destination, at)

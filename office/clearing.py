@@ -78,7 +78,7 @@ def ask(office: Office, order: EnquiryOrder, out: Path, *, at: int, random: Call
         enquiry_id=random(32),
         agreement=agreement.digest,
         asking=office.body,
-        asked=_asked(profile, office.trust, other, order.asked, at),
+        asked=_asked(office, profile, other, order.asked, at),
         destination=destination,
         officers=tuple(sorted({c.subject for c in chosen})),
         mark=mark,
@@ -91,11 +91,11 @@ def ask(office: Office, order: EnquiryOrder, out: Path, *, at: int, random: Call
     return found
 
 
-def _asked(profile: Profile, trust: Trust, other: str, wanted: str | None, at: int) -> Body:
+def _asked(office: Office, profile: Profile, other: str, wanted: str | None, at: int) -> Body:
     """The competent body that is asked: the one named, or the only one."""
     if wanted is not None:
         return parse_body(wanted, other)
-    competent = permission.competent_bodies(profile, trust, other, at)
+    competent = permission.competent_bodies(profile, office.trust, other, at)
     if len(competent) != 1:
         message = f"{other} has several competent bodies: {', '.join(competent)}"
         raise Usage(message, "say which is asked with --ask BODY")

@@ -89,7 +89,7 @@ def plan_sealing(office: Office, order: SealOrder, *, at: int) -> SealPlan:
     agreement = office.agreements.named(order.agreement, at)
     profile = agreement.profile
     destination = parse_body(order.destination, profile.other(office.body.party).id)
-    confirming = _confirming(profile, office.trust, destination, order.confirming, at)
+    confirming = _confirming(profile, office.trust, destination, order.confirming, at=at)
     bodies = {"origin": office.body, "destination": destination, "confirming": confirming}
     permission.require_bodies(profile, office.trust, **bodies, at=at)  # before its officers are looked for
     marks = [Mark(office.body.party, carrier.code) for carrier in order.carriers]
@@ -120,7 +120,7 @@ def plan_sealing(office: Office, order: SealOrder, *, at: int) -> SealPlan:
     return SealPlan(officer=officer, prepared=prepared, package=order.package)
 
 
-def _confirming(profile: Profile, trust: Trust, destination: Body, wanted: str | None, at: int) -> Body:
+def _confirming(profile: Profile, trust: Trust, destination: Body, wanted: str | None, *, at: int) -> Body:
     if wanted is not None:
         return parse_body(wanted, destination.party)
     allowed = permission.confirming_bodies(profile, trust, destination, at)

@@ -380,7 +380,7 @@ def _revoke(at: Desk) -> None:
     at.type("revocation make by/credentials/leaver/act.vls --kind suspended --reason other --by-root --home by -o root.1.vls")
     at.type("revocation list --home by")
     at.type("credential verify by/credentials/leaver/act.vls --home by", code=6)
-    at.type("designation make BY-MFA --role competent --replaces BY-KGB --until 2099-01-01T00:00:00Z --by-root --home by -o d.1.vls")
+    at.type("designation make BY-MFA --role competent --replaces BY-NSC --until 2099-01-01T00:00:00Z --by-root --home by -o d.1.vls")
     at.type("designation make BY-NSC --role confirming --name en=Committee --number 2 --by-root --home by -o d.2.vls")
     at.type("roster publish --home by --add d.1.vls --add d.2.vls -o BY.3.vls")
     at.type("designation list --home by")
@@ -614,7 +614,8 @@ def test_man_page_of_a_command_says_what_its_help_says() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["statement", "credential", "request", "revocation", "agreement", "clearance", "envelope", "receipt", "backup", "external-signer"]
+    "name",
+    ["statement", "credential", "request", "revocation", "designation", "agreement", "clearance", "envelope", "receipt", "backup", "external-signer"],
 )
 def test_example_on_top_of_a_specification_is_a_real_object(name: str) -> None:
     make_examples = _script("make_examples")
