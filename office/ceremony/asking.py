@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
@@ -27,6 +28,7 @@ __all__ = [
     "choice",
     "compare",
     "confirm",
+    "enough",
     "key_file",
     "new_key_file",
     "new_passphrase",
@@ -45,6 +47,7 @@ SHOWN: Final = "shown"  # the answer of a script where people would read back wh
 SECRET: Final = ("new-passphrase", "passphrase", "entropy", "share")  # kinds whose answers are nowhere written down
 LEAST: Final = {"dice": 100, "keyboard": 64}  # a hundred throws are 258 bits
 MOST_TYPED: Final = 4096
+_NUMBER: Final = re.compile("[1-9][0-9]{0,3}")  # as long as MOST_TYPED is
 T = TypeVar("T")
 
 
@@ -195,6 +198,11 @@ def typed_entropy(source: str) -> Ask[bytes]:
         return typed.encode("utf-8")
 
     return Ask(what=source, kind="entropy", read=read, note=lambda typed: str(len(typed.decode("utf-8"))))
+
+
+def enough(source: str, number: str) -> bool:
+    """Whether a number, as a transcript spells it, is one of characters that could be typed for a source."""
+    return _NUMBER.fullmatch(number) is not None and LEAST[source] <= int(number) <= MOST_TYPED
 
 
 def share(holder: Person, recovery: Recovery) -> Ask[int]:

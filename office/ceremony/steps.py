@@ -207,8 +207,8 @@ class KeyStep(Step):
         self.expect([what for what, _ in record.answers], ["source", *typed, "heard"], "an answer")
         said = dict(record.answers)
         self.expect((said["source"], said["heard"]), ("made" if made else "brought", "yes"), "an answer")
-        if any(not number.isdecimal() or int(number) < asking.LEAST[source] for source, number in record.answers[1:-1]):
-            message = f"step {self.id!r} of the transcript: less entropy was typed than is needed"
+        if not all(asking.enough(source, number) for source, number in record.answers[1:-1]):
+            message = f"step {self.id!r} of the transcript: less entropy was typed than is needed, or more than can be"
             raise NotAuthentic(message)
         for what, value in record.results[1:]:
             story.ids[self.person.id] = blob(value, what, size=16)

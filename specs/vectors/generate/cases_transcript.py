@@ -399,8 +399,22 @@ def _steps() -> Cases:
     yield TOPIC.bad("draft_absent_key", ABSENT.but(steps=at(absent, aloud=heard)).statement(), "not authentic @ 6", "other keys were read aloud")
     remark = FIRST.but(items=lambda items: {**items, "outcome": ["complete", "all is well", items["outcome"][2]]})
     yield TOPIC.bad("remark_other", remark.statement(), "not authentic @ 6", "another remark than that of the last step")
-    few = replace(FIRST, entropy=["dice"]).but(steps=at(1, answers=[["source", "made"], ["dice", "99"], ["heard", "yes"]]))
-    yield TOPIC.bad("entropy_few", few.statement(), "not authentic @ 6", "99 throws of a die, and 100 are needed")
+    thrown = replace(FIRST, entropy=["dice"])
+    for name, number, comment in (
+        ("few", "99", "99 throws of a die, and 100 are needed"),
+        ("many", "4097", "4097 throws of a die, and 4096 are the most"),
+        ("zero_before", "0100", "a number with a zero before it"),
+        ("digits_arabic", "\u0661\u0660\u0660", "a number in other digits than those of ASCII"),
+        ("digits_wide", "\uff11\uff10\uff10", "a number in wide digits"),
+        ("sign", "+100", "a number with a sign"),
+        ("huge", "1" * 100, "a number of a hundred digits"),
+    ):
+        told = thrown.but(steps=at(1, answers=[["source", "made"], ["dice", number], ["heard", "yes"]]))
+        yield TOPIC.bad(f"entropy_{name}", told.statement(), "not authentic @ 6", comment)
+    most = thrown.but(steps=at(1, answers=[["source", "made"], ["dice", "4096"], ["heard", "yes"]]))
+    yield TOPIC.good("entropy_most", most.statement(), "4096 throws of a die, as many as can be")
+    zero = RECOVERY.but(steps=at(1, answers=[["source", "recovered"], ["share", "boris 01"], ["share", "vera 2"], ["heard", "yes"]]))
+    yield TOPIC.bad("share_zero_before", zero.statement(), "not authentic @ 6", "the number of a share with a zero before it")
     shares = RECOVERY.but(steps=at(1, answers=[["source", "recovered"], ["share", "boris 1"], ["share", "vera 1"], ["heard", "yes"]]))
     yield TOPIC.bad("share_twice", shares.statement(), "not authentic @ 6", "two holders of one share")
     unvouched = replace(ANEW, vouched=()).statement()

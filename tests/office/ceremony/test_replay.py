@@ -253,6 +253,15 @@ def test_another_shape(change: Callable[[list[Any]], None], told: Told) -> None:
         verify_transcript(told.signed(items)).require_complete()
 
 
+@pytest.mark.parametrize("number", ["99", "0100", "+100", " 100", "100 ", "1_00", "4097", "", "٠١٠٠", "١٠٠", "１００", "1" * 4096])
+def test_another_spelling_of_a_number(number: str, first: Told) -> None:
+    items = first.items
+    step = next(one for one in items[_of("steps")] if one[1] == "key" and ["dice", "100"] in one[5])
+    step[5][step[5].index(["dice", "100"])][1] = number
+    with pytest.raises((NotAuthentic, Malformed)):
+        verify_transcript(first.signed(items))
+
+
 RESULTS: Final = {"first": {"body", "signature", "statement"}, "certified": {"subject", "body", "signature", "statement"}}
 
 
