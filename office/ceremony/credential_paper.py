@@ -32,18 +32,19 @@ class CredentialPaper:
 
     def draws(self, story: Story) -> bool:
         """Whether a subject is drawn: the body has none yet, and no earlier credential of this ceremony gave it one."""
-        return story.matter.asked(self._grant).subject is None and self._grant.request not in story.subjects
+        asked = story.matter.asked(self._grant)
+        return asked.subject is None and story.subjects.get(asked.digest, (self.about, b""))[0] == self.about
 
     def take(self, story: Story, drawn: bytes) -> None:
         """Remember the subject that was drawn."""
-        story.subjects[self._grant.request] = drawn
+        story.subjects[story.matter.asked(self._grant).digest] = self.about, drawn
 
     def draft(self, story: Story, at: int) -> CredentialDraft:
         """What the credential is to say; `at` is when it is drafted."""
         grant, matter = self._grant, story.matter
         asked = matter.vouched(grant, at)
         return CredentialDraft(
-            subject=asked.subject or story.subjects[grant.request],
+            subject=asked.subject or story.subjects[asked.digest][1],
             body=Body(matter.party, grant.body),
             names=grant.names,
             purpose=grant.purpose,

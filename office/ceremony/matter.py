@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from valiza.office.ceremony.plan import Grant, Person, Plan, Revoke
 
 _DAY: Final = 86400
-_ED25519: Final = 32
 KEPT: Final = ("previous", "recover")  # whose own key is the one that the root before has
 
 __all__ = ["KeyWanted", "Matter", "keys_wanted", "read_matter"]
@@ -222,25 +221,25 @@ def keys_wanted(plan: Plan) -> list[KeyWanted]:
 def _require_distinct(matter: Matter) -> None:
     """Nobody brings another one's key or id. Whoever cannot be what he asks for is refused here too, before anything is begun."""
     coming = [one for one in matter.plan.people if one.key in {"request", "act"}]
-    brought = [key.raw for one in coming if (key := matter.known_key(one, "own")) is not None]
-    brought += [matter.asked(grant).keys[grant.purpose].raw for grant in matter.plan.grants]
-    found = [half for raw in brought for half in _halves(raw)]
+    brought = [key for one in coming if (key := matter.known_key(one, "own")) is not None]
+    granted = [matter.asked(grant).keys[grant.purpose] for grant in matter.plan.grants]
+    found = [half for key in (*brought, *granted) for half in key.halves]
     ids = [known for one in matter.plan.of_role("custodian") if (known := matter.known_id(one)) is not None]
     if len(set(found)) != len(found) or len(set(ids)) != len(ids):
         message = "two of those whom the plan names bring one key, or have one custodian's id"
         raise Refused(message)
-    own = {half: custodian for root in matter.roots for custodian in root.custodians for half in _halves(custodian.key.raw)}
+    requests = {asked.digest: asked for grant in matter.plan.grants for asked in [matter.asked(grant)]}
+    asked_for = [half for asked in requests.values() for key in asked.keys.values() for half in key.halves]
+    if len(set(asked_for)) != len(asked_for):
+        message = "two requests for credentials have a key in common: they are of one person, who is to ask once"
+        raise Refused(message)
+    own = {half: custodian for root in matter.roots for custodian in root.custodians for half in custodian.key.halves}
     taken = [next(iter(own[half].names.values())) for half in found if half in own]
     if taken:
         message = f"a key that comes by request, or is certified, is that of {taken[0]} in the root before"
         raise Refused(
             message, "a custodian who keeps his key stands in the plan with his person; one who leaves or lost it does not bring it in again"
         )
-
-
-def _halves(raw: bytes) -> tuple[bytes, bytes]:
-    """Both keys in a composite one: ML-DSA-65, Ed25519."""
-    return raw[:-_ED25519], raw[-_ED25519:]
 
 
 def _require_known(matter: Matter, root: Root) -> None:

@@ -274,11 +274,11 @@ class DraftStep(Step):
 
     def perform(self, desk: Desk, story: Story) -> None:
         """Compute it, read it aloud, and have its digest read back."""
+        self.paper.foresee(story, desk.began_at)
         if self.paper.draws(story):
             drawn = desk.tools.random(16)
             desk.give(SUBJECT, drawn)
             self.paper.take(story, drawn)  # a step that comes to nothing draws another one
-        self.paper.foresee(story, desk.began_at)
         body = self.paper.body(story, desk.began_at)
         desk.give("body", body)
         for what, value in self.paper.aloud(story, desk.began_at):
@@ -287,13 +287,12 @@ class DraftStep(Step):
 
     def take(self, record: Record, story: Story) -> None:
         """It is what follows from plan and keys."""
-        drawn = record.results[0][1] if record.results and record.results[0][0] == SUBJECT else None
-        if drawn is not None:
-            self.paper.take(story, blob(drawn, "subject", size=16))
-        elif self.paper.draws(story):
-            self.expect(record.results, None, "a result")
+        names = [*([SUBJECT] if self.paper.draws(story) else []), "body"]
+        self.expect([what for what, _ in record.results], names, "a result")
+        for what, drawn in record.results[:-1]:
+            self.paper.take(story, blob(drawn, what, size=16))
         body = self.paper.body(story, record.began_at)
-        self.expect(record.results, (*([] if drawn is None else [(SUBJECT, drawn)]), ("body", body)), "what is to be signed")
+        self.expect(record.results[-1][1], body, "what is to be signed")
         self.expect(record.aloud, self.paper.aloud(story, record.began_at), "what was read aloud")
         if record.answers not in {(("fingerprint", said),) for said in ("read back", asking.SHOWN)}:
             self.expect(record.answers, None, "an answer")

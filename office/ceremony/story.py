@@ -27,7 +27,7 @@ class Story:
         matter: plan and inputs.
         keys: public keys by participant and which of his.
         ids: custodian ids by participant.
-        subjects: subjects that were drawn, by the file of the request.
+        subjects: subjects that were drawn, each with what it was drawn for, by the digest of the request.
         bodies: what is to be signed, by its name in the ceremony.
         signatures: signer headers and signatures, by the same name.
         statements: what was signed by all who had to.
@@ -40,7 +40,7 @@ class Story:
     matter: Matter
     keys: dict[tuple[str, str], VerifyKey] = field(default_factory=dict)
     ids: dict[str, bytes] = field(default_factory=dict)
-    subjects: dict[str, bytes] = field(default_factory=dict)
+    subjects: dict[bytes, tuple[str, bytes]] = field(default_factory=dict)
     bodies: dict[str, bytes] = field(default_factory=dict)
     signatures: dict[str, list[tuple[bytes, bytes]]] = field(default_factory=dict)
     statements: dict[str, bytes] = field(default_factory=dict)

@@ -113,11 +113,11 @@ def credential(number: int, purpose: str, subject: bytes, *, drawn: bool, key: R
     return Paper(f"credential-{number}", "credential", lambda _: aloud, lambda _: body, subject if drawn else None)
 
 
-def grant(purpose: str, more: str = "") -> str:
+def grant(purpose: str, more: str = "", request: str = "asked.vls") -> str:
     """A credential in a plan."""
     certify = 'clearance = "1"\ncertifies_bodies = true\n' if purpose == "certify" else ""
     valid = f"valid_from = {w.stamp_of(GRANTED[0])}\nvalid_until = {w.stamp_of(GRANTED[1])}\n"
-    said = f'[[credential]]\npurpose = "{purpose}"\nbody = "TR-MFA"\nnames = {{ en = "Ministry" }}\nrequest = "asked.vls"\n'
+    said = f'[[credential]]\npurpose = "{purpose}"\nbody = "TR-MFA"\nnames = {{ en = "Ministry" }}\nrequest = "{request}"\n'
     return said + certify + valid + more
 
 
@@ -129,6 +129,16 @@ BODY = Ceremony(
     papers=[credential(1, "certify", DRAWN, drawn=True), credential(2, "roster", DRAWN, drawn=False)],
     inputs={"asked.vls": BODY_ASKS.statement()},
 )
+
+TWICE = replace(BODY, tables=grant("certify") + grant("roster", request="same.vls"), inputs={**BODY.inputs, "same.vls": BODY_ASKS.statement()})
+ASKS_AGAIN = replace(BODY_ASKS, fields={**BODY_ASKS.fields, "made at": START + 1})
+APART = replace(
+    BODY,
+    tables=grant("certify") + grant("roster", request="other.vls"),
+    papers=[BODY.papers[0], credential(2, "roster", wire.draw("subject/another", 16), drawn=True, key=ASKS_AGAIN)],
+    inputs={**BODY.inputs, "other.vls": ASKS_AGAIN.statement()},
+)
+TWO_SUBJECTS = replace(TWICE, papers=[BODY.papers[0], credential(2, "roster", wire.draw("subject/another", 16), drawn=True)])
 
 OLD = w.Credential("ministry", ("TR", "TR-MFA"), "certify", BEFORE, "1", certifies=True, fields={"names": w.names("Ministry")})
 OLD_SUBJECT = wire.draw("subject/('TR', 'TR-MFA')/ministry", 16)
@@ -184,6 +194,7 @@ def _good() -> Cases:
         ("absent", ABSENT, "who comes is not in the room: his key came by a request"),
         ("replacement", REPLACED, "a lost key is replaced"),
         ("new_body", BODY, "a body and its roster key are certified"),
+        ("new_body_one_request", TWICE, "one request in two files gives one subject"),
         ("compromise", COMPROMISE, "a body's credential is revoked, and another one issued"),
         ("recovery", RECOVERY, "a custodian's key is recovered from two shares"),
     ):
@@ -335,6 +346,7 @@ def _plans() -> Cases:
         ("key_of_who_leaves", returning(64).statement(), "refused @ inputs 6", "who leaves brings her key in again as another's"),
         ("key_lost", returning(64, "lost = true").statement(), "refused @ inputs 6", "a lost key comes back as another's"),
         ("key_half", returning(32).statement(), "refused @ inputs 6", "the ML-DSA half of the key of who leaves comes back"),
+        ("requests_of_one", APART.statement(), "refused @ inputs 6", "two requests that have their keys in common"),
         ("kind_other", FIRST.but(items=changing(kind="rotation")).statement(), "not authentic @ 4", "another kind than the plan's"),
         ("entropy_other", FIRST.but(items=changing(entropy=["system", "dice"])).statement(), "not authentic @ 4", "another entropy than the plan's"),
         ("role_other", FIRST.but(items=_as_custodian).statement(), "not authentic @ 4", "the witness is told to be a custodian"),
@@ -417,6 +429,7 @@ def _steps() -> Cases:
     yield TOPIC.bad("share_zero_before", zero.statement(), "not authentic @ 6", "the number of a share with a zero before it")
     shares = RECOVERY.but(steps=at(1, answers=[["source", "recovered"], ["share", "boris 1"], ["share", "vera 1"], ["heard", "yes"]]))
     yield TOPIC.bad("share_twice", shares.statement(), "not authentic @ 6", "two holders of one share")
+    yield TOPIC.bad("two_subjects", TWO_SUBJECTS.statement(), "not authentic @ 6", "one request in two files, and a subject drawn for each")
     unvouched = replace(ANEW, vouched=()).statement()
     alone = replace(COMPROMISE, inputs={**COMPROMISE.inputs, "asked.vls": unvouched})
     yield TOPIC.bad("unvouched", alone.statement(), "refused @ 6", "a body that is known asks, and nobody vouches for it")

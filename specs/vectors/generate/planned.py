@@ -277,6 +277,7 @@ class Papers:
     keys: dict[tuple[str, str], bytes] = field(default_factory=dict)
     ids: dict[str, bytes] = field(default_factory=dict)
     requests: dict[str, asking.Request] = field(default_factory=dict)
+    digests: dict[str, bytes] = field(default_factory=dict)
     acts: dict[str, trust.Credential] = field(default_factory=dict)
     known: dict[str, trust.Credential] = field(default_factory=dict)
     alone: bool = False
@@ -309,6 +310,9 @@ def compare(plan: Plan, files: dict[str, bytes], code: bytes) -> Papers:
         coming += [papers.requests[one["request"]].keys[one["purpose"]] for one in plan.grants]
         parts = [part for key in coming for part in (key[:1952], key[1952:])]
         _refuse(len(set(parts)) != len(parts), "one key twice")
+        different = {papers.digests[one["request"]]: papers.requests[one["request"]] for one in plan.grants}
+        parts_asked = [part for asked in different.values() for key in asked.keys.values() for part in (key[:-32], key[-32:])]
+        _refuse(len(set(parts_asked)) != len(parts_asked), "one key in two requests")
         before = [key for root in roots for _, key in root.custodians.values()]
         _refuse(any(part in {key[:1952], key[1952:]} for part in parts for key in before), "a key of the root before")
         _refuse(len(set(papers.ids.values())) != len(papers.ids), "one id twice")
@@ -373,6 +377,7 @@ def _files_of(plan: Plan, files: dict[str, bytes], roots: Sequence[trust.Root], 
             papers.known[name] = _chain([name], files, roots)[0]
         body = items_of(trust.read_statement(raw, "request").body)
         papers.requests[grant["request"]] = _asked(raw, [papers.known[name] for name in grant["known"]], None)
+        papers.digests[grant["request"]] = wire.digest("request", trust.read_statement(raw, "request").body)
         keys = papers.requests[grant["request"]].keys
         wanted = (papers.party, grant["body"], grant["names"])
         _refuse(grant["purpose"] not in keys or (body[1], body[2], body[3]) != wanted, "a request of another")

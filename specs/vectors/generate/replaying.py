@@ -46,7 +46,7 @@ class Reader:
     rehearsal: bool
     keys: dict[tuple[str, str], bytes] = field(default_factory=dict)
     ids: dict[str, bytes] = field(default_factory=dict)
-    subjects: dict[str, bytes] = field(default_factory=dict)
+    subjects: dict[bytes, bytes] = field(default_factory=dict)
     bodies: dict[str, bytes] = field(default_factory=dict)
     signed: dict[str, list[tuple[bytes, bytes]]] = field(default_factory=dict)
     remark: str = ""
@@ -400,17 +400,18 @@ def _credential(reader: Reader, grant: planned.Table, told: Told) -> tuple[bytes
     raw = reader.files[grant["request"]]
     asked = planned.vouched(raw, [reader.papers.known[name] for name in grant["known"]], told.began)
     drawn: list[tuple[str, bytes]] = []
-    if asked.subject is None and grant["request"] not in reader.subjects:
+    name = reader.papers.digests[grant["request"]]
+    if asked.subject is None and name not in reader.subjects:
         drawn = [(what, data) for what, data in told.results if what == "subject"][:1]
         _same(len(drawn), 1, "the subject")
-        reader.subjects[grant["request"]] = d.binary(drawn[0][1], 16)
-    subject = asked.subject or reader.subjects[grant["request"]]
+        reader.subjects[name] = d.binary(drawn[0][1], 16)
+    subject = asked.subject or reader.subjects[name]
     key = reader.packed(asked.keys[grant["purpose"]])
     body = [subject, reader.papers.party, grant["body"], grant["names"], grant["purpose"], key, grant["clearance"], grant["certifies"]]
     aloud = [["body", f"{reader.papers.party}/{grant['body']}"], ["name", grant["names"].get("en", next(iter(grant["names"].values())))]]
     aloud += [["purpose", grant["purpose"]], ["clearance", grant["clearance"] or ""], ["certifies-bodies", "yes" if grant["certifies"] else "no"]]
     aloud += [["valid-from", stamp_of(grant["valid from"])], ["valid-until", stamp_of(grant["valid until"])]]
-    aloud += [["request", wire.digest("request", trust.read_statement(raw, "request").body).hex()]]
+    aloud += [["request", name.hex()]]
     return wire.encode([*body, grant["valid from"], grant["valid until"], {}]), aloud, drawn
 
 

@@ -435,12 +435,19 @@ def test_a_witness_does_not_bring_a_custodians_key() -> None:
         read(raw, inputs)
 
 
-def test_a_body_is_not_certified_with_a_custodians_key() -> None:
-    said = RequestDraft(subject=None, party="KZ", body_id="KZ-MFA", names=grant().names, keys={"certify": signing_key("dana").public}, made_at=BEGIN)
-    inputs = {**ROOT, "mfa.vls": make_request(said, [signing_key("dana")]).raw}
-    raw = written(kind="new-body", roots=("root.vls",), inputs=inputs, custodians=[old("aliya"), old("bolat")], grants=[grant()])
-    with pytest.raises(Refused, match="that of Dana"):
-        read(raw, inputs)
+def test_two_requests_with_one_key_are_of_one_person() -> None:
+    """Asked for in two parts, one body would be two subjects, and one person two."""
+    first, second = body_request("certify", "roster"), body_request("certify", "roster", made_at=START + 1)
+    both = ["mfa.vls", "again.vls"]
+    for other, refused in ((second, True), (first, False)):
+        inputs = {**ROOT, **dict(zip(both, (first.raw, other.raw), strict=True))}
+        grants = [grant("certify"), grant("roster", request="again.vls")]
+        raw = written(kind="new-body", roots=("root.vls",), inputs=inputs, custodians=[old("aliya"), old("bolat")], grants=grants)
+        if refused:
+            with pytest.raises(Refused, match="key in common"):
+                read(raw, inputs)
+        else:
+            read(raw, inputs)
 
 
 def test_two_bring_one_half() -> None:
@@ -642,5 +649,5 @@ def test_nobody_certifies_a_custodian_s_key(tmp_path: Path) -> None:
     asked = RequestDraft(subject=None, party="KZ", body_id="KZ-MFA", names=names, keys=wanted, made_at=START)
     inputs = {**ROOT, "mfa.vls": make_request(asked, [key]).raw}
     scene = new_body(tmp_path, inputs=inputs, grants=[grant()])
-    with pytest.raises(Refused, match="one key"):
+    with pytest.raises(Refused, match="that of Aliya in the root before"):
         read(scene.plan, inputs)

@@ -11,9 +11,11 @@ from tests.support.ceremony import (
     CUSTODIANS,
     TOOL,
     Scene,
+    body_request,
     certified_body,
     compromise,
     first_root,
+    grant,
     later_root,
     named,
     new_body,
@@ -117,6 +119,15 @@ def test_a_new_body(tmp_path: Path) -> None:
     assert (str(certify.body), certify.names, certify.clearance, certify.certifies_bodies) == ("KZ/KZ-MFA", {"en": "Foreign Ministry"}, "1", True)
     assert certify.verify_key.raw == signing_key("KZ-MFA certify").public
     assert done.transcript.signed_by == {"aliya", "bolat", "wanda"}
+
+
+def test_one_request_in_two_files_is_one_subject(tmp_path: Path) -> None:
+    raw = body_request().raw
+    inputs = {"root.vls": root_before().raw, "mfa.vls": raw, "mfb.vls": raw}
+    done = new_body(tmp_path, inputs=inputs, grants=[grant(), grant("roster", request="mfb.vls")]).lead()
+    made = [check_credential(read_statement(done.statements[f"credential-{number}"], labels.CREDENTIAL), root_before()) for number in (1, 2)]
+    assert [one.purpose for one in made] == ["certify", "roster"]
+    assert made[0].subject == made[1].subject
 
 
 def test_a_compromise(tmp_path: Path) -> None:
