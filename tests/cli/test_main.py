@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ORDER_OF_THE_WORK: Final = [
-    *("demo", "custodian", "root", "office", "credential", "revocation", "designation", "roster", "agreement", "seal", "withdraw"),
+    *("demo", "custodian", "root", "office", "credential", "revocation", "designation", "roster", "agreement", "clearance", "seal", "withdraw"),
     "inspect",
     *("verify", "open", "rewrap", "acknowledge", "refuse", "countersign", "receipt", "register"),
     *("doctor", "key", "ceremony", "config", "completion"),
