@@ -166,7 +166,9 @@ def _tell_request(made: Request, written: Path, *, json_: bool, output: Path) ->
 def grant_options(command: Any) -> Any:  # noqa: ANN401 - a decorator of click's
     """What an issuer says of what he gives on a request."""
     for option in (
-        click.option("--lost", is_flag=True, help="With --request: his earlier keys are lost, and you know that it is he who asks."),
+        click.option(
+            "--lost", is_flag=True, help="With --request: an earlier key is lost, or he had none of that purpose, and you know that it is he."
+        ),
         click.option("--certifies-bodies", is_flag=True, help="With --request: the body may certify authorised bodies of its party."),
         click.option("--from", "begin", metavar="TIME", help="With --request: valid from then on, like 2027-01-01T00:00:00Z; else from now on."),
         click.option("--clearance", metavar="CODE", help="With --request: the clearance that is given, or none."),
@@ -197,7 +199,8 @@ def issue_requested(
     """Issue credentials on a request: by the body of an office, or with a custodian's key by the root."""
     from valiza.keys import labels
     from valiza.keys.files import about
-    from valiza.keys.request import read_request
+    from valiza.keys.request import check_vouching, read_request
+    from valiza.keys.trust import Trust
     from valiza.office.reader import read_object
 
     if output is None:
@@ -218,10 +221,12 @@ def issue_requested(
     at_office = open_office(home, source) if key is None or home is not None else None
     by_root = _root_of(key, roots, at_office.trust if at_office else None) if key is not None else None
     start = parse_time(begin) if begin else at
+    believed = by_root[1] if by_root is not None else at_office.trust if at_office is not None else Trust([])
     said = {
         **{field: value for field, value in request_facts(asked).items() if field in {"body", "name", "subject", "digits", "words"}},
         "purposes": list(chosen),
         "clearance": clearance,
+        "vouched for by": [f"his {credential.purpose} key" for credential in check_vouching(asked, believed, at)] or "nobody but you",
     }
     if not agreed("Issue this?", yes, lambda: tell(said, "to be issued, on a request:")):
         message = "not confirmed: nothing was issued"
@@ -229,6 +234,7 @@ def issue_requested(
 
     from valiza.office.certifying import Grant, granted
     from valiza.office.enrolling import issue_on_request, issuer_of
+    from valiza.office.publishing import collect
 
     def grant(latest: int) -> Grant:
         """Until the issuer's own end, unless a validity was asked for."""
@@ -243,7 +249,8 @@ def issue_requested(
 
     if by_root is not None and key is not None:
         root, trust = by_root
-        drafts = granted(asked, grant(root.valid_until), roots=[root], trust=trust, at=at, random=os.urandom, lost=lost)
+        issued_here = collect(at_office).checked(None) if at_office is not None else []
+        drafts = granted(asked, grant(root.valid_until), roots=[root], trust=trust, at=at, random=os.urandom, lost=lost, known=issued_here)
         _begin(drafts, root, signing_key(key, source), output, json_=json_)
     elif at_office is not None:
         issuer = issuer_of(at_office, at)

@@ -18,7 +18,7 @@ from valiza.keys.roster import check_import, claimed_credentials
 from valiza.keys.signing import SigningKey
 from valiza.keys.statement import LIMITS, read_statement
 from valiza.office.book import keep_roster
-from valiza.office.certifying import granted, new_request, roots_in
+from valiza.office.certifying import granted, new_request, roots_in, vouching_purpose
 from valiza.office.founding import OFFICER_PURPOSES, ed25519_halves, enrol_unused, office_config, require_made
 from valiza.office.home import BODY_OFFICER, OFFICER_NAME, Office, next_renewal, purpose_of, with_public_key
 from valiza.office.publishing import collect
@@ -167,15 +167,24 @@ def _subject(held: Mapping[str, Credential], purposes: Sequence[str]) -> bytes |
 
 
 def _vouching(office: Office, officer: str, held: Mapping[str, Credential], purposes: Sequence[str], at: int) -> list[tuple[Credential, Signer]]:
-    """A credential of his that is in force and can sign, with its key; for an open key alone the one to acknowledge."""
+    """Credentials of his that are in force and can sign, each with its key: of all these purposes, or else one of any.
+
+    For an open key the one to acknowledge vouches.
+    """
     subject = _subject(held, purposes)
-    able = [c for p, c in held.items() if p != "open" and office.trust.in_force(c, at) and c.subject == subject]
-    if list(purposes) == ["open"]:
-        able = [credential for credential in able if credential.purpose == "acknowledge"]
-    for credential in able:
-        if with_public_key(office.key_paths(officer, credential.purpose), credential.verify_key.raw) is not None:
-            return [(credential, office.key_of(officer, credential))]
-    return []
+    wanted = {vouching_purpose(purpose) for purpose in purposes}
+    able = [
+        credential
+        for purpose, credential in held.items()
+        if purpose != "open"
+        and credential.subject == subject
+        and office.trust.in_force(credential, at)
+        and with_public_key(office.key_paths(officer, purpose), credential.verify_key.raw) is not None
+    ]
+    chosen = [credential for credential in able if credential.purpose in wanted]
+    if not chosen and list(purposes) != ["open"]:
+        chosen = able[:1]
+    return [(credential, office.key_of(officer, credential)) for credential in chosen]
 
 
 @contextmanager
@@ -266,7 +275,8 @@ def issue_on_request(
     """
     issuer = issuer_of(office, at)
     key = office.key_of(BODY_OFFICER, issuer)
-    drafts = granted(request, grant, roots=office.own_roster.roots, trust=office.trust, at=at, random=random, lost=lost)
+    known = collect(office).checked(None)
+    drafts = granted(request, grant, roots=office.own_roster.roots, trust=office.trust, at=at, random=random, lost=lost, known=known)
     issued = [issue_credential(draft, issuer=issuer, keys=[key]) for draft in drafts]
     keep_issued(office, issued)
     return issued

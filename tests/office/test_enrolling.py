@@ -16,8 +16,11 @@ from valiza.keys.errors import Malformed, NoKey, NotAuthentic, Refused, Usage
 from valiza.keys.fields import Body
 from valiza.keys.keyfile import public_part
 from valiza.keys.request import CUSTODIAN, Request, RequestDraft, make_request, read_request
+from valiza.keys.revocation import RevocationDraft, issue_revocation
 from valiza.keys.root import read_root
+from valiza.keys.roster import make_roster
 from valiza.keys.statement import read_statement
+from valiza.keys.trust import Trust
 from valiza.office.certifying import Grant, Unfinished, add_signature, begin_credential, begin_root, draft_next_root, granted, new_custodian
 from valiza.office.enrolling import (
     Protection,
@@ -256,11 +259,112 @@ def test_a_key_is_certified_once(kz: Office, tmp_path: Path) -> None:
     request = ask(kz, "daria", "seal")
     accept(kz, written(tmp_path / "d", *issue(kz, request)))
     publish_roster(kz, at=AT, validity=YEAR)
+    spans: tuple[dict[str, Any], ...] = ({}, {"valid_from": AT + YEAR, "valid_until": AT + 2 * YEAR})
+    for span in spans:
+        with pytest.raises(Refused, match="was granted before: its seal key is in a credential of that purpose"):
+            issue(kz, request, **span)
+    again = ask(kz, "daria", "seal", same_key=True)
     with pytest.raises(Refused, match="is in a live credential of 'daria'"):
-        issue(kz, request)
-    (later,) = issue(kz, request, valid_from=AT + YEAR, valid_until=AT + 2 * YEAR)
+        issue(kz, again)
+    (later,) = issue(kz, again, valid_from=AT + YEAR, valid_until=AT + 2 * YEAR)
     accept(kz, written(tmp_path / "e", later))
     publish_roster(kz, at=AT + 1, validity=YEAR)
+
+
+def test_a_request_that_is_granted_in_parts_is_of_one_subject(kz: Office, tmp_path: Path) -> None:
+    """Or one person would be both of the two whom a receipt needs."""
+    request = ask(kz, "daria", "acknowledge", "open", "countersign")
+    (first,) = issue(kz, request, purposes=("acknowledge",))
+    (second,) = issue(kz, request, purposes=("countersign",))
+    assert first.subject == second.subject, "before a roster has the first"
+    with pytest.raises(Refused, match="granted before: its acknowledge key"):
+        issue(kz, request, purposes=("acknowledge", "open"))
+    publish_roster(kz, at=AT, validity=YEAR)
+    (third,) = issue(kz, request, purposes=("open",))
+    assert third.subject == first.subject, "after it has"
+    accept(kz, written(tmp_path / "d", first, second, third))
+    publish_roster(kz, at=AT, validity=YEAR)
+    assert len({c.subject for c in kz.trust.of_body(kz.body, "open") if c.title == "daria"}) == 1
+
+
+def test_a_key_of_one_person_is_asked_for_by_no_other(kz: Office) -> None:
+    """Another request with one of his keys is his too, if that key is not granted; in another's name it is nobody's."""
+    taken, own = signing_key("taken"), signing_key("own")
+    draft = RequestDraft(subject=None, party="KZ", body_id="KZ-MFA", names={"en": "Daria"}, keys={"seal": taken.public}, made_at=AT)
+    (first,) = issue(kz, make_request(draft, [taken]))
+    both = replace(draft, keys={"act": own.public, "seal": taken.public})
+    (more,) = issue(kz, make_request(both, [own, taken]), purposes=("act",))
+    assert more.subject == first.subject
+    other = replace(both, subject=kz.credential("aliya", "seal").subject)
+    with pytest.raises(Refused, match="is certified already, for another"):
+        issue(kz, make_request(other, [own, taken]), purposes=("act",), lost=True)
+
+
+def test_a_request_is_good_for_ninety_days(kz: Office) -> None:
+    for days, good in ((90, True), (91, False)):
+        request = ask(kz, f"daria-{days}", "seal", at=AT - days * DAY)
+        if good:
+            issue(kz, request)
+            continue
+        with pytest.raises(Refused, match="made more than 90 days ago"):
+            issue(kz, request)
+
+
+def test_a_key_that_is_known_as_compromised_is_not_granted(kz: Office) -> None:
+    """Nor what was asked for beside it: who has one of the keys has perhaps all of them."""
+    request = ask(kz, "daria", "seal", "act")
+    (sealing,) = issue(kz, request, purposes=("seal",))
+    publish_roster(kz, at=AT, validity=YEAR)
+    draft = RevocationDraft(
+        party="KZ", series="KZ-MFA", number=1, kind="compromised", credential=sealing.digest, effective_at=AT, issued_at=AT, reason="stolen"
+    )
+    issuer, key = kz.credential(BODY_OFFICER, "certify"), kz.signing_key(BODY_OFFICER, "certify")
+    lost = issue_revocation(draft, target=sealing, issuer=issuer, keys=[key])
+    trust = Trust([kz.trust.rosters["KZ"]])
+    assert granted(request, grant(purposes=("act",)), roots=[], trust=trust, at=AT, random=counting())
+    known = kz.own_roster
+    with_it = make_roster(
+        version=known.version + 1,
+        issued_at=AT,
+        expires_at=AT + YEAR,
+        roots=known.roots,
+        credentials=known.credentials.values(),
+        revocations=[lost],
+        signer=kz.credential(BODY_OFFICER, "roster"),
+        key=kz.signing_key(BODY_OFFICER, "roster"),
+    )
+    for purposes in (("act",), ("seal",)):
+        with pytest.raises(Refused, match="the seal key of the request of 'daria' was compromised"):
+            granted(request, grant(purposes=purposes), roots=[], trust=Trust([with_it]), at=AT, random=counting())
+
+
+def test_a_subject_is_known_by_a_roster_or_not_at_all(kz: Office) -> None:
+    draft = RequestDraft(subject=bytes(16), party="KZ", body_id="KZ-MFA", names={"en": "x"}, keys={"certify": signing_key("x").public}, made_at=AT)
+    request = make_request(draft, [signing_key("x")])
+    for trust in (Trust([]), kz.trust):
+        with pytest.raises(Refused, match="is of a subject of KZ/KZ-MFA that is not known here"):
+            granted(request, grant(), roots=[], trust=trust, at=AT, random=counting(), lost=True)
+
+
+def test_a_key_vouches_for_its_own_purpose_only(kz: Office) -> None:
+    """Who has stolen one key of an officer gets no other power of his by it, unless the issuer says that he knows better."""
+    seal = kz.credential("aliya", "seal")
+    keys = {purpose: signing_key(f"new {purpose}") for purpose in ("seal", "acknowledge")}
+    draft = RequestDraft(
+        subject=seal.subject, party="KZ", body_id="KZ-MFA", names=seal.names, keys={p: key.public for p, key in keys.items()}, made_at=AT
+    )
+    request = make_request(draft, keys.values(), [(seal, kz.signing_key("aliya", "seal"))])
+    with pytest.raises(Refused, match="vouches for the new acknowledge key"):
+        issue(kz, request)
+    assert [c.purpose for c in issue(kz, request, purposes=("seal",))] == ["seal"]
+    assert [c.purpose for c in issue(kz, request, purposes=("acknowledge",), lost=True)] == ["acknowledge"]
+
+
+def test_the_keys_of_all_purposes_that_are_renewed_vouch(kz: Office) -> None:
+    request = ask(kz, "aliya", "seal", "open", "acknowledge")
+    vouching = {entry.header.signer_digest for entry in read_statement(request.raw, labels.REQUEST).signatures} - {request.digest}
+    assert vouching == {kz.credential("aliya", purpose).digest for purpose in ("seal", "acknowledge")}
+    assert {c.purpose for c in issue(kz, request)} == {"seal", "open", "acknowledge"}
 
 
 def test_somebody_known_needs_an_earlier_key_or_the_issuer_s_word(kz: Office) -> None:
@@ -379,7 +483,7 @@ def test_another_person_s_credential_does_not_lie_among_an_officer_s(kz: Office,
 
 def replace_subject(request: Request, office: Office) -> Credential:
     """A credential for the key of a request, issued to somebody else."""
-    (draft,) = granted(request, grant(), roots=[], trust=office.trust, at=AT, random=counting("x"))
+    (draft,) = granted(request, grant(), roots=[], trust=office.trust, at=AT, random=counting("x"), lost=True)
     key = office.signing_key(BODY_OFFICER, "certify")
     return issue_credential(replace(draft, subject=subject("somebody else")), issuer=office.credential(BODY_OFFICER, "certify"), keys=[key])
 
