@@ -9,9 +9,11 @@ import pytest
 from tests.support.keys import BEGIN, DEGREES, END, flipped, identity, naming_another_key, reassembled, root_of, signed, signing_key, subject
 
 from valiza.keys import labels
+from valiza.keys.credential import check_credential, issuer_signs
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
+from valiza.keys.revocation import check_revocation
 from valiza.keys.root import (
     Custodian,
     Root,
@@ -255,6 +257,16 @@ def test_below_the_threshold_nothing_is_said() -> None:
     for count in (1, 2):
         with pytest.raises(NotAuthentic, match=f"{count} custodians"):
             verify_quorum(sign_statement(labels.TERMINATION, b"said", by_quorum("root", root, keys(*FIVE[:count]))), root)
+
+
+def test_the_quorum_is_counted_before_anything_of_what_is_said_is_read() -> None:
+    root = make_root(of_five(), keys(*FIVE))
+    for signers, outcome in ((FIVE[:2], NotAuthentic), (FIVE[:3], Malformed)):
+        headers = issuer_signs(root, keys(*signers))
+        with pytest.raises(outcome):
+            check_credential(sign_statement(labels.CREDENTIAL, pack([1, 2, 3]), headers), root)
+        with pytest.raises(outcome):
+            check_revocation(sign_statement(labels.REVOCATION, pack([1, 2, 3]), headers), root)
 
 
 def test_two_signatures_of_one_custodian_are_not_two() -> None:

@@ -73,6 +73,8 @@ def _bad() -> Cases:
         ("ed25519_broken", [kz, spoil.spoilt(by, spoil.flip(-1))], "not authentic @ statement 5", "one root's Ed25519 half does not hold"),
     ):
         yield TOPIC.bad(name, w.OPEN.but({}, signers).statement(), outcome, comment)
+    alone = w.OPEN.but({"suites": [1, 2]}, [kz]).statement()
+    yield TOPIC.bad("one_signature_malformed", alone, "malformed @ body", "one root's signature only, and malformed: whose it needs the body says")
     third = {"root": (*PINNED, f"TS {w.TS.digest.hex()}"), "trust": ("kz.vls", "by.vls", "ts.vls")}
     outsider = w.OPEN.but({}, [kz, ts]).statement()
     yield TOPIC.bad("third_party_signs", outsider, "not authentic @ statement 7", "signed by a party that it does not name", **third)

@@ -96,7 +96,7 @@ def _quorums() -> Cases:
     one, two, three = QUORUM.quorum(custodians=QUORUM.custodians)
     yield _root("quorum", QUORUM, "", "two of three custodians signed", signers=[one, three])
     yield _root("quorum_all", QUORUM, "", "three of three custodians signed, and two are needed", signers=[one, two, three])
-    below = "not authentic @ statement 7"
+    below = "not authentic @ statement 6"
     yield _root("quorum_below", QUORUM, below, "one of three custodians signed, and two are needed", signers=[two])
     yield _root("quorum_one_twice", QUORUM, "malformed @ statement 3", "one custodian signed twice", signers=[one, one])
     broken = spoil.spoilt(three, spoil.flip(9))

@@ -161,6 +161,10 @@ def _renewals() -> Cases:
     )
     for name, roster, outcome, comment in raws:
         yield TOPIC.bad(name, roster.statement(), outcome, comment)
+    half = w.Credential("ts-half", BODY, "certify", RENEWED, "x", fields={"purpose": "rule"}, signing=RENEWED.quorum("issuer")[0])
+    comment = "a credential by one custodian of two that are needed, and malformed: the quorum is asked for first"
+    raw = signed(members=[*AFTER.members, half]).statement()
+    yield TOPIC.bad("member_below_threshold_malformed", raw, "not authentic @ 3", comment)
     key = replace(second, key="root TS 2")
     yield TOPIC.bad(
         "key_of_custodian", signed(members=[*AFTER.members, key]).statement(), "refused @ 5", "the key of a custodian of the second version"

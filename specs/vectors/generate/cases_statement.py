@@ -117,7 +117,7 @@ def _half_of(seed: bytes) -> spoil.Change:
 
 
 def _bodies() -> Cases:
-    yield TOPIC.bad("body_trailing", _signed(SEALER, body=_body() + b"\0"), "malformed @ statement 6", "a byte behind the body, signed")
+    yield TOPIC.bad("body_trailing", _signed(SEALER, body=_body() + b"\0"), "malformed @ statement 7", "a byte behind the body, signed")
     changed = _signed(SEALER, body=_body()).replace(_body(), spoil.flip(60)(_body()))
     yield TOPIC.bad("body_changed", changed, "not authentic @ statement 5", "one bit of the body changed afterwards")
     trailing = wire.encode([TYPE, _body() + b"\0", _parts()[2]])
@@ -125,7 +125,7 @@ def _bodies() -> Cases:
         "verified_before_decoded", trailing, "not authentic @ statement 5", "a byte behind the body, not signed: verified first, decoded after"
     )
     for name, changes, comment in BAD_BODIES:
-        yield TOPIC.bad(name, _changed(changes), "malformed @ statement 6", comment)
+        yield TOPIC.bad(name, _changed(changes), "malformed @ statement 7", comment)
     for name, changes, comment in GOOD_BODIES:
         yield TOPIC.good(name, _changed(changes), comment)
 

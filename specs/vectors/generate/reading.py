@@ -136,7 +136,7 @@ def read_dispatch(raw: bytes, trust: Trust) -> Dispatch:
     """The statement: find its signer, verify, then decode."""
     statement = read_statement(raw, "dispatch")
     signer = signed_by(statement, trust)
-    with step("statement 6"):
+    with step("statement 7"):
         core, header, payload, manifest, lengths, sealed_at, attached, extensions = d.fields(d.decode(statement.body), 8)
         d.attachments(attached)
         d.extensions(extensions)

@@ -97,13 +97,10 @@ def read_agreement(raw: bytes, trust: Trust) -> Agreement:
     """The statement, its two roots, the body, and what an office checks when it adopts."""
     statement = read_statement(raw, "agreement")
     roots = roots_that_sign(statement, trust)
-    with step("statement 7"):
-        if len(roots) != 2 or len({root.party for root in roots}) != 2:
-            raise NotAuthentic("not signed by one root of each of two parties")
     with step("body", otherwise=True):
         agreement = _body(statement.body)
     with step("statement 7"):
-        if {root.party for root in roots} != set(agreement.sides):
+        if len(roots) != 2 or {root.party for root in roots} != set(agreement.sides):
             raise NotAuthentic("signed by others than its parties")
     with step("adopting"):
         for root in roots:
@@ -242,7 +239,7 @@ def read_termination(raw: bytes, trust: Trust, agreements: Agreements) -> tuple[
     """agreement.md, Termination: which agreement ends, and when."""
     statement = read_statement(raw, "termination")
     (root, *others) = roots_that_sign(statement, trust)
-    with step("statement 7"):
+    with step("statement 6"):
         if others:
             raise NotAuthentic("signed by two roots")
     with step("body"):

@@ -260,13 +260,13 @@ def verify_quorum(statement: Statement, root: Root) -> None:
         person, public_key = root.custodians[signature.key]
         verify(statement, signature, public_key)
         persons.add(person)
-    with step("statement 7"):
+    with step("statement 6"):
         if len(persons) < root.threshold:
             raise NotAuthentic("below the threshold")
 
 
 def roots_that_sign(statement: Statement, trust: Trust) -> list[Root]:
-    """statement.md, Reading 4, 5 and 7, for a statement with role `root`: the roots in whose names it is signed, each with its quorum."""
+    """statement.md, Reading 4 to 6, for a statement with role `root`: the roots in whose names it is signed, each with its quorum."""
     roots = dict[bytes, Root]()
     for signature in statement.signatures:
         with step("statement 4"):
