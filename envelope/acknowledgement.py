@@ -127,7 +127,10 @@ Answer = Acknowledgement | Refusal
 
 @dataclass(frozen=True, kw_only=True)
 class VerifiedAnswer:
-    """An answer, its signer, the dispatch inside and the officer who opened, each checked (receipt.md, Reading 3 to 9)."""
+    """An answer, its signer, the dispatch inside and the officer who opened, each checked (receipt.md, Reading 3 to 9).
+
+    only_evidence: the dispatch stands, for this reader, on nothing but this answer: the sealer's key is known as compromised.
+    """
 
     statement: Statement = field(repr=False)
     answer: Answer
@@ -135,6 +138,7 @@ class VerifiedAnswer:
     signer: Credential
     opener: Credential | None
     rewrap: Rewrap | None
+    only_evidence: bool
 
 
 def acknowledge(
@@ -272,7 +276,10 @@ def read_answer(raw: bytes, trust: Trust, seen: Seen = NOTHING_SEEN) -> Verified
     if answer.claim is not None and answer.claim.opened_at > answer.answered_at:  # step 9, as far as it needs no agreement
         message = "the envelope was answered before it was opened"
         raise Refused(message)
-    return VerifiedAnswer(statement=statement, answer=answer, signed=signed, signer=signer, opener=opener, rewrap=rewrap)
+    own = trust.history(signed.sealer).judge(dated=signed.body.sealed_at, evidence=seen.first_seen(signed.digest, answer.dispatch))
+    return VerifiedAnswer(
+        statement=statement, answer=answer, signed=signed, signer=signer, opener=opener, rewrap=rewrap, only_evidence=own is not None
+    )
 
 
 def _opener(

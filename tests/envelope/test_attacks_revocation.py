@@ -31,7 +31,7 @@ from tests.support.world import (
 from valiza.envelope.acknowledgement import acknowledge, read_answer, refuse
 from valiza.envelope.evidence import NOTHING_SEEN, Vouched
 from valiza.envelope.opening import unseal_manifest
-from valiza.envelope.receipt import countersign, read_receipt
+from valiza.envelope.receipt import countersign, read_receipt, verify_receipt
 from valiza.envelope.rewrap import make_rewrap, read_rewrap
 from valiza.envelope.verifying import authenticate, verify_dispatch
 from valiza.keys import labels
@@ -131,6 +131,20 @@ def test_what_the_other_party_had_answered_before_the_theft_stands(exchange: Exc
             read(at, NOTHING_SEEN)
     with pytest.raises(Refused, match="it does not count for sealing"):
         authenticated(after, exchange.sealed.container)
+
+
+def test_answer_that_its_own_party_dates_back_is_told_to_be_the_only_evidence(exchange: Exchange) -> None:
+    """The limit: with the origin's stolen key the destination makes both, and a stranger believes them; he is told on what that rests."""
+    seal = exchange.world.origin["chief"].credentials["seal"]
+    stolen = revoked(exchange, seal, "compromised", ACKNOWLEDGED + DAY)
+    for world, seen, told in (
+        (stolen, NOTHING_SEEN, True),
+        (stolen, Vouched(NOTHING_SEEN, exchange.expectation.dispatch, SEALED), False),
+        (stolen, Vouched(NOTHING_SEEN, exchange.expectation.dispatch, ACKNOWLEDGED + DAY), True),
+        (exchange.world, NOTHING_SEEN, False),
+    ):
+        authentic = read_receipt(exchange.receipt.raw, trust=world.trust, agreements=world.agreements, seen=seen)
+        assert ("evidence" in verify_receipt(authentic).not_compared) is told
 
 
 def test_answer_to_one_envelope_is_no_evidence_for_another(kz_by: World) -> None:
