@@ -174,7 +174,5 @@ class Trust:
 
 
 def _hint(found: Revocation, dated: int) -> str:
-    """Why a compromise takes what seems to lie before it."""
-    if found.kind == "compromised" and dated < found.effective_at:
-        return "only what is known by other evidence to have been there before the compromise stands"
-    return ""
+    """Why it takes what seems to lie before it: only a compromise does."""
+    return "only what is known by other evidence to have been there before the compromise stands" if dated < found.effective_at else ""
