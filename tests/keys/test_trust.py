@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 import pytest
-from tests.support.keys import BEGIN, END, NOW, YEAR, flipped, issue, party, remembering
+from tests.support.keys import BEGIN, END, NOW, YEAR, flipped, issue, party, remembering, signed
 
+from valiza.keys import labels
 from valiza.keys.errors import NotAuthentic, Refused
 from valiza.keys.fields import Body
 from valiza.keys.trust import Trust, no_evidence
@@ -80,7 +81,7 @@ def test_a_compromise_is_asked_for_evidence_at_the_time_of_use() -> None:
     assert [trust.in_force(OFFICER, at) for at in (BEGIN - 1, BEGIN, NOW - 1, NOW, NOW + 1)] == [False, True, True, False, False]
 
 
-@pytest.mark.parametrize(("dated", "hint"), [(NOW - 1, EVIDENCE), (NOW, "")])
+@pytest.mark.parametrize(("dated", "hint"), [(NOW - 1, EVIDENCE), (NOW, ""), (NOW + 1, "")])
 def test_why_an_earlier_signature_does_not_stand_either(dated: int, hint: str) -> None:
     trust = KZ.trust(OFFICER, revocations=[KZ.revoke(OFFICER, "compromised", NOW)])
     with pytest.raises(Refused) as told:
@@ -109,5 +110,24 @@ def test_what_is_new_needs_every_roster_in_force() -> None:
         with pytest.raises(Refused, match=f"^{message}$") as told:
             trust.require_fresh(parties, NOW + 1, "sealing")
         assert "valiza roster import FILE" in told.value.hint
-    with pytest.raises(Refused):
-        trust.require_fresh(["BY"], NOW + YEAR, "sealing")
+    for at in (NOW + YEAR, NOW + YEAR + 1):
+        with pytest.raises(Refused, match="the roster of BY expired"):
+            trust.require_fresh(["BY"], at, "sealing")
+
+
+def test_who_is_not_known_signs_nothing() -> None:
+    holder = BY.officer("officer")
+    statement = signed(labels.DISPATCH, "sealer", ["said"], FOREIGN.digest, holder.key)
+    for trust in (KZ.trust(), Trust([])):
+        with pytest.raises(NotAuthentic, match=r"^the sealer of this dispatch is in no roster that is trusted here$"):
+            trust.signer(statement)
+    assert Trust([KZ.roster(), BY.roster(FOREIGN)]).signer(statement) == FOREIGN
+
+
+def test_what_a_compromised_body_issued_does_not_stand_for_who_did_not_know_it_before() -> None:
+    lost = [KZ.revoke(KZ.body.credential, "compromised", NOW, by_root=True)]
+    since: tuple[int | None, ...] = (None, NOW, NOW - 1)
+    believed = [Trust([remembering(KZ.roster(OFFICER, revocations=lost), {OFFICER.digest: at}.get)]) for at in since]
+    assert [trust.in_force(OFFICER, NOW + 1) for trust in believed] == [False, False, True]
+    with pytest.raises(Refused, match="it does not count for issuing the seal credential of 'officer' at 2026-01-01T00:00:00Z"):
+        believed[0].require_in_force(OFFICER, at=NOW + 1, act="sealing")
