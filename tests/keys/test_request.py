@@ -9,7 +9,7 @@ from tests.support.keys import BEGIN, END, NOW, Holder, flipped, identity, issue
 
 from valiza.keys import labels
 from valiza.keys.digests import digest
-from valiza.keys.encoding import pack
+from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.fields import Body
 from valiza.keys.request import ALONE, ASKED, Request, RequestDraft, check_vouching, make_request, read_request
@@ -98,6 +98,29 @@ def test_somebody_else_s_public_key_gets_nobody_anything() -> None:
     forged = reassembled(read_request_statement(owners), body=asking.body, header=header, signature=given.signature)
     with pytest.raises(NotAuthentic, match="does not verify"):
         read_request(forged.raw)
+
+
+def test_as_many_keys_as_there_are_purposes_of_officers() -> None:
+    every = [purpose for purpose in ASKED if purpose not in ALONE]
+    assert len(asked(*every).keys) == len(every) == 8
+    more = [["custodian", [labels.KIND_SIGNATURE, signing_key("new custodian").public]]]
+    with pytest.raises(Malformed, match="keys is not an array of 1 to 8 items"):
+        read_request(signed_items(*every, more=more).raw)
+
+
+def signed_items(*purposes: str, more: list[Any]) -> Statement:
+    """A request for keys of these purposes, and for more, which do not sign it."""
+    asking = draft(*purposes)
+    items: Any = unpack(asking.body, max_bytes=1 << 20, what="it")
+    items[4] = sorted([*items[4], *more])
+    body = pack(items)
+    return signed(body, *((digest(labels.DIGEST_REQUEST, body), key) for key in keys(*purposes)))
+
+
+def test_a_request_is_the_same_whenever_it_is_read() -> None:
+    request = asked("open", "acknowledge")
+    assert read_request(request.raw) == request
+    assert asked("open", "acknowledge", names={"en": "Other"}) != request
 
 
 def read_request_statement(request: Request) -> Statement:
@@ -213,6 +236,17 @@ def test_one_broken_signature_of_a_voucher_condemns_the_request() -> None:
         request = read_request(pack([statement.type, statement.body, entries]))
         with pytest.raises(NotAuthentic):
             vouched(request)
+
+
+@pytest.mark.parametrize("named", ["a", "b", "c", "d", "e", "f"])
+def test_who_vouches_names_his_own_key(named: str) -> None:
+    """Also where the key that he signs with is the right one."""
+    asking = draft(subject=subject("officer"))
+    own = SignerHeader(role="holder", signer_digest=digest(labels.DIGEST_REQUEST, asking.body), key_digest=keys()[0].key_digest)
+    other = SignerHeader(role="holder", signer_digest=ACKNOWLEDGER.credential.digest, key_digest=signing_key(named).key_digest)
+    statement = sign_statement(labels.REQUEST, asking.body, [(own, keys()[0]), (other, ACKNOWLEDGER.key)])
+    with pytest.raises(NotAuthentic, match="names another key than the credential that vouches"):
+        vouched(read_request(statement.raw))
 
 
 def test_another_key_does_not_sign_in_the_name_of_a_credential() -> None:
