@@ -169,6 +169,89 @@ OUT: Final[dict[str, dict[str, Any]]] = {
 }
 
 
+def people(count: int) -> tuple[Participant, ...]:
+    return tuple(Participant(id=f"p{number}", role="operator", names={"en": "p"}, key_digest=None) for number in range(count))
+
+
+def steps(count: int) -> tuple[Record, ...]:
+    return tuple(step(number, "aliya", results=(), began_at=BEGIN, ended_at=BEGIN) for number in range(1, count + 1))
+
+
+def a_step(**changes: Any) -> dict[str, Any]:
+    return {"participants": people(1), "steps": (step(1, "aliya", **({"results": ()} | changes)),)}
+
+
+MOST: Final[dict[str, tuple[Callable[[int], dict[str, Any]], int, int]]] = {
+    "participants": (lambda count: {"participants": people(count), "steps": ()}, 1, 64),
+    "inputs": (lambda count: {"inputs": tuple((f"{number:03}", b"") for number in range(count))}, 0, 64),
+    "sittings": (lambda count: {"sittings": ((BEGIN, 1),) * count}, 1, 512),
+    "steps": (lambda count: {"participants": people(1), "steps": steps(count)}, 0, 512),
+    "sources of entropy": (lambda count: {"entropy": ("system",) * count}, 1, 8),
+    "bytes of a plan": (lambda count: {"plan": bytes(count)}, 0, 65536),
+    "libraries": (lambda count: {"tool": dataclasses.replace(TOOL, libraries=tuple((f"{number:03}", "1") for number in range(count)))}, 0, 64),
+    "results": (lambda count: a_step(results=(("found", b""),) * count), 0, 64),
+    "words aloud": (lambda count: a_step(aloud=(("said", ""),) * count), 0, 128),
+    "answers": (lambda count: a_step(answers=(("heard", ""),) * count), 0, 128),
+    "number of the first step of a sitting": (
+        lambda first: {"participants": people(1), "steps": steps(min(first - 1, 512)), "sittings": ((BEGIN, 1), (BEGIN, first))},
+        1,
+        513,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", MOST)
+def test_as_many_as_there_may_be_and_no_more(what: str) -> None:
+    changes, least, most = MOST[what]
+    for count in (least, most):
+        said = draft(**changes(count))
+        assert read_body(said.body)[0] == said
+    for count in (*range(least), most + 1, most + 2):
+        with pytest.raises(Malformed):
+            read_body(draft(**changes(count)).body)
+
+
+def test_a_step_has_a_number_that_there_may_be() -> None:
+    """Told as such, before their order is asked for."""
+    for number in (0, 513):
+        with pytest.raises(Malformed, match=r"^number is not an integer from 1 to 512$"):
+            read_body(draft(steps=(step(number, "aliya"),)).body)
+    with pytest.raises(Malformed, match="not numbered one after the other"):
+        read_body(draft(steps=(step(512, "aliya"),)).body)
+    for first in (0, 514):
+        with pytest.raises(Malformed, match=r"^first step is not an integer from 1 to 513$"):
+            read_body(draft(sittings=((BEGIN, first),)).body)
+
+
+def test_two_participants_do_not_have_one_key() -> None:
+    (aliya, saule), key = draft().participants, KEYS["aliya"]
+    same = (aliya, dataclasses.replace(saule, key_digest=key.key_digest))
+    both = (step(1, "aliya"), step(2, "saule", results=step(1, "aliya").results))
+    with pytest.raises(Malformed, match="two participants of a transcript have one key"):
+        read_transcript(signed(draft(participants=same, steps=both), key))
+
+
+def test_his_key_is_the_one_beside_his_name_of_those_that_came_of_his_steps() -> None:
+    """Whichever step it was; and a key of who does not sign is nobody's."""
+    other = ("key", pack(VerifyKey(signing_key("another").public).packed))
+    more = (
+        step(1, "aliya", results=(other, *step(1, "aliya").results, other, ("found", b"x"))),
+        step(2, "saule", results=(other,)),
+        step(3, "saule"),
+    )
+    assert read_transcript(signed(draft(steps=more))).signed_by == set(KEYS)
+    operator = dataclasses.replace(draft().participants[1], role="operator")
+    only = draft(participants=(draft().participants[0], operator))
+    assert list(read_transcript(signed(only, KEYS["aliya"])).keys) == ["aliya"]
+    with pytest.raises(NotAuthentic, match="nobody who takes part"):
+        read_transcript(signed(only))
+
+
+def test_a_participant_is_called_by_his_english_name_or_the_first() -> None:
+    for called, title in (({"en": "Aliya", "kk": "Әлия"}, "Aliya"), ({"kk": "Әлия", "ru": "Алия"}, "Әлия")):
+        assert Participant(id="a", role="witness", names=called, key_digest=None).title == title
+
+
 @pytest.mark.parametrize("changes", OUT.values(), ids=OUT.keys())
 def test_malformed(changes: dict[str, Any]) -> None:
     with pytest.raises(Malformed):
