@@ -157,6 +157,20 @@ def test_another_check_value_gives_no_key() -> None:
         some.key("")
 
 
+def test_what_to_do_about_a_wrong_passphrase() -> None:
+    for protected, hint in ((True, ""), (None, "compare the check value with the sheets, and see whether they speak of a passphrase")):
+        with pytest.raises(NoKey, match="wrong passphrase of the backup") as told:
+            collected(*LOCKED[:2]).key(WHOLE, "A tulip is a tulip", protected=protected)
+        assert told.value.hint == hint
+
+
+@pytest.mark.parametrize("threshold", [2, 3, 4, 5])
+def test_more_shares_than_needed_give_the_key_too(threshold: int) -> None:
+    made = share_out(OPENING, shares=6, threshold=threshold)
+    for count in range(threshold, 7):
+        assert collected(*made[:count]).key(OPENING.key_digest.hex()).seed == OPENING.seed
+
+
 @pytest.mark.parametrize("passphrase", ["құпия", "tab\t", "\x7f", "é", "a" * 257])
 def test_passphrase_that_the_standard_does_not_take(passphrase: str) -> None:
     with pytest.raises(Usage) as caught:
