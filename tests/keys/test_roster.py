@@ -32,16 +32,27 @@ from valiza.keys.digests import digest
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.fields import Body
+from valiza.keys.revocation import RevocationDraft, issue_revocation
 from valiza.keys.root import Custodian, Root, RootDraft, make_root, read_root
-from valiza.keys.roster import Roster, check_import, make_roster, peek_roster, read_roster
+from valiza.keys.roster import (
+    Difference,
+    Roster,
+    check_import,
+    claimed_credentials,
+    claimed_roots,
+    difference,
+    make_roster,
+    peek_roster,
+    read_roster,
+)
 from valiza.keys.signing import SigningKey, VerifyKey
 from valiza.keys.statement import SIGNATURE_BYTES, SignerHeader, read_statement
 from valiza.keys.trust import Trust
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from valiza.keys.credential import Credential
+    from valiza.keys.credential import Credential, Outline
 
 KZ: Final = party("KZ")
 BY: Final = party("BY")
@@ -572,6 +583,94 @@ def test_whose_credential_had_expired_certifies_nobody_new() -> None:
             continue
         with pytest.raises(Refused, match="had ended"):
             check_import(new, known, NOW)
+
+
+def test_what_is_new_in_a_roster_is_told() -> None:
+    root, publisher = renewed()
+    first = KZ.roster(OFFICER.credential, revocations=[KZ.revoke(OFFICER.credential, "suspended", NOW)])
+    late = KZ.officer("late").credential
+    said = [KZ.revoke(OFFICER.credential, "suspended", NOW), KZ.revoke(OFFICER.credential, "restored", NOW + 1, number=2)]
+    second = make_roster(
+        version=2,
+        issued_at=NOW,
+        expires_at=NOW + YEAR,
+        roots=[KZ.root, root],
+        credentials=first.credentials.values(),
+        others={late.digest: late.raw},
+        revocations=[*first.revocations, said[1]],
+        signer=publisher.credential,
+        key=publisher.key,
+    )
+    found = difference(second, first)
+    assert found.roots == (root,)
+    assert found.credentials == tuple(sorted((late, publisher.credential), key=lambda c: c.digest))
+    assert [one.number for one in found.revocations] == [2]
+    whole = difference(second, None)
+    assert whole.roots == (KZ.root, root)
+    assert [c.digest for c in whole.credentials] == sorted(second.credentials)
+    assert whole.revocations == second.revocations
+    assert difference(first, first) == Difference(roots=(), credentials=(), revocations=())
+
+
+def test_what_a_roster_claims_is_told_before_anything_is_believed() -> None:
+    root, _ = renewed()
+    found = roster_after()
+    assert claimed_roots(found.raw) == (KZ.root, root)
+    assert [statement.digest for statement in claimed_credentials(found.raw)] == list(found.credentials)
+
+
+@pytest.mark.parametrize(("many", "jobs"), [(2, 5), (3, 5), (4, 1)])
+def test_a_large_roster_is_checked_by_several_processes(monkeypatch: pytest.MonkeyPatch, many: int, jobs: int) -> None:
+    asked: list[int] = []
+    check_all = Chains.check_all
+
+    def noted(self: Chains, *, jobs: int, advance: Callable[[int], None]) -> tuple[Outline, ...]:
+        asked.append(jobs)
+        return check_all(self, advance=advance)
+
+    raw = KZ.roster(OFFICER.credential).raw
+    monkeypatch.setattr(roster, "_MANY", many)
+    monkeypatch.setattr(Chains, "check_all", noted)
+    assert len(roster.check_roster(raw, KZ.root.digest, jobs=5).credentials) == 3
+    roster.check_roster(raw, KZ.root.digest)
+    assert asked == [jobs, 1]
+
+
+def test_a_key_that_is_known_as_compromised_is_in_no_new_credential() -> None:
+    lost, kept = KZ.revoke(OFFICER.credential, "compromised", NOW), KZ.revoke(OFFICER.credential, "retired", NOW)
+    again = KZ.officer("officer", "countersign", public_key=OFFICER.key.public, valid_from=NOW + 1).credential
+    known = KZ.roster(OFFICER.credential, revocations=[lost])
+    with pytest.raises(Refused, match=r"^the key of a new countersign credential of 'officer' was compromised"):
+        check_import(KZ.roster(OFFICER.credential, again, version=2, revocations=[lost]), known, NOW)
+    check_import(KZ.roster(OFFICER.credential, KZ.officer("other").credential, version=2, revocations=[lost]), known, NOW)
+    check_import(KZ.roster(OFFICER.credential, again, version=2, revocations=[kept]), KZ.roster(OFFICER.credential, revocations=[kept]), NOW)
+
+
+def test_a_root_that_was_replaced_revokes_nothing_new_by_itself() -> None:
+    root, _ = renewed()
+    by_old = KZ.revoke(OFFICER.credential, "retired", NOW, by_root=True)
+    by_new = issue_revocation(
+        RevocationDraft(
+            party="KZ",
+            series=None,
+            number=1,
+            kind="retired",
+            credential=OFFICER.credential.digest,
+            effective_at=NOW,
+            issued_at=NOW,
+            reason="left",
+        ),
+        target=OFFICER.credential,
+        issuer=root,
+        keys=[RENEWED_KEY],
+    )
+    before, after = KZ.roster(OFFICER.credential), roster_after()
+    roster.require_new_authority(by_old, before)
+    roster.require_new_authority(by_new, before)
+    roster.require_new_authority(by_new, after)
+    with pytest.raises(Refused, match="is new, and signed by version 1 of the root") as told:
+        roster.require_new_authority(by_old, after)
+    assert told.value.hint == "the custodians of version 2 sign it"
 
 
 # -- trust ----------------------------------------------------------------------------------------------------------------
