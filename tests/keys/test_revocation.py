@@ -21,7 +21,9 @@ from valiza.keys.revocation import (
     check_revocation,
     issue_revocation,
     judge,
+    require_follows_history,
     require_series,
+    revoked_of,
     sign_revocation,
 )
 from valiza.keys.root import Custodian, Root, RootDraft, make_root
@@ -601,6 +603,40 @@ def test_a_key_that_is_known_as_compromised_is_never_certified_again() -> None:
         with pytest.raises(Refused, match=r"the key of a new \w+ credential of 'officer' was compromised"):
             check_import(roster(lost, more=[again.credential], version=2), known, NOW)
     check_import(roster(lost, more=[KZ.officer("other").credential], version=2), known, NOW)
+
+
+def test_what_may_follow_is_asked_of_the_same_series_and_credential_only() -> None:
+    """And of what it said last."""
+    first = KZ.revoke(OFFICER.credential, "suspended", T)
+    restored = KZ.revoke(OFFICER.credential, "restored", T + 1, number=2)
+    again = KZ.revoke(OFFICER.credential, "suspended", T + 2, number=3)
+    others = [
+        KZ.revoke(SECOND.credential, "retired", T, number=1),
+        KZ.revoke(KZ.officer("third").credential, "retired", T, number=2),
+        KZ.revoke(OFFICER.credential, "retired", T, by_root=True),
+    ]
+    require_follows_history(first, [])
+    require_follows_history(first, others)
+    for before in ([first], [*others, first], [first, *others]):
+        require_follows_history(restored, before)
+        with pytest.raises(Refused, match="says suspended of a credential that is suspended"):
+            require_follows_history(again, before)
+    require_follows_history(again, [first, restored, *others])
+    with pytest.raises(Refused, match="says restored of a credential that is restored"):
+        require_follows_history(KZ.revoke(OFFICER.credential, "restored", T + 3, number=4), [first, restored])
+    with pytest.raises(Refused, match="says restored of a credential that was never revoked in this series"):
+        require_follows_history(restored, others)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 1, 0), (1, 2, 0)])
+def test_the_earliest_compromise_counts_in_whatever_order_they_are_said(order: tuple[int, ...]) -> None:
+    """And whichever credential of the key it was said of."""
+    holders = [KZ.officer("officer", purpose, public_key=OFFICER.key.public) for purpose in ("seal", "acknowledge", "countersign")]
+    said = [KZ.revoke(holder.credential, "compromised", T + at, issued_at=T + 9) for holder, at in zip(holders, order, strict=True)]
+    found = revoked_of(tuple(said), {holder.credential.digest: holder.credential for holder in holders})
+    for holder in holders:
+        lost = found.history(holder.credential.digest, OFFICER.key.key_digest).compromised
+        assert lost is said[order.index(0)]
 
 
 # -- trust ----------------------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ from valiza.keys.digests import digest
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.fields import Body
-from valiza.keys.revocation import RevocationDraft, issue_revocation
+from valiza.keys.revocation import MAX_REVOCATIONS, RevocationDraft, issue_revocation
 from valiza.keys.root import Custodian, Root, RootDraft, make_root, read_root
 from valiza.keys.roster import (
     Difference,
@@ -456,6 +456,17 @@ def test_no_more_credentials_are_read_than_a_roster_may_have(monkeypatch: pytest
         read_roster(raw_roster(version=12), KZ.root.digest)
 
 
+def test_no_more_revocations_are_read_than_a_roster_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert MAX_REVOCATIONS == 16384
+    revocations = [KZ.revoke(OFFICER.credential, "suspended", NOW), KZ.revoke(OFFICER.credential, "restored", NOW, number=2)]
+    raw = KZ.roster(OFFICER.credential, revocations=revocations).raw
+    monkeypatch.setattr(roster, "MAX_REVOCATIONS", 2)
+    assert len(roster.check_roster(raw, KZ.root.digest).revocations) == 2
+    monkeypatch.setattr(roster, "MAX_REVOCATIONS", 1)
+    with pytest.raises(Malformed, match=r"^revocations is not an array"):
+        roster.check_roster(raw, KZ.root.digest)
+
+
 def test_a_failure_is_not_remembered_as_a_success() -> None:
     good = raw_roster()
     assert read_roster(good, KZ.root.digest) is read_roster(bytes(bytearray(good)), KZ.root.digest)
@@ -609,7 +620,7 @@ def test_what_is_new_in_a_roster_is_told() -> None:
     assert whole.roots == (KZ.root, root)
     assert [c.digest for c in whole.credentials] == sorted(second.credentials)
     assert whole.revocations == second.revocations
-    assert difference(first, first) == Difference(roots=(), credentials=(), revocations=())
+    assert difference(first, first) == Difference(roots=(), credentials=(), revocations=(), designations=())
 
 
 def test_what_a_roster_claims_is_told_before_anything_is_believed() -> None:

@@ -211,6 +211,15 @@ def test_as_many_as_there_may_be_and_no_more(what: str) -> None:
             read_body(draft(**changes(count)).body)
 
 
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_a_sitting_begins_with_a_step_or_behind_the_last(count: int) -> None:
+    for first in range(1, count + 2):
+        said = draft(participants=people(1), steps=steps(count), sittings=((BEGIN, 1), (BEGIN, first)))
+        assert read_body(said.body)[0] == said
+    with pytest.raises(Malformed, match="sittings of a transcript do not fit its steps"):
+        read_body(draft(participants=people(1), steps=steps(count), sittings=((BEGIN, 1), (BEGIN, count + 2))).body)
+
+
 def test_a_step_has_a_number_that_there_may_be() -> None:
     """Told as such, before their order is asked for."""
     for number in (0, 513):
