@@ -507,6 +507,15 @@ def test_confirmation_of_the_other_direction(kz_by: World, letter: Path) -> None
     seal_refused(kz_by, letter, "no confirmation", answered(back))
 
 
+def test_a_confirmation_says_nothing_of_marks_of_the_party_that_was_asked(kz_by: World) -> None:
+    for world in (kz_by, kz_by.reversed()):
+        told = answered(world)
+        own, other = told.enquiry.said.mark, Mark(told.enquiry.said.asked.party, told.enquiry.said.mark.code)
+        for person in told.said.cleared:
+            assert (told.says(person, own), told.says(person, other)) == (True, None)
+        assert told.says(bytes(16), own) is None
+
+
 def test_answer_to_an_enquiry_about_another_body(kz_by: World, letter: Path) -> None:
     """Somebody has one subject in two bodies, and was confirmed in the other."""
     side = kz_by.destination
