@@ -13,6 +13,7 @@ from tests.support.keys import BEGIN, DAY, END, NOW, flipped, issue, party, sign
 from valiza.keys import labels
 from valiza.keys.designation import (
     DESIGNATED,
+    MAX_DESIGNATIONS,
     DesignationDraft,
     check_designation,
     check_designation_in,
@@ -196,9 +197,14 @@ def test_one_second_is_long_enough() -> None:
     assert written(effective_until=NOW + 1).effective_until == NOW + 1
 
 
-def test_another_party_s_is_refused() -> None:
-    with pytest.raises(Refused, match="a designation of BY is signed by the root of KZ"):
-        written(party="BY")
+def test_it_may_be_effective_later_than_it_is_issued() -> None:
+    assert (written(effective_from=NOW + 1).effective_from, written(effective_from=NOW + DAY).issued_at) == (NOW + 1, NOW)
+
+
+@pytest.mark.parametrize("other", ["BY", "UZ"])
+def test_another_party_s_is_refused(other: str) -> None:
+    with pytest.raises(Refused, match=f"a designation of {other} is signed by the root of KZ"):
+        written(party=other)
 
 
 def test_signed_by_whom_it_says() -> None:
@@ -234,8 +240,11 @@ def test_a_quorum_signs_one_after_the_other() -> None:
         check_designation(begun, root)
     whole = sign_designation(draft, root=root, keys=keys[2:], begun=begun)
     assert check_designation(whole, root).body_id == "UZ-B"
-    with pytest.raises(NotAuthentic, match="the other custodians signed another designation"):
-        sign_designation(DesignationDraft(**what, number=2), root=root, keys=keys[2:], begun=begun)
+    for number in (2, 3):
+        other = sign_designation(DesignationDraft(**what, number=number), root=root, keys=keys[:1])
+        for one, another in ((draft, other), (DesignationDraft(**what, number=number), begun)):
+            with pytest.raises(NotAuthentic, match="the other custodians signed another designation"):
+                sign_designation(one, root=root, keys=keys[2:], begun=another)
     with pytest.raises(NotAuthentic):
         issue_designation(draft, root=root, keys=keys[:1])
 
@@ -266,6 +275,7 @@ def test_another_party_s_does_not_stand_there() -> None:
 
 
 def test_no_more_are_read_than_a_roster_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert MAX_DESIGNATIONS == 1024
     monkeypatch.setattr("valiza.keys.roster.MAX_DESIGNATIONS", 1)
     KZ.roster(designations=[KZ.designate("KZ-B")], version=71)
     with pytest.raises(Malformed):
