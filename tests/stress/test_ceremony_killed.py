@@ -8,11 +8,25 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
+from tests.support.ceremony import (
+    Scene,
+    certified_body,
+    compromise,
+    first_root,
+    key_path,
+    later_root,
+    named,
+    old,
+    root_before,
+)
 from tests.support.cli import VALIZA, run, works
 from tests.support.strace import points, struck, traced
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.slow
 
@@ -88,3 +102,112 @@ def test_program_asked_to_end(number: signal.Signals, tmp_path: Path) -> None:
         shutil.rmtree(folder)
     assert 130 in codes
     assert codes <= {0, 130}
+
+
+# -- at every step --------------------------------------------------------------------------------------------------------
+
+
+def _rotation(table: Path) -> Scene:
+    return later_root(table, [old("aliya"), old("bolat", "new"), old("dana", "none"), named("erlan")])
+
+
+def _revoking(table: Path) -> Scene:
+    return compromise(table, grants=[], inputs={"root.vls": root_before().raw, "old.vls": certified_body().raw})
+
+
+SCENES: Final[dict[str, Callable[[Path], Scene]]] = {"new-root": first_root, "rotation": _rotation, "compromise": _revoking}
+
+
+class Room:
+    """A ceremony that lies ready on a table, for the program; its secrets come from files."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.table = scene.table
+        self.plan = scene.table / "plan.toml"
+        self.plan.write_bytes(scene.plan)
+        for name, raw in scene.inputs.items():
+            (scene.table / name).write_bytes(raw)
+        shown = works("ceremony", "show", self.plan, "--json").facts
+        self.steps = [step["id"] for step in shown["steps"]]
+        self.secrets: dict[tuple[str, str], str] = {}
+        lines = [f'[open]\npresent = true\nplan = "{shown["digest"]}"\ncode = true\ntime = true']
+        lines += [f'root = "{root.fingerprint}"' for root in scene.roots[-1:]]
+        for step in self.steps:
+            name, _, rest = step.partition(".")
+            who = rest.rpartition(".")[2]
+            if name == "key":
+                about = "previous" if rest.startswith("previous.") else None
+                what = "passphrase" if about is None else "previous-passphrase"
+                self.secrets[what, who] = f"{what} of {who}"
+                lines.append(f'[{step}]\nfile = "{key_path(self.table, who, about)}"\nheard = true')
+            elif name == "draft":
+                lines.append(f'[{step}]\nfingerprint = "shown"')
+            elif name in {"sign", "sign-previous", "attest"}:
+                lines.append(f"[{step}]\nsign = true")
+        self.answers = "\n".join(lines)
+
+    def begin(self) -> subprocess.Popen[str]:
+        """Start the program."""
+        text, descriptors = self.answers, []
+        for what in ("passphrase", "previous-passphrase"):
+            text += f"\n[{what}]\n"
+            for (kind, who), secret in self.secrets.items():
+                if kind == what:
+                    reading, writing = os.pipe()
+                    os.write(writing, secret.encode())
+                    os.close(writing)
+                    descriptors.append(reading)
+                    text += f"{who} = {reading}\n"
+        answers = self.table / "answers.toml"
+        answers.write_text(text, encoding="utf-8")
+        words: list[str | Path] = [VALIZA, "ceremony", "run", self.plan, "--dir", self.table / "ceremony", "--answers", answers]
+        try:
+            return subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, pass_fds=descriptors
+            )
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def until(self, program: subprocess.Popen[str], step: str) -> str:
+        """Read what the program says until it begins with a step, or ends; what it said."""
+        said = ""
+        assert program.stderr is not None
+        for line in program.stderr:
+            said += line
+            if line.rstrip().endswith(f": {step}") and " of " in line:
+                break
+        return said
+
+    def require_no_secret(self) -> None:
+        """Neither in the ceremony's folder nor anywhere else on the table."""
+        for path in self.table.rglob("*"):
+            if path.is_file() and path.suffix != ".key":
+                data = path.read_bytes()
+                assert not any(secret.encode() in data for secret in self.secrets.values()), path
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("kind", SCENES)
+def test_stopped_in_every_step(kind: str, number: signal.Signals, tmp_path: Path) -> None:
+    """One sitting after the other is stopped, each in the next step; the last one comes to the end."""
+    room = Room(SCENES[kind](tmp_path))
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("*.key")}
+    for step in room.steps:
+        with room.begin() as program:
+            said = room.until(program, step)
+            program.send_signal(number)
+            rest = program.communicate(timeout=120)[1]
+        assert program.returncode in {-number, 128 + number, 130, 0}, said + rest
+        room.require_no_secret()
+        assert {name: (tmp_path / name).read_bytes() for name in before} == before
+    with room.begin() as program:
+        said = program.communicate(timeout=120)[1]
+    assert program.returncode == 0, said
+    facts = works("ceremony", "verify", tmp_path / "ceremony" / "transcript.vls", "--json").facts["verified"]
+    assert facts["missing"] == []
+    assert facts["sittings"] > len(room.steps) // 2
+    room.require_no_secret()
+    keys = {one["id"] for one in facts["participants"] if one["signed"]}
+    assert {path.name for path in tmp_path.glob("*.key")} - set(before) <= {f"{name}.key" for name in keys}
+    assert list(tmp_path.rglob(".valiza-*")) == []
