@@ -89,8 +89,20 @@ def test_what_is_signed_is_read() -> None:
 def test_the_digest_of_the_plan_stands_beside_it() -> None:
     items = unpack(draft().body, max_bytes=1 << 20, what="it")
     assert items[3] == digest(labels.DIGEST_PLAN, items[2]) == plan_digest(items[2])
-    with pytest.raises(Malformed, match="digest in a transcript"):
-        read_body(pack([*items[:3], bytes(32), *items[4:]]))
+    for other in (bytes(32), b"\xff" * 32):
+        with pytest.raises(Malformed, match="digest in a transcript"):
+            read_body(pack([*items[:3], other, *items[4:]]))
+
+
+def test_a_transcript_is_the_same_whenever_it_is_read() -> None:
+    raw = signed(draft())
+    assert read_transcript(raw) == read_transcript(bytes(bytearray(raw)))
+
+
+def test_a_second_sitting_begins_later_and_at_the_end_at_the_latest() -> None:
+    for sat in ((BEGIN + 20, 2), (BEGIN + 100, 3)):
+        said = draft(sittings=((BEGIN, 1), sat))
+        assert read_body(said.body)[0] == said
 
 
 def test_anybody_s_signature_alone_is_read() -> None:
@@ -106,8 +118,9 @@ def test_a_stranger_signs_nothing() -> None:
 def test_a_signature_is_of_one_transcript() -> None:
     one, other = draft(), draft(plan=b"title = 2\n")
     entries = unpack(signed(one), max_bytes=1 << 20, what="it")[2]
-    with pytest.raises(NotAuthentic, match="names another one"):
-        read_transcript(pack([labels.TRANSCRIPT, other.body, entries]))
+    for number in range(2, 18):  # some of them have a greater digest, some a lesser
+        with pytest.raises(NotAuthentic, match="names another one"):
+            read_transcript(pack([labels.TRANSCRIPT, draft(plan=b"title = %d\n" % number).body, entries]))
     header = participant_header(other.body, KEYS["aliya"]).packed()
     with pytest.raises(NotAuthentic):
         read_transcript(pack([labels.TRANSCRIPT, other.body, [[header, entries[0][1]]]]))
@@ -156,6 +169,7 @@ OUT: Final[dict[str, dict[str, Any]]] = {
     "a sitting after the end": {"sittings": ((BEGIN, 1), (BEGIN + 101, 2))},
     "a sitting behind all steps": {"sittings": ((BEGIN, 1), (BEGIN, 4))},
     "a step before the first sitting": {"sittings": ((BEGIN + 11, 1),)},
+    "a number twice": {"steps": (step(1, "aliya"), step(1, "saule", began_at=BEGIN + 20, ended_at=BEGIN + 25))},
     "steps from two on": {"steps": (step(2, "aliya"), step(3, "saule"))},
     "a step that ends before it begins": {"steps": (step(1, "aliya", ended_at=BEGIN + 9), step(2, "saule"))},
     "steps at once": {"steps": (step(1, "aliya", ended_at=BEGIN + 21), step(2, "saule"))},
