@@ -15,6 +15,7 @@ from valiza.keys.encoding import unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.fields import Body
 from valiza.keys.revocation import (
+    MAX_REVOCATIONS,
     NOTHING_REVOKED,
     History,
     RevocationDraft,
@@ -100,6 +101,52 @@ def test_a_compromise_is_told_before_anything_else() -> None:
     found = judge(events, dated=T, evidence=None)
     assert found is not None
     assert found.kind == "compromised"
+
+
+def test_of_several_the_first_is_told() -> None:
+    events = [Said("A", "retired", T), Said(None, "retired", T - 1), Said("B", "suspended", T - 2)]
+    assert judge(events, dated=T, evidence=None) is events[0]
+    assert judge(events[1:], dated=T, evidence=None) is events[1]
+    assert judge(events, dated=T - 1, evidence=None) is events[1]
+
+
+def test_who_revokes_is_told_before_it_is_signed() -> None:
+    said: dict[str, Any] = {
+        "number": 1,
+        "kind": "retired",
+        "credential": OFFICER.credential.digest,
+        "effective_at": T,
+        "issued_at": T,
+        "reason": "left",
+    }
+    assert RevocationDraft(party="KZ", series=None, **said).by == "the root of KZ"
+    assert RevocationDraft(party="KZ", series="KZ-GOV", **said).by == "KZ/KZ-GOV"
+
+
+def test_all_that_counts_of_a_history() -> None:
+    """The compromise of the key too, where it was said of another credential; and once."""
+    own, lost = (KZ.revoke(OFFICER.credential, kind, T) for kind in ("retired", "compromised"))
+    another = KZ.revoke(SECOND.credential, "compromised", T)
+    assert History(revocations=(own,)).all == (own,)
+    assert History(revocations=(own, lost), compromised=lost).all == (own, lost)
+    assert History(revocations=(own,), compromised=another).all == (own, another)
+    assert History(compromised=another).all == (another,)
+
+
+def test_only_retirement_and_compromise_end_a_credential() -> None:
+    for kinds, end in ((("suspended", "restored"), END), (("suspended", "retired"), T)):
+        said = tuple(KZ.revoke(OFFICER.credential, kind, T, number=number) for number, kind in enumerate(kinds, 1))
+        assert History(revocations=said).ended_at(END) == end
+    assert History(compromised=KZ.revoke(SECOND.credential, "compromised", T)).ended_at(END) == T
+
+
+def test_of_two_compromises_at_one_time_the_first_that_was_said_is_told() -> None:
+    said = tuple(KZ.revoke(OFFICER.credential, "compromised", T, by_root=by_root) for by_root in (True, False))
+    assert revoked_of(said, {OFFICER.credential.digest: OFFICER.credential}).by_key[OFFICER.key.key_digest] is said[0]
+
+
+def test_how_many_there_may_be() -> None:
+    assert MAX_REVOCATIONS == 16384
 
 
 def slowly(events: Sequence[Said], dated: int, evidence: int | None) -> bool:
@@ -326,6 +373,9 @@ def test_a_quorum_signs_one_after_the_other() -> None:
     other = RevocationDraft(**{**said, "number": 2}, effective_at=T, issued_at=T)
     with pytest.raises(NotAuthentic, match="the other custodians signed another revocation"):
         sign_revocation(other, issuer=root, keys=keys[2:], begun=begun)
+    begun_other = sign_revocation(other, issuer=root, keys=keys[:1])
+    with pytest.raises(NotAuthentic, match="signed another revocation"):
+        sign_revocation(draft, issuer=root, keys=keys[2:], begun=begun_other)
     with pytest.raises(NotAuthentic):
         issue_revocation(draft, target=body.credential, issuer=root, keys=keys[:1])
 
