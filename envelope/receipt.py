@@ -350,7 +350,9 @@ def verify_receipt(
     if envelope is not None:
         compare_with_envelope(answer, envelope)
         missing -= {"addressee", "payload"}
-    not_compared: tuple[str, ...] = tuple(what for what in NOT_COMPARED if what in missing and not (answer.answer.claim is None and what != "payload"))
+    not_compared: tuple[str, ...] = tuple(
+        what for what in NOT_COMPARED if what in missing and not (answer.answer.claim is None and what != "payload")
+    )
     if answer.only_evidence:
         not_compared = (*not_compared, "evidence")
     stored = journal.stored_receipt(name) if journal is not None else None
