@@ -200,7 +200,12 @@ def adopt_agreement(file: Path, home: Path | None, json_: bool) -> None:
     if isinstance(adopted, Agreement):
         facts: dict[str, Any] = {"adopted": str(adopted), "digest": adopted.digest.hex()}
     else:
-        facts = {"terminated": adopted.agreement.hex(), "by": adopted.party, "takes_effect_at": utc(adopted.takes_effect_at)}
+        facts = {
+            "terminated": adopted.agreement.hex(),
+            "by": adopted.party,
+            "root_version": adopted.root_version,
+            "takes_effect_at": utc(adopted.takes_effect_at),
+        }
     emit(facts, json_=json_)
 
 
