@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from valiza.office.ceremony.plan import Grant, Person, Plan, Revoke
 
 _DAY: Final = 86400
+_LONGEST: Final = 90 * _DAY  # how long a request is good for
 KEPT: Final = ("previous", "recover")  # whose own key is the one that the root before has
 
 __all__ = ["KeyWanted", "Matter", "keys_wanted", "read_matter"]
@@ -152,6 +153,9 @@ class Matter:
         if found.made_at > at + _DAY:
             message = f"the request of {found.title!r} was made in the future"
             raise Refused(message)
+        if found.made_at < at - _LONGEST:
+            message = f"the request of {found.title!r} was made more than {_LONGEST // _DAY} days ago"
+            raise Refused(message, "have the body ask anew: whoever has seen a request can send it again")
         return found
 
 

@@ -430,6 +430,10 @@ def _steps() -> Cases:
     shares = RECOVERY.but(steps=at(1, answers=[["source", "recovered"], ["share", "boris 1"], ["share", "vera 1"], ["heard", "yes"]]))
     yield TOPIC.bad("share_twice", shares.statement(), "not authentic @ 6", "two holders of one share")
     yield TOPIC.bad("two_subjects", TWO_SUBJECTS.statement(), "not authentic @ 6", "one request in two files, and a subject drawn for each")
+    old = replace(BODY_ASKS, fields={**BODY_ASKS.fields, "made at": START - 91 * 86400})
+    papers = [credential(1, "certify", DRAWN, drawn=True, key=old), credential(2, "roster", DRAWN, drawn=False, key=old)]
+    late = replace(BODY, papers=papers, inputs={"asked.vls": old.statement()})
+    yield TOPIC.bad("asked_long_ago", late.statement(), "refused @ 6", "the request was made 91 days before")
     unvouched = replace(ANEW, vouched=()).statement()
     alone = replace(COMPROMISE, inputs={**COMPROMISE.inputs, "asked.vls": unvouched})
     yield TOPIC.bad("unvouched", alone.statement(), "refused @ 6", "a body that is known asks, and nobody vouches for it")

@@ -403,7 +403,9 @@ def vouched(raw: bytes, known: Sequence[trust.Credential], when: int) -> asking.
     statement = trust.read_statement(raw, "request")
     name = wire.digest("request", statement.body)
     _refuse(found.subject is not None and all(one.signer == name for one in statement.signatures), "nobody vouches")
-    _refuse(items_of(statement.body)[5] > when + 86400, "asked for in the future")
+    made = items_of(statement.body)[5]
+    _refuse(made > when + 86400, "asked for in the future")
+    _refuse(made < when - 90 * 86400, "asked for too long ago")
     return found
 
 

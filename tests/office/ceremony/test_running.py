@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from tests.support.ceremony import (
     CUSTODIANS,
+    START,
     TOOL,
     Scene,
     body_request,
@@ -119,6 +120,17 @@ def test_a_new_body(tmp_path: Path) -> None:
     assert (str(certify.body), certify.names, certify.clearance, certify.certifies_bodies) == ("KZ/KZ-MFA", {"en": "Foreign Ministry"}, "1", True)
     assert certify.verify_key.raw == signing_key("KZ-MFA certify").public
     assert done.transcript.signed_by == {"aliya", "bolat", "wanda"}
+
+
+@pytest.mark.parametrize(("days", "said"), [(-91, "more than 90 days ago"), (2, "in the future"), (-89, None), (0, None)])
+def test_a_request_is_good_for_ninety_days(days: int, said: str | None, tmp_path: Path) -> None:
+    inputs = {"root.vls": root_before().raw, "mfa.vls": body_request(made_at=START + days * 86400).raw}
+    scene = new_body(tmp_path, inputs=inputs)
+    if said is None:
+        scene.lead().require_complete()
+        return
+    with pytest.raises(Refused, match=said):
+        scene.lead()
 
 
 def test_one_request_in_two_files_is_one_subject(tmp_path: Path) -> None:
