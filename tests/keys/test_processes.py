@@ -89,11 +89,16 @@ def test_a_process_does_not_wait_for_what_watches_its_parent(monkeypatch: pytest
     ignored: list[tuple[Any, ...]] = []
     monkeypatch.setattr(processes, "Thread", Watched)
     monkeypatch.setattr(signal, "signal", lambda *what: ignored.append(what))
+    guards: list[str] = []
+    monkeypatch.setattr(processes, "guard_process", lambda: guards.append("asked"))
     processes._begin(None, guard=False)
+    assert guards == []
+    processes._begin(None, guard=True)
+    assert guards == ["asked"]
     for thread in begun:
         thread.join()
-    assert [thread.daemon for thread in begun] == [True]
-    assert ignored == [(signal.SIGINT, signal.SIG_IGN)]
+    assert [thread.daemon for thread in begun] == [True] * 2
+    assert ignored == [(signal.SIGINT, signal.SIG_IGN)] * 2
 
 
 def test_the_first_of_all_has_no_parent_to_end_with() -> None:

@@ -131,3 +131,8 @@ def test_what_a_compromised_body_issued_does_not_stand_for_who_did_not_know_it_b
     assert [trust.in_force(OFFICER, NOW + 1) for trust in believed] == [False, False, True]
     with pytest.raises(Refused, match="it does not count for issuing the seal credential of 'officer' at 2026-01-01T00:00:00Z"):
         believed[0].require_in_force(OFFICER, at=NOW + 1, act="sealing")
+
+
+def test_who_is_designated_is_asked_of_the_roster_of_that_party() -> None:
+    trust = Trust([KZ.roster(designations=[KZ.designate("KZ-B")]), BY.roster()])
+    assert [trust.designated(of, "competent", ["A"], NOW) for of in ("KZ", "BY", "UZ")] == [("A", "KZ-B"), ("A",), ("A",)]
