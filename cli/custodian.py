@@ -83,7 +83,7 @@ def new(
     from valiza.keys.cost import measured_cost
     from valiza.keys.files import new_file, new_folder
     from valiza.keys.keyfile import save_key
-    from valiza.office.certifying import new_custodian
+    from valiza.office.roots import new_custodian
     from valiza.office.founding import require_made
 
     with typed("--party"):
@@ -132,7 +132,7 @@ def sign(file: Path, key: Path, roots: tuple[Path, ...], output: Path, yes: bool
     FILE is a root, a credential that a root issues, an agreement or a termination, begun by another custodian. Every signature that it has is
     verified first. When enough have signed, it is complete and needs no more.
     """
-    from valiza.office.certifying import BY_QUORUM, add_signature, read_unfinished, to_sign
+    from valiza.office.quorum import BY_QUORUM, add_signature, read_unfinished, to_sign
     from valiza.office.reader import read_object, write_object
 
     require_output(output)

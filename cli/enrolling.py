@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from valiza.keys.request import Request
     from valiza.keys.root import Root
     from valiza.keys.trust import Trust
-    from valiza.office.certifying import Grant, Unfinished
     from valiza.office.enrolling import Accepted, Protection
+    from valiza.office.granting import Grant
+    from valiza.office.quorum import Unfinished
 
 __all__ = ["accept", "issue_requested", "join", "parse_keys", "renew", "request"]
 
@@ -232,8 +233,8 @@ def issue_requested(
         message = "not confirmed: nothing was issued"
         raise Refused(message)
 
-    from valiza.office.certifying import Grant, granted
     from valiza.office.enrolling import issue_on_request, issuer_of
+    from valiza.office.granting import Grant, granted
     from valiza.office.publishing import collect
 
     def grant(latest: int) -> Grant:
@@ -268,7 +269,8 @@ def _root_of(key: Path, files: tuple[Path, ...], known: Trust | None) -> tuple[R
     from valiza.keys.roster import read_roster
     from valiza.keys.statement import read_statement
     from valiza.keys.trust import Trust
-    from valiza.office.certifying import latest_root, roots_in
+    from valiza.office.roots import roots_in
+    from valiza.office.quorum import latest_root
     from valiza.office.reader import read_object
 
     roots = list(roots_at_hand(files, None).values()) + [root for roster in (known.rosters.values() if known else ()) for root in roster.roots]
@@ -290,7 +292,7 @@ def _root_of(key: Path, files: tuple[Path, ...], known: Trust | None) -> tuple[R
 
 def _begin(drafts: list[CredentialDraft], root: Root, key: Any, output: Path, *, json_: bool) -> None:  # noqa: ANN401 - a signing key; its import is heavy
     from valiza.keys.credential import check_credential
-    from valiza.office.certifying import begin_credential
+    from valiza.office.quorum import begin_credential
 
     begun: dict[str, Unfinished] = {draft.purpose: begin_credential(draft, root, key) for draft in drafts}
     files = _write({purpose: one.statement.raw for purpose, one in begun.items()}, output)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from valiza.keys.request import Request
     from valiza.keys.revocation import Revocation
     from valiza.keys.trust import Trust
-    from valiza.office.certifying import ClaimedRoot, Unfinished
+    from valiza.office.roots import ClaimedRoot
+    from valiza.office.quorum import Unfinished
 
 __all__ = [
     "agreement_facts",
@@ -305,7 +306,7 @@ def _said(unfinished: Unfinished) -> Facts:
     from valiza.keys.designation import Designation
     from valiza.keys.revocation import Revocation
     from valiza.keys.root import RootDraft
-    from valiza.office.certifying import ClaimedRoot
+    from valiza.office.roots import ClaimedRoot
 
     said = unfinished.says
     if isinstance(said, RootDraft):

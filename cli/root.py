@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from valiza.keys.request import Request
     from valiza.keys.root import Custodian, Root, RootDraft
-    from valiza.office.certifying import ClaimedRoot
+    from valiza.office.roots import ClaimedRoot
 
 DAY = 86400
 _MAX_TYPED = 4096  # bytes; a fingerprint in words has 234 at most
@@ -91,7 +91,8 @@ def draft(
     The others sign it one after the other (valiza custodian sign); each compares the fingerprint first. A new version is signed by a quorum of
     its own custodians and by one of the version before it.
     """
-    from valiza.office.certifying import begin_root, draft_next_root, draft_root
+    from valiza.office.roots import draft_next_root, draft_root
+    from valiza.office.quorum import begin_root
     from valiza.office.reader import write_object
 
     require_output(output)
@@ -188,7 +189,7 @@ before_option = click.option(
 
 def _claims(file: Path | None, before: tuple[Path, ...], home: Path | None) -> tuple[ClaimedRoot, ...]:
     from valiza.keys import labels
-    from valiza.office.certifying import claims, roots_in
+    from valiza.office.roots import claims, roots_in
     from valiza.office.reader import read_object
 
     if file is None:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from valiza.keys.designation import COMPETENT, CONFIRMING, DesignationDraft
 from valiza.keys.errors import Usage
 from valiza.keys.fields import Body
-from valiza.office.certifying import begin_designation
+from valiza.office.quorum import begin_designation
 
 if TYPE_CHECKING:
     from valiza.keys.book import Book
     from valiza.keys.fields import Names
     from valiza.keys.statement import Signer
-    from valiza.office.certifying import Unfinished
     from valiza.office.home import Office
+    from valiza.office.quorum import Unfinished
 
 __all__ = ["Wish", "designate", "names_of", "roles_at"]
 

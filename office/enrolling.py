@@ -18,8 +18,9 @@ from valiza.keys.roster import check_import, claimed_credentials
 from valiza.keys.signing import SigningKey
 from valiza.keys.statement import LIMITS, read_statement
 from valiza.office.book import keep_roster
-from valiza.office.certifying import granted, new_request, roots_in, vouching_purpose
+from valiza.office.roots import roots_in
 from valiza.office.founding import OFFICER_PURPOSES, ed25519_halves, enrol_unused, office_config, require_made
+from valiza.office.granting import granted, new_request, vouching_purpose
 from valiza.office.home import BODY_OFFICER, OFFICER_NAME, Office, next_renewal, purpose_of, with_public_key
 from valiza.office.publishing import collect
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from valiza.keys.keyfile import Argon2Cost, PrivateKey
     from valiza.keys.request import Request
     from valiza.keys.statement import Signer, Statement
-    from valiza.office.certifying import Grant
+    from valiza.office.granting import Grant
 
 __all__ = [
     "Accepted",

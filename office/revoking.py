@@ -12,8 +12,8 @@ from valiza.keys.files import about, new_file, new_folder, read_file, storage_er
 from valiza.keys.revocation import RevocationDraft, check_revocation_in, issue_revocation, require_follows_history
 from valiza.keys.roster import peek_roster, read_roster
 from valiza.keys.statement import LIMITS, read_statement
-from valiza.office.certifying import begin_revocation
 from valiza.office.home import BODY_OFFICER
+from valiza.office.quorum import begin_revocation
 from valiza.office.reader import read_object, write_object
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from valiza.keys.revocation import Revocation
     from valiza.keys.roster import Roster
     from valiza.keys.statement import Signer
-    from valiza.office.certifying import Unfinished
     from valiza.office.home import Office
+    from valiza.office.quorum import Unfinished
 
 __all__ = [
     "FOLDER",

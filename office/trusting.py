@@ -25,8 +25,8 @@ from valiza.keys.root import verify_signatures
 from valiza.keys.roster import Difference, Roster, check_import, difference, peek_roster
 from valiza.keys.statement import LIMITS, Statement, read_statement
 from valiza.office.book import is_kept, keep_roster, mend_roster
-from valiza.office.certifying import add_signature, begin_agreement, begin_termination, latest_root, read_unfinished
 from valiza.office.home import BODY_OFFICER
+from valiza.office.quorum import add_signature, begin_agreement, begin_termination, latest_root, read_unfinished
 from valiza.office.reader import read_object
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from valiza.keys.root import Root
     from valiza.keys.statement import Signer
     from valiza.office.book import KeptBook
-    from valiza.office.certifying import Unfinished
     from valiza.office.home import Office
+    from valiza.office.quorum import Unfinished
 
 __all__ = [
     "Import",

@@ -30,7 +30,7 @@ from valiza.keys.fields import Body
 from valiza.keys.keyfile import load_key
 from valiza.keys.root import read_root
 from valiza.keys.signing import SigningKey
-from valiza.office.certifying import begin_credential, begin_termination
+from valiza.office.quorum import begin_credential, begin_termination
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -21,7 +21,6 @@ from valiza.keys.root import read_root
 from valiza.keys.roster import make_roster
 from valiza.keys.statement import read_statement
 from valiza.keys.trust import Trust
-from valiza.office.certifying import Grant, Unfinished, add_signature, begin_credential, begin_root, draft_next_root, granted, new_custodian
 from valiza.office.enrolling import (
     Protection,
     accept,
@@ -33,8 +32,11 @@ from valiza.office.enrolling import (
     request_here,
     request_in_folder,
 )
+from valiza.office.granting import Grant, granted
 from valiza.office.home import BODY_OFFICER, Office
 from valiza.office.publishing import publish_roster
+from valiza.office.quorum import Unfinished, add_signature, begin_credential, begin_root
+from valiza.office.roots import draft_next_root, new_custodian
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -685,7 +687,7 @@ def path_of(root: Root, tmp_path: Path) -> Path:
 
 def test_below_its_quorum_a_root_s_credential_is_not_accepted(tmp_path: Path) -> None:
     people = {name: new_custodian(party="KZ", names={"en": name}, at=AT, random=counting(name)) for name in "abc"}
-    from valiza.office.certifying import draft_root  # noqa: PLC0415 - beside its only use
+    from valiza.office.roots import draft_root  # noqa: PLC0415 - beside its only use
 
     draft = draft_root(
         party="KZ", names={"en": "KZ"}, degrees=("1", "2", "3"), requests=[r for _, r in people.values()], threshold=2, valid_from=BEGIN,
