@@ -60,7 +60,8 @@ bench: $(READY) $(BENCH)/.ready  ## compare with age, minisign and others on thi
 	$(BIN)/python bench/run.py --save build/bench.json
 	$(BENCH)/bin/python bench/plot.py build/bench.json build/bench.svg build/bench.png
 
-soak: $(READY)  ## kill commands a thousand times, and see what is left (needs strace)
+soak: $(READY)  ## kill ceremonies everywhere and commands a thousand times, and see what is left (needs strace)
+	$(BIN)/python -m soak.ceremonies
 	$(BIN)/python -m soak.kill
 
 mutation: $(MUTATION)/.ready  ## change keys/ and envelope/ in small ways; the tests have to notice each

@@ -83,8 +83,8 @@ def new(
     from valiza.keys.cost import measured_cost
     from valiza.keys.files import new_file, new_folder
     from valiza.keys.keyfile import save_key
-    from valiza.office.roots import new_custodian
     from valiza.office.founding import require_made
+    from valiza.office.roots import new_custodian
 
     with typed("--party"):
         fields.party(party, "party")

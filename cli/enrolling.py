@@ -269,9 +269,9 @@ def _root_of(key: Path, files: tuple[Path, ...], known: Trust | None) -> tuple[R
     from valiza.keys.roster import read_roster
     from valiza.keys.statement import read_statement
     from valiza.keys.trust import Trust
-    from valiza.office.roots import roots_in
     from valiza.office.quorum import latest_root
     from valiza.office.reader import read_object
+    from valiza.office.roots import roots_in
 
     roots = list(roots_at_hand(files, None).values()) + [root for roster in (known.rosters.values() if known else ()) for root in roster.roots]
     own = public_digest(key)

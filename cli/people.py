@@ -119,8 +119,8 @@ def signing_key(path: Path, source: Callable[[], str]) -> SigningKey | ExternalS
 def roots_at_hand(files: Iterable[Path], home: Path | None) -> dict[bytes, Root]:
     """The roots in files and in an office's rosters, by their digests. A root from a file is believed for nothing but who its custodians are."""
     from valiza.keys import labels
-    from valiza.office.roots import roots_in
     from valiza.office.reader import read_object
+    from valiza.office.roots import roots_in
 
     found = [root for path in files for root in roots_in(read_object(path, labels.ROOT, labels.ROSTER))]
     if home is not None:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from valiza.keys.request import Request
     from valiza.keys.revocation import Revocation
     from valiza.keys.trust import Trust
-    from valiza.office.roots import ClaimedRoot
     from valiza.office.quorum import Unfinished
+    from valiza.office.roots import ClaimedRoot
 
 __all__ = [
     "agreement_facts",

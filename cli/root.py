@@ -91,9 +91,9 @@ def draft(
     The others sign it one after the other (valiza custodian sign); each compares the fingerprint first. A new version is signed by a quorum of
     its own custodians and by one of the version before it.
     """
-    from valiza.office.roots import draft_next_root, draft_root
     from valiza.office.quorum import begin_root
     from valiza.office.reader import write_object
+    from valiza.office.roots import draft_next_root, draft_root
 
     require_output(output)
     at = now()
@@ -189,8 +189,8 @@ before_option = click.option(
 
 def _claims(file: Path | None, before: tuple[Path, ...], home: Path | None) -> tuple[ClaimedRoot, ...]:
     from valiza.keys import labels
-    from valiza.office.roots import claims, roots_in
     from valiza.office.reader import read_object
+    from valiza.office.roots import claims, roots_in
 
     if file is None:
         if home is None:

@@ -18,11 +18,11 @@ from valiza.keys.roster import check_import, claimed_credentials
 from valiza.keys.signing import SigningKey
 from valiza.keys.statement import LIMITS, read_statement
 from valiza.office.book import keep_roster
-from valiza.office.roots import roots_in
 from valiza.office.founding import OFFICER_PURPOSES, ed25519_halves, enrol_unused, office_config, require_made
 from valiza.office.granting import granted, new_request, vouching_purpose
 from valiza.office.home import BODY_OFFICER, OFFICER_NAME, Office, next_renewal, purpose_of, with_public_key
 from valiza.office.publishing import collect
+from valiza.office.roots import roots_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,8 @@
-"""A ceremony, killed before every single thing that it does to the disk: `python -m tests.support.killed_ceremony KIND FOLDER lead|void`.
+"""A ceremony, killed before every thing that it does to the disk: `python -m tests.support.killed_ceremony KIND FOLDER lead|void [EVERY]`.
 
-A process of its own, because it forks: a killed child cleans nothing up, just as after `kill -9`. Afterwards the ceremony is gone on with,
-or declared void, by the parent. Writes how many points there were; anything that is not as it must be is an AssertionError.
+With EVERY it is killed before each so-manieth thing only, from the first. A process of its own, because it forks: a killed child cleans nothing up,
+just as after `kill -9`. Afterwards the ceremony is gone on with, or declared void, by the parent. Writes how many things there were; what is not as
+it must be is an AssertionError.
 """
 
 from __future__ import annotations
@@ -178,9 +179,9 @@ def _no_rest(scene: Scene) -> None:
     assert list(scene.table.rglob(".valiza-*")) == [], "something unfinished is left"
 
 
-def main(kind: str, folder: Path, how: str) -> None:
+def main(kind: str, folder: Path, how: str, every: int = 1) -> None:
     secrets, changes = whole(kind, folder / "whole")
-    for last in range(1, changes + 1):
+    for last in range(1, changes + 1, every):
         scene = scene_in(kind, folder / f"{how}-{last}")
         before = on_the_table(scene)
         assert killed(scene.lead, last), last
@@ -195,4 +196,4 @@ def main(kind: str, folder: Path, how: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3])
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], *map(int, sys.argv[4:]))
