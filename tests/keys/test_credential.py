@@ -25,7 +25,17 @@ from tests.support.keys import (
 )
 
 from valiza.keys import labels
-from valiza.keys.credential import MAX_CHAIN, PURPOSES, ROLE_PURPOSE, Credential, check_credential, verify_by_credential
+from valiza.keys.credential import (
+    MAX_CHAIN,
+    PURPOSES,
+    ROLE_PURPOSE,
+    Credential,
+    CredentialDraft,
+    check_credential,
+    public_key,
+    read_credential_body,
+    verify_by_credential,
+)
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
@@ -69,6 +79,35 @@ def test_a_credential_says_what_it_was_made_to_say() -> None:
     assert (found.valid_from, found.valid_until, found.extensions) == (BEGIN, END, {"~note": 1})
     assert found.verify_key.raw == signing_key("officer seal").public
     assert (found.issuer, found.root, found.depth) == (BODY, ROOT, 2)
+
+
+@pytest.mark.parametrize("key", [ROOT_KEY, signing_key("anybody")], ids=["signed", "not yet"])
+def test_what_a_root_s_credential_is_to_say_is_read_whoever_signed_it(key: Any) -> None:
+    own = signing_key("new body").public
+    said = credential_items(purpose="certify", certifies_bodies=True, public_key=[labels.KIND_SIGNATURE, own])
+    assert read_credential_body(signed(labels.CREDENTIAL, "issuer", said, ROOT.digest, key), ROOT) == CredentialDraft(
+        subject=subject("officer"),
+        body=Body("KZ", "KZ-GOV"),
+        names={"en": "officer"},
+        purpose="certify",
+        public_key=own,
+        clearance="2",
+        certifies_bodies=True,
+        valid_from=BEGIN,
+        valid_until=END,
+    )
+
+
+def test_of_a_draft_the_key_is_checked() -> None:
+    with pytest.raises(Malformed, match="Ed25519 half"):
+        read_credential_body(by_root(purpose="certify", public_key=[labels.KIND_SIGNATURE, signing_key("x").public[:-32] + bytes(32)]), ROOT)
+
+
+@pytest.mark.parametrize(("purpose", "opens"), [("act", False), ("open", True), ("seal", False)])
+def test_a_half_of_a_key_that_opens_is_never_one_of_a_key_that_signs(purpose: str, opens: bool) -> None:  # noqa: FBT001 - a parameter
+    found = KZ.officer("officer", purpose).credential
+    lattice, half = found.key.halves
+    assert found.outline.halves == ((opens, lattice), (opens, half))
 
 
 def test_what_was_read_twice_is_the_same() -> None:
@@ -192,6 +231,14 @@ MALFORMED: Final[dict[str, dict[str, Any]]] = {
 def test_malformed(change: dict[str, Any]) -> None:
     with pytest.raises(Malformed):
         check_credential(by_body(**change), BODY)
+
+
+def test_a_key_is_checked_when_it_is_read_unless_it_was_before() -> None:
+    for kind, purpose, good in ((labels.KIND_SIGNATURE, "seal", signing_key("x").public), (labels.KIND_ENCRYPTION, "open", identity("x").public)):
+        bad = good[:-32] + bytes(32)
+        assert public_key([kind, bad], purpose, checked=True).raw == bad
+        with pytest.raises(Malformed):
+            public_key([kind, bad], purpose)
 
 
 @pytest.mark.parametrize("purpose", [p for p in OFFICERS if p != "open"])

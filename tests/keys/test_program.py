@@ -439,15 +439,25 @@ def test_how_much_is_shown_of_what_it_told() -> None:
 
 
 def test_an_interruption_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a second at most, in which it may end by itself."""
+    waits: list[float | None] = []
+    wait = subprocess.Popen.wait
+
     def interrupted(*_: object) -> bytes:
         raise KeyboardInterrupt
+
+    def noted(process: subprocess.Popen[bytes], timeout: float | None = None) -> int:
+        waits.append(timeout)
+        return wait(process, None if timeout is None else 10 * timeout)
 
     with running(program=shell(READY + KEY + "read -r question")) as program:
         program.public("any")
         monkeypatch.setattr(program, "_exchange", interrupted)
+        monkeypatch.setattr(subprocess.Popen, "wait", noted)
         with pytest.raises(KeyboardInterrupt):
             program.sign("any", MESSAGE)
         assert program._process is None
+    assert waits == [1.0, None]
 
 
 @pytest.mark.parametrize("stubborn", [True, False])

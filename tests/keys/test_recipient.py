@@ -204,6 +204,15 @@ def test_a_public_key_has_1216_bytes(size: int) -> None:
         Recipient((OPENER.public * 2)[:size])
 
 
+def test_a_key_that_was_checked_before_is_checked_again_when_it_wraps() -> None:
+    before = Recipient(OPENER.public, checked=True)
+    for _ in range(2):
+        assert OPENER.unwrap(before.wrap(b"k" * 32, INFO), INFO) == b"k" * 32
+    bad = Recipient(OPENER.public[:MLKEM] + bytes(32), checked=True)
+    with pytest.raises(Malformed):
+        bad.wrap(b"k" * 32, INFO)
+
+
 def test_a_zero_byte_more_is_no_public_key() -> None:
     """The number in the X25519 half would still be the same."""
     with pytest.raises(Malformed, match="1216 bytes, not 1217"):
@@ -222,7 +231,8 @@ def test_a_key_is_made_of_its_seed_alone() -> None:
 
 
 def test_a_key_is_named_by_kind_and_bytes() -> None:
-    assert RECIPIENT.key_digest == digest(labels.DIGEST_PUBLIC_KEY, pack(["X-Wing", OPENER.public]))
+    expected = digest(labels.DIGEST_PUBLIC_KEY, pack(["X-Wing", OPENER.public]))
+    assert OPENER.key_digest == RECIPIENT.key_digest == expected
 
 
 def test_a_private_key_does_not_show_its_seed() -> None:

@@ -28,6 +28,7 @@ from tests.support.keys import (
 
 from valiza.keys import labels, roster
 from valiza.keys.chain import Chains
+from valiza.keys.designation import DesignationDraft, issue_designation
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
@@ -94,6 +95,14 @@ def test_a_roster_says_what_it_was_made_to_say() -> None:
     assert {name: c.raw for name, c in found.credentials.items()} == {c.digest: c.raw for c in expected}
     assert found.root.raw == KZ.root.raw
     assert read_roster(found.raw, KZ.root.digest) is found
+    assert found.digest == digest(labels.DIGEST_STATEMENT, found.raw)
+
+
+def test_credentials_are_found_by_their_key() -> None:
+    found = KZ.roster(OFFICER.credential, OPENER.credential)
+    for credential in found.credentials.values():
+        assert found.with_key(credential.key.key_digest) == [credential]
+    assert found.with_key(bytes(32)) == []
 
 
 def test_the_order_in_which_credentials_are_given_does_not_matter() -> None:
@@ -186,6 +195,31 @@ def test_after_a_renewal_the_old_fingerprint_and_the_new_are_good() -> None:
     assert believed.root(KZ.root.digest) == KZ.root
     assert believed.root(root.digest) == root
     assert peek_roster(found.raw) == ("KZ", [KZ.root.digest, root.digest])
+
+
+def test_a_roster_is_read_back_with_the_latest_root() -> None:
+    asked: list[bytes] = []
+
+    def noted(raw: bytes, fingerprint: bytes) -> Roster:
+        asked.append(fingerprint)
+        return read_roster(raw, fingerprint)
+
+    root, publisher = renewed()
+    said: dict[str, Any] = {"version": 2, "issued_at": NOW, "expires_at": NOW + YEAR, "roots": [KZ.root, root], "credentials": []}
+    make_roster(**said, signer=publisher.credential, key=publisher.key, read=noted)
+    assert asked == [root.digest]
+
+
+def test_a_root_is_another_whichever_digest_is_the_greater() -> None:
+    def published(root: Root, key: SigningKey, version: int) -> Roster:
+        signer = issue(root, key, "publisher", "roster", clearance=None)
+        said: dict[str, Any] = {"version": version, "issued_at": NOW, "expires_at": NOW + YEAR, "roots": [root], "credentials": []}
+        return make_roster(**said, signer=signer.credential, key=signer.key)
+
+    one, other = (KZ.root, KZ.key), (root_of("KZ", "another"), signing_key("KZanother"))
+    for before, after in ((one, other), (other, one)):
+        with pytest.raises(Refused, match="another root"):
+            check_import(published(*after, version=2), published(*before, version=1), NOW)
 
 
 def test_after_a_renewal_the_old_publisher_signs_no_roster() -> None:
@@ -414,6 +448,7 @@ MALFORMED: Final[dict[str, dict[str, Any]]] = {
     "valid for no time": {"expires_at": NOW},
     "valid backwards": {"expires_at": NOW - 1},
     "valid for more than 400 days": {"expires_at": NOW + 400 * DAY + 1},
+    "valid since the first second of all": {"issued_at": 1},
     "no roots": {"roots": []},
     "65 roots": {"roots": [KZ.root.raw] * 65},
     "root not in an array": {"roots": KZ.root.raw},
@@ -486,14 +521,25 @@ def test_nobody_makes_a_roster_that_would_not_be_read() -> None:
 
 
 def test_a_first_roster_and_a_higher_version_are_imported() -> None:
-    first = KZ.roster(OFFICER.credential, version=3)
+    first = KZ.roster(OFFICER.credential, version=11)
     check_import(first, None, NOW)
     check_import(first, first, NOW)
-    check_import(KZ.roster(OFFICER.credential, OPENER.credential, version=4), first, NOW)
-    check_import(KZ.roster(OFFICER.credential, version=9), first, NOW)
-    check_import(KZ.roster(OFFICER.credential, version=1003), first, NOW)
-    with pytest.raises(Refused, match="more than 1000 above version 3"):
-        check_import(KZ.roster(OFFICER.credential, version=1004), first, NOW)
+    check_import(KZ.roster(OFFICER.credential, OPENER.credential, version=12), first, NOW)
+    check_import(KZ.roster(OFFICER.credential, version=17), first, NOW)
+    check_import(KZ.roster(OFFICER.credential, version=18, issued_at=NOW + 1), first, NOW)
+    check_import(KZ.roster(OFFICER.credential, version=1011), first, NOW)
+    with pytest.raises(Refused, match="more than 1000 above version 11"):
+        check_import(KZ.roster(OFFICER.credential, version=1012), first, NOW)
+
+
+def test_no_roster_is_imported_that_has_expired_but_the_one_that_is_known() -> None:
+    first = KZ.roster(expires_at=NOW + DAY)
+    check_import(first, None, NOW + DAY - 1)
+    for at in (NOW + DAY, NOW + DAY + 1):
+        check_import(first, first, at)
+        for known in (None, KZ.roster(version=1)):
+            with pytest.raises(Refused, match="expired at 2026-04-12T00:00:00Z"):
+                check_import(KZ.roster(version=2, expires_at=NOW + DAY), known, at)
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])
@@ -564,6 +610,7 @@ def ministry(**changes: Any) -> Holder:
 @pytest.mark.parametrize(
     ("kind", "at", "good"),
     [
+        ("retired", NOW - DAY, False),
         ("retired", NOW, False),
         ("retired", NOW + 1, True),
         ("suspended", NOW - DAY, True),
@@ -681,6 +728,21 @@ def test_a_root_that_was_replaced_revokes_nothing_new_by_itself() -> None:
     roster.require_new_authority(by_new, after)
     with pytest.raises(Refused, match="is new, and signed by version 1 of the root") as told:
         roster.require_new_authority(by_old, after)
+    assert told.value.hint == "the custodians of version 2 sign it"
+
+
+def test_a_root_that_was_replaced_designates_nobody_new() -> None:
+    root, _ = renewed()
+    draft = DesignationDraft(
+        party="KZ", number=1, body_id="KZ-NEW", names={"en": "New"}, role="competent", effective_from=NOW, issued_at=NOW, replaces=None
+    )
+    by_old, by_new = issue_designation(draft, root=KZ.root, keys=[KZ.key]), issue_designation(draft, root=root, keys=[RENEWED_KEY])
+    before, after = KZ.roster(OFFICER.credential), roster_after()
+    roster.require_latest_root(by_old, before)
+    roster.require_latest_root(by_new, before)
+    roster.require_latest_root(by_new, after)
+    with pytest.raises(Refused, match="designation 1 of KZ is new, and signed by version 1 of the root") as told:
+        roster.require_latest_root(by_old, after)
     assert told.value.hint == "the custodians of version 2 sign it"
 
 

@@ -184,6 +184,21 @@ def test_a_public_key_has_1984_bytes(size: int) -> None:
         VerifyKey((KEY.public + KEY.public)[:size])
 
 
+def test_a_key_that_was_checked_before_is_checked_again_when_it_verifies() -> None:
+    signature = KEY.sign(b"message", b"context")
+    before = VerifyKey(KEY.public, checked=True)
+    for _ in range(2):
+        before.verify(signature, b"message", b"context")
+    bad = VerifyKey(MLDSA_PUBLIC + bytes(32), checked=True)
+    with pytest.raises(Malformed, match="Ed25519 half"):
+        bad.verify(signature, b"message", b"context")
+
+
+def test_the_halves_of_a_key_are_told() -> None:
+    assert VERIFY.ed25519 == KEY.public[-32:]
+    assert VERIFY.halves == (digest(labels.DIGEST_PUBLIC_KEY, MLDSA_PUBLIC), KEY.public[-32:])
+
+
 def test_a_key_is_named_by_kind_and_bytes() -> None:
     expected = digest(labels.DIGEST_PUBLIC_KEY, pack(["MLDSA65-Ed25519", KEY.public]))
     assert KEY.key_digest == VERIFY.key_digest == expected
