@@ -428,11 +428,11 @@ def test_opened_before_it_was_sealed(world: World) -> None:
 # -- with a rewrap -------------------------------------------------------------------------------------------------------
 
 
-def passed_on(world: World, *, made_at: int) -> bytes:
-    """An acknowledgement by the clerk, to whom the chief passed the envelope on at a time."""
-    forged, chief, clerk = world.plan().seal(), world.destination["chief"], world.destination["clerk"]
-    body = rewrap_body(world, forged, forged.payload_key, addressee=chief, recipient=clerk, made_at=made_at)
-    return acknowledged(opening_by(clerk, forged.expectation), clerk, rewrap=say(labels.REWRAP, body, chief))
+def passed_on(world: World, *, made_at: int, to: str = "clerk", by: str = "clerk") -> bytes:
+    """An acknowledgement by the clerk, to whom the chief passed the envelope on at a time; or one to whom he did not."""
+    forged, chief, opener = world.plan().seal(), world.destination["chief"], world.destination[by]
+    body = rewrap_body(world, forged, forged.payload_key, addressee=chief, recipient=world.destination[to], made_at=made_at)
+    return acknowledged(opening_by(opener, forged.expectation), opener, rewrap=say(labels.REWRAP, body, chief))
 
 
 @pytest.mark.parametrize("skew", [0, 60, DAY])
@@ -457,7 +457,23 @@ def test_passed_on_after_the_opening(kz_by: World) -> None:
         kz_by.read_answer(passed_on(kz_by, made_at=OPENED + 1))
 
 
+def test_passed_on_to_another_officer(kz_by: World) -> None:
+    for to, by in (("clerk", "deputy"), ("deputy", "clerk")):
+        with pytest.raises(Refused, match="made for another officer, or after the opening"):
+            kz_by.read_answer(passed_on(kz_by, made_at=OPENED - 1, to=to, by=by))
+
+
 # -- what it says --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "at", "told"), [("compromised", ACKNOWLEDGED + 1, True), ("retired", ACKNOWLEDGED + 1, False), (None, 0, False)])
+def test_answer_that_is_the_only_evidence_of_its_dispatch(kz_by: World, kind: str | None, at: int, told: bool) -> None:  # noqa: FBT001
+    """The sealer's key was in other hands after the answer: that the dispatch was there before, only the answer says."""
+    forged, chief = kz_by.plan().seal(), kz_by.destination["chief"]
+    raw = acknowledged(opening_by(chief, forged.expectation), chief)
+    seal = kz_by.origin["chief"].credentials["seal"]
+    world = kz_by if kind is None else kz_by.revoking(kz_by.origin, kz_by.origin.revoke(seal, kind, at))
+    assert world.read_answer(raw).only_evidence is told
 
 
 def test_remarks_are_kept(exchange: Exchange) -> None:

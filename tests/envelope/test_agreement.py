@@ -270,7 +270,8 @@ def test_an_end_by_a_root_that_was_replaced_is_not_adopted(kz_by: World) -> None
     old = ended(kz_by, kz_by.origin, takes_effect_at=SEALED)
     read = read_termination(old.raw, trust, kz_by.agreements)
     assert read.root_version == 1
-    require_adoptable_end(read, kz_by.trust, SEALED)
+    for at in (SEALED - 1, SEALED):
+        require_adoptable_end(read, kz_by.trust, at)
     with pytest.raises(Refused, match="signed by version 1 of its root, which 2 replaced"):
         require_adoptable_end(read, trust, SEALED)
     new = terminate(kz_by.agreement, root=root, keys=[signing_key(name) for name in KEEPERS[:2]], given_at=SEALED, takes_effect_at=SEALED)
@@ -459,6 +460,13 @@ def test_agreement_that_is_not_adopted(kz_by: World, three_four: World) -> None:
     with pytest.raises(Refused, match=f"^the agreement {start}… is not adopted here$") as caught:
         kz_by.agreements.find(three_four.agreement.digest)
     assert "valiza agreement adopt FILE" in caught.value.hint
+
+
+def test_name_that_is_not_adopted_is_told_with_those_that_are(kz_by: World) -> None:
+    for agreements, told in ((kz_by.agreements, "; adopted are kz-by"), (Agreements([]), "")):
+        with pytest.raises(Refused, match=r"^no agreement 'by-kz' is adopted here$") as caught:
+            agreements.named("by-kz", SEALED)
+        assert caught.value.hint == f"adopt it with: valiza agreement adopt FILE{told}"
 
 
 def test_old_versions_stay_readable(kz_by: World) -> None:

@@ -138,6 +138,7 @@ CONFIRMATION_FORMS: Final[dict[str, Hook]] = {
     "one officer twice": put([bytes(16)] * 2, 2),
     "time missing": put(None, 3),
     "ends when it begins": put(ANSWERED, 4),
+    "ends before it begins": put(ANSWERED - 1, 4),
     "unknown extension": put({"copy": 1}, 5),
     "a field more": more(None),
 }
@@ -164,6 +165,14 @@ def test_form_of_a_confirmation(kz_by: World, name: str) -> None:
 def test_as_many_officers_as_an_envelope_has_addressees(kz_by: World) -> None:
     people = tuple(i.to_bytes(16, "big") for i in range(MAX_OFFICERS))
     assert len(read_enquiry_body(kz_by.enquiry(officers=people).packed()).officers) == 64
+
+
+def test_as_many_are_confirmed_as_were_asked_about_or_none(kz_by: World) -> None:
+    people = tuple(i.to_bytes(16, "big") for i in range(MAX_OFFICERS + 1))
+    for cleared in ((), people[1:]):
+        assert read_confirmation_body(kz_by.confirmation(cleared=cleared).packed()).cleared == cleared
+    with pytest.raises(Malformed, match="cleared is not an array of 0 to 64 items"):
+        read_confirmation_body(kz_by.confirmation(cleared=people).packed())
 
 
 @pytest.mark.slow
@@ -398,8 +407,9 @@ def test_credential_of_the_signer_had_expired(kz_by: World) -> None:
 
 def test_who_asks_needs_a_key_to_act(world: World) -> None:
     head = world.origin["head"]
-    with pytest.raises(Refused, match="certified to seal, not to act"):
-        enquire(world.enquiry(), signer=head.credentials["seal"], key=head.keys["seal"], trust=world.trust, agreements=world.agreements)
+    for purpose in ("acknowledge", "seal"):
+        with pytest.raises(Refused, match=f"certified to {purpose}, not to act"):
+            enquire(world.enquiry(), signer=head.credentials[purpose], key=head.keys[purpose], trust=world.trust, agreements=world.agreements)
 
 
 def test_nothing_is_asked_or_answered_with_an_expired_roster(world: World) -> None:
@@ -472,6 +482,7 @@ def test_one_of_two_is_cleared(world: World, letter: Path) -> None:
 
 def test_expired_confirmation(world: World, letter: Path) -> None:
     seal_refused(world, letter, r"expired at 2026-03-02T09:00:00Z \(A5\.1\)", answered(world, valid_until=SEALED))
+    seal_refused(world, letter, r"expired at 2026-03-02T08:59:59Z \(A5\.1\)", answered(world, valid_until=SEALED - 1))
     assert seal(world, letter, answered(world, valid_until=SEALED + 1))
     assert seal(world, letter, answered(world, valid_until=None))
 
@@ -496,9 +507,11 @@ def test_not_cleared_to_a_higher_degree_says_nothing_of_a_lower(world: World, le
 
 def test_confirmation_under_another_agreement(kz_by: World, letter: Path) -> None:
     other = kz_by.amended(id="kz-by-2")
-    both = replace(kz_by, agreements=Agreements([kz_by.agreement, other.agreement]))
-    found = answered(both, both.asked(both.enquiry(agreement=other.agreement.digest)))
-    seal_refused(both, letter, "no confirmation under the agreement kz-by version 1", found)
+    two = (kz_by.agreement, other.agreement)
+    for sealed, asked in (two, two[::-1]):
+        both = replace(kz_by, agreement=sealed, agreements=Agreements(two))
+        found = answered(both, both.asked(both.enquiry(agreement=asked.digest)))
+        seal_refused(both, letter, f"no confirmation under the agreement {sealed.profile.id} version 1", found)
 
 
 def test_confirmation_of_the_other_direction(kz_by: World, letter: Path) -> None:
@@ -525,6 +538,12 @@ def test_answer_to_an_enquiry_about_another_body(kz_by: World, letter: Path) -> 
     bank = Body(side.party, "BY-BANK")
     found = answered(knowing, knowing.asked(knowing.enquiry(destination=bank, officers=(chief.subject,))), cleared=(chief.subject,))
     seal_refused(knowing, letter, "no confirmation", found, addressees=(chief,))
+    wanted: dict[str, Any] = {"agreement": knowing.agreement, "wanted": knowing.mark(knowing.code), "at": SEALED}
+    assert Clearances([found]).require(double.open, **wanted) is found
+    back = answered(knowing, knowing.asked(knowing.enquiry(officers=(chief.subject,))), cleared=(chief.subject,))
+    assert Clearances([back]).require(chief, **wanted) is back
+    with pytest.raises(Refused, match=f"no confirmation .* says that the addressee 'double' of {bank} is cleared"):
+        Clearances([back]).require(double.open, **wanted)
 
 
 def test_newest_number_counts(world: World, letter: Path) -> None:
