@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 import subprocess
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -216,7 +217,7 @@ def party_of_three(tmp_path: Path) -> Path:
     """A folder with a root of three custodians, a body's request, its credential, and a witness's request."""
     for name, raw in (
         ("root.vls", root_before().raw),
-        ("mfa.vls", body_request().raw),
+        ("mfa.vls", body_request(made_at=int(time.time())).raw),
         ("old.vls", certified_body().raw),
         ("anew.vls", later_request().raw),
         ("wanda.vls", witness_request().raw),

@@ -113,7 +113,7 @@ def shell(request: pytest.FixtureRequest, place: tuple[Path, World]) -> Iterator
 
 def test_command(shell: Shell) -> None:
     assert shell.words("valiza ackn") == ["valiza", "acknowledge"]
-    assert shell.words("valiza re") == ["valiza", "rewrap", "refuse", "receipt", "register"]
+    assert shell.words("valiza re") == ["valiza", "revocation", "rewrap", "refuse", "receipt", "register"]
 
 
 def test_every_command_in_the_order_of_the_work(shell: Shell) -> None:

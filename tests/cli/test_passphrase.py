@@ -205,6 +205,8 @@ def test_wrong_passphrase_of_each_command_that_needs_a_key(locked: World, monkey
         ["agreement", "sign", "kz-by", *out],
         ["agreement", "terminate", "kz-by", "--takes-effect=2099-01-01T00:00:00Z", *out],
         ["credential", "issue", "nurlan:seal:1"],
+        ["revocation", "make", "yanka", "--kind=suspended", "--reason=other"],
+        ["designation", "make", "BY-NSC", "--role=competent", "--name=en=Committee", "--by-root", *out],
         ["office", "init", locked.path("archive"), "--party=BY", "--body=BY-ARCHIVE", "--root-office", locked.by.home],
         ["key", "passphrase", "--as=yanka"],
         ["key", "backup", locked.by.home / "keys" / "office" / "root.key", "--shares=2", "--threshold=2", *out],
