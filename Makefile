@@ -70,7 +70,7 @@ mutation: $(MUTATION)/.ready  ## change keys/ and envelope/ in small ways; the t
 fuzz: $(READY) $(FUZZER)  ## fuzz every decoder for TIME=600 seconds each, or only those of TARGETS="a b"
 	$(BIN)/python -m fuzz.run --time $(or $(TIME),600) $(TARGETS)
 
-fuzz-smoke: $(READY) $(FUZZER)  ## the same for two seconds each
+fuzz-smoke: $(READY) $(FUZZER)  ## the same for a second each
 	$(BIN)/python -m fuzz.run --smoke
 
 fuzz-keep: $(READY) $(FUZZER)  ## put what fuzzing found that reaches more into fuzz/corpus

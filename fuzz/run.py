@@ -24,7 +24,7 @@ STATE: Final = HERE.parent / ".fuzz"
 HANGS_AFTER_SECONDS: Final = 120  # by the clock; of its own time an input gets `targets.SECONDS_AN_INPUT`
 MEMORY_MIB: Final = 512
 KEPT_BYTES: Final = 12288  # of a target in fuzz/corpus
-SMOKE_SECONDS: Final = 2
+SMOKE_SECONDS: Final = 1
 
 
 @dataclass(frozen=True)
