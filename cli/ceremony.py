@@ -220,13 +220,15 @@ def run(plan: Path, folder: Path, answers: Path | None, rehearsal: bool, unlock_
 def _read_plan_file(path: Path) -> tuple[bytes, dict[str, bytes]]:
     """A plan, and the files beside it that it names."""
     from valiza.keys import labels
-    from valiza.keys.files import read_file
+    from valiza.keys.files import about, read_file
     from valiza.keys.statement import LIMITS
     from valiza.keys.transcript import MAX_PLAN
     from valiza.office.ceremony.plan import read_plan
 
     raw = read_file(path, MAX_PLAN)
-    return raw, {name: read_file(path.parent / name, LIMITS[labels.ROOT]) for name in read_plan(raw).inputs}
+    with about(path):
+        inputs = read_plan(raw).inputs
+    return raw, {name: read_file(path.parent / name, LIMITS[labels.ROOT]) for name in inputs}
 
 
 def _room(answers: Path | None, acts: Iterable[Act], plan: Plan, *, rehearsal: bool) -> Room:
@@ -319,7 +321,7 @@ def verify(transcript: Path, root: str | None, rehearsal: bool, output: Path | N
     It is needed where the plan names a later version of the root without those before it.
     """
     from valiza.keys import labels
-    from valiza.keys.files import new_file, new_folder
+    from valiza.keys.files import about, new_file, new_folder
     from valiza.keys.fingerprint import parse_fingerprint
     from valiza.keys.realm import Realm
     from valiza.office.ceremony.replay import verify_transcript
@@ -329,7 +331,8 @@ def verify(transcript: Path, root: str | None, rehearsal: bool, output: Path | N
         fingerprint = None if root is None else parse_fingerprint(root)
     if output is not None:
         require_output(output)
-    found = verify_transcript(read_object(transcript, labels.TRANSCRIPT), Realm.REHEARSAL if rehearsal else Realm.ORDINARY)
+    with about(transcript):
+        found = verify_transcript(read_object(transcript, labels.TRANSCRIPT), Realm.REHEARSAL if rehearsal else Realm.ORDINARY)
     try:
         found.require_root(fingerprint)
         found.require_complete()

@@ -132,12 +132,14 @@ def sign(file: Path, key: Path, roots: tuple[Path, ...], output: Path, yes: bool
     FILE is a root, a credential that a root issues, an agreement or a termination, begun by another custodian. Every signature that it has is
     verified first. When enough have signed, it is complete and needs no more.
     """
+    from valiza.keys.files import about
     from valiza.office.quorum import BY_QUORUM, add_signature, read_unfinished, to_sign
     from valiza.office.reader import read_object, write_object
 
     require_output(output)
     known = roots_at_hand(roots, home)
-    unfinished = read_unfinished(read_object(file, *BY_QUORUM), known)
+    with about(file):
+        unfinished = read_unfinished(read_object(file, *BY_QUORUM), known)
     names = to_sign(unfinished, public_digest(key), known)
     if not agreed("Sign this?", yes, lambda: tell(unfinished_people(unfinished), "to be signed:")):
         message = "not confirmed: nothing was signed"

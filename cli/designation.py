@@ -22,7 +22,7 @@ from valiza.cli.options import (
     typed,
     yes_option,
 )
-from valiza.cli.people import agreed, by_root, custodian_option, parse_names
+from valiza.cli.people import agreed, books_of, by_root, custodian_option, parse_names
 from valiza.cli.render import designation_facts, emit, still_needed, tell, unfinished_facts
 from valiza.cli.terminal import passphrase_source, say
 from valiza.keys.designation import DESIGNATED
@@ -90,7 +90,9 @@ def make(
     from valiza.office.reader import write_object
 
     require_output(output)
-    book, signer = by_root(home, passphrase_source(passphrase_fd), in_office=in_office, key=key, roster=roster)
+    source = passphrase_source(passphrase_fd)
+    at_office = None if roster is not None else open_office(home, source)
+    book, signer = by_root(at_office, source, in_office=in_office, key=key, roster=roster)
     with typed("BODY"):
         body_id = fields.body_id(body.removeprefix(f"{book.party}/"), "body id")
     with typed("--replaces"):
@@ -139,7 +141,7 @@ def list_designations(party: str | None, home: Path | None, json_: bool) -> None
     from valiza.office.designating import roles_at
 
     at_office = open_office(home)
-    found = [one for book in at_office.trust.rosters.values() for one in book.designations if party in {None, book.party}]
+    found = [one for book in books_of(at_office, party) for one in book.designations]
     roles = roles_at(at_office, now(), party)
     emit(
         {"designations": [designation_facts(one) for one in found], "now": roles},

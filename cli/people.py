@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from valiza.keys.signing import SigningKey
     from valiza.keys.statement import Signer
     from valiza.office.founding import NewOfficer
+    from valiza.office.home import Office
 
 
 def parse_officer(text: str) -> NewOfficer:
@@ -129,12 +130,12 @@ def roots_at_hand(files: Iterable[Path], home: Path | None) -> dict[bytes, Root]
 
 
 def by_root(
-    home: Path | None, source: Callable[[], str], *, in_office: bool, key: Path | None, roster: Path | None
+    at_office: Office | None, source: Callable[[], str], *, in_office: bool, key: Path | None, roster: Path | None
 ) -> tuple[Book, Callable[[], Signer]]:
     """The roster of the party in whose root's name something is said, and who signs it as the first, to be unlocked when it was agreed.
 
     Args:
-        home: the office, if there is one.
+        at_office: the office, if no roster is given.
         source: asks for the passphrase.
         in_office: the key of the root is in the office.
         key: a custodian's key file.
@@ -149,15 +150,30 @@ def by_root(
     if (key is None) is not in_office:
         message = "missing whose key signs" if key is None else "--by-root and --key exclude each other"
         raise Usage(message, "a custodian gives his key with --key FILE; an office that keeps the root's signs with --by-root")
-    if roster is not None and key is None:
-        message = "the key of the root is in an office"
-        raise Usage(message, "give --home DIR, or the key of a custodian with --key FILE")
-    if roster is not None and key is not None:
-        return claimed_book(roster), lambda: signing_key(key, source)
-    at_office = open_office(home, source)
     if key is not None:
-        return at_office.own_roster, lambda: signing_key(key, source)
-    return at_office.own_roster, lambda: at_office.signing_key(BODY_OFFICER, "root")
+        if roster is not None:
+            return claimed_book(roster), lambda: signing_key(key, source)
+        if at_office is not None:
+            return at_office.own_roster, lambda: signing_key(key, source)
+    elif at_office is not None:
+        return at_office.own_roster, lambda: at_office.signing_key(BODY_OFFICER, "root")
+    message = "the key of the root is in an office"
+    raise Usage(message, "give --home DIR, or the key of a custodian with --key FILE")
+
+
+def books_of(at_office: Office, party: str | None) -> list[Book]:
+    """The rosters in force in an office: all of them, or that of one party.
+
+    Raises:
+        Usage: no roster of that party is known here.
+    """
+    rosters = at_office.trust.rosters
+    if party is None:
+        return list(rosters.values())
+    if party not in rosters:
+        message = f"no roster of {party!r} is known here"
+        raise Usage(message, f"known: {', '.join(rosters)}")
+    return [rosters[party]]
 
 
 def agreed(question: str, yes: bool, show: Callable[[], None]) -> bool:

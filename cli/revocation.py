@@ -22,7 +22,7 @@ from valiza.cli.options import (
     require_output,
     yes_option,
 )
-from valiza.cli.people import agreed, custodian_option, signing_key
+from valiza.cli.people import agreed, books_of, by_root, custodian_option
 from valiza.cli.render import credential_facts, emit, revocation_facts, revoked_people, still_needed, tell, unfinished_facts
 from valiza.cli.terminal import passphrase_source, say
 from valiza.keys.errors import Refused, Unavailable, Usage
@@ -57,7 +57,7 @@ def revocation() -> None:
 @click.option("--kind", type=click.Choice(KINDS), required=True, help="What is said.")
 @click.option("--reason", type=click.Choice(REASONS), required=True, help="Why. It is for people: nothing follows from it.")
 @click.option("--effective", metavar="TIME", help="From when on, for example 2026-11-20T00:00:00Z; without it from now on.")
-@click.option("--by-root", is_flag=True, help="In the name of the party's root, with its key in this office. A custodian gives his key with --key.")
+@click.option("--by-root", "in_office", is_flag=True, help="Sign with the key of the root in this office. A custodian gives his key with --key.")
 @custodian_option()
 @click.option("--root", "roster", type=STATEMENT, metavar="FILE", help="The party's latest roster, for a custodian who has no office.")
 @click.option("--number", type=click.IntRange(1), metavar="N", help="Its number in the root's series, if others wait to be published.")
@@ -71,7 +71,7 @@ def make(
     kind: str,
     reason: str,
     effective: str | None,
-    by_root: bool,
+    in_office: bool,
     key: Path | None,
     roster: Path | None,
     number: int | None,
@@ -89,13 +89,13 @@ def make(
     suspended: does not count until it is restored. retired: has ended; what was signed before stands. compromised: others may have the key; of what
     was signed with it only that stands which a reader, or the other party, had before. That cannot be taken back.
     """
-    from valiza.office.revoking import Order
+    from valiza.office.revoking import Order, find_in, find_targets
 
     order = Order(kind=kind, reason=reason, effective_at=None if effective is None else parse_time(effective))
     if output is not None:
         require_output(output)
     source = passphrase_source(passphrase_fd)
-    if key is None and not by_root:
+    if key is None and not in_office:
         if roster is not None or number is not None:
             message = "a body revokes by its office's own roster, and numbers by itself"
             raise Usage(message, "leave --root and --number out, or revoke in the name of the root: --key FILE")
@@ -105,38 +105,15 @@ def make(
         message = "a root revokes one credential at a time, into a file that goes on to the other custodians"
         raise Usage(message, "name one credential, and the file with -o")
     at_office = None if roster is not None else open_office(home, source)
-    book, targets = _of_party(at_office, roster, credentials[0])
+    book, signer = by_root(at_office, source, in_office=in_office, key=key, roster=roster)
+    wanted = _typed(credentials[0])
+    targets = [find_in(book, wanted)] if at_office is None else find_targets(at_office, wanted)
     if len(targets) != 1:
         message = f"{credentials[0]!r} names {len(targets)} credentials, and a root revokes one at a time"
         raise Usage(message, "name one with its purpose, for example aigul:seal")
-    if key is None and at_office is None:
-        message = "the key of the root is in an office"
-        raise Usage(message, "give --home DIR, or the key of a custodian with --key FILE")
     if not agreed("Revoke this?", yes, lambda: tell(_told(order, targets), "to be revoked:")):
         raise _unconfirmed()
-    _by_root(book, targets[0], order, _custodian_s(key, at_office, source), number, output, json_=json_)
-
-
-def _custodian_s(key: Path | None, at_office: Office | None, source: Any) -> Signer:  # noqa: ANN401 - what asks for a passphrase
-    from valiza.office.home import BODY_OFFICER
-
-    if key is not None:
-        return signing_key(key, source)
-    if at_office is None:
-        raise AssertionError
-    return at_office.signing_key(BODY_OFFICER, "root")
-
-
-def _of_party(at_office: Office | None, roster: Path | None, wanted: str) -> tuple[Book, Sequence[Credential]]:
-    """A party's roster, and the credentials of it that are named."""
-    from valiza.office.revoking import claimed_book, find_in, find_targets
-
-    if at_office is not None:
-        return at_office.own_roster, find_targets(at_office, _typed(wanted))
-    if roster is None:
-        raise AssertionError
-    book = claimed_book(roster)
-    return book, [find_in(book, _typed(wanted))]
+    _by_root(book, targets[0], order, signer(), number, output, json_=json_)
 
 
 def _typed(wanted: str) -> str | Path:
@@ -209,7 +186,8 @@ def list_revocations(party: str | None, home: Path | None, json_: bool) -> None:
     """List what every roster known here revokes, and what this office signed and no roster has yet."""
     from valiza.office.revoking import revoked_in
 
-    found = [each for each in revoked_in(open_office(home)) if party in {None, each[0].party}]
+    at_office = open_office(home)
+    found = list(revoked_in(at_office, books_of(at_office, party)))
     facts = {"revocations": [{**_facts(one, target), "published": published} for one, target, published in found]}
     people = {
         "published": revoked_people((one, target) for one, target, published in found if published),

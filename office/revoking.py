@@ -90,9 +90,9 @@ def pending(office: Office) -> list[Revocation]:
     return sorted(found, key=lambda one: one.place)
 
 
-def revoked_in(office: Office) -> Iterator[tuple[Revocation, Credential, bool]]:
-    """Every revocation known here with its credential, party by party; and whether a roster that is in force here has it."""
-    for book in office.trust.rosters.values():
+def revoked_in(office: Office, books: Iterable[Book]) -> Iterator[tuple[Revocation, Credential, bool]]:
+    """Every revocation of parties known here with its credential; and whether the party's roster, one of `books`, has it."""
+    for book in books:
         yield from ((one, book.credentials[one.credential], True) for one in book.revocations)
         if book.party == office.body.party:
             yield from ((one, book.credentials[one.credential], False) for one in pending(office))

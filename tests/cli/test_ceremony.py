@@ -284,6 +284,16 @@ def test_a_later_root_alone(tmp_path: Path) -> None:
     assert read_plan((tmp_path / "plan.toml").read_bytes()).fingerprint == forged_root().digest
 
 
+@pytest.mark.parametrize("words", [["run", "--dir={}/x"], ["show"], ["verify"]], ids=lambda words: words[0])
+def test_what_is_no_plan_or_transcript_is_named(words: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "strange"
+    path.write_bytes(b"no plan")
+    done = run("ceremony", words[0], path, *(word.format(tmp_path) for word in words[1:]))
+    assert done.code == 3
+    assert repr(str(path)) in done.error
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.checkout
 def test_a_transcript_of_a_later_root_alone(tmp_path: Path) -> None:
     path = tmp_path / "transcript.vls"

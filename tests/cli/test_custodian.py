@@ -288,8 +288,9 @@ def test_the_new_quorum_alone_renews_nothing(five: Custodians) -> None:
 
 
 def test_the_version_before_it_is_at_hand(five: Custodians) -> None:
-    done = five.sign(renewed(five, "aliya"), "x", "bolat")
-    assert (done.code, done.error) == (4, "version 2 of the root of KZ follows one that is not at hand")
+    begun = renewed(five, "aliya")
+    done = five.sign(begun, "x", "bolat")
+    assert (done.code, done.error) == (4, f"{str(begun)!r}: version 2 of the root of KZ follows one that is not at hand")
 
 
 def test_a_next_version_that_cannot_be(five: Custodians) -> None:

@@ -167,6 +167,13 @@ def test_three_of_five_revoke_in_the_name_of_the_root(tmp_path: Path) -> None:
     office.works("credential", "issue", "nur:act", "--unprotected")
 
 
+def test_a_party_that_is_not_known_has_no_list(world: World) -> None:
+    """An empty list would say that nothing of it is revoked."""
+    for group in ("revocation", "designation"):
+        assert world.kz.fails(2, group, "list", "--party=UZ").hint == "known: BY, KZ"
+        world.kz.works(group, "list", "--party=BY")
+
+
 def test_what_the_root_needs(world: World) -> None:
     body = world.kz.home / "credentials" / "office" / "certify.vls"
     rest = ("--kind=suspended", "--reason=suspected")
@@ -175,6 +182,9 @@ def test_what_the_root_needs(world: World) -> None:
     world.kz.fails(2, "revocation", "make", "aigul", *rest, "--by-root", "-o", world.path("x.vls"))
     world.kz.fails(2, "revocation", "make", "aigul:seal", *rest, "--number=2")
     fails(2, "revocation", "make", body, *rest, "--by-root", "--root", world.kz.roster, "-o", world.path("x.vls"))
+    world.kz.fails(
+        2, "revocation", "make", body, *rest, "--by-root", "--key", world.kz.home / "keys" / "office" / "root.key", "-o", world.path("x.vls")
+    )
     fails(6, "revocation", "make", world.by.home / "credentials" / "yanka" / "open.vls", *rest, "--root", world.kz.roster,
           "--key", world.kz.home / "keys" / "office" / "root.key", "-o", world.path("x.vls"))  # fmt: skip
     fails(6, "revocation", "make", body, *rest, "--root", world.kz.roster, "--key", world.by.home / "keys" / "office" / "root.key",
