@@ -239,7 +239,21 @@ def _leave(number: int, _frame: object) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _OneLine(click.Command):
+    """A command whose errors of usage are one line, as Valiza's own are."""
+
+    def main(self, *arguments: Any, **options: Any) -> NoReturn:  # noqa: ANN401 - what click hands over
+        """Run it, and end with its exit code."""
+        try:
+            super().main(*arguments, **{**options, "standalone_mode": False})
+        except click.ClickException as error:
+            message = error.format_message().rstrip(".")
+            sys.stderr.write(f"valiza-pkcs11-signer: error: {_sayable(message[:1].lower() + message[1:])}\n")
+            sys.exit(error.exit_code)
+        sys.exit(0)
+
+
+@click.command(cls=_OneLine, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "--module",
     type=click.Path(path_type=Path),

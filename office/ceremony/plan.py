@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from valiza.keys.backup import MAX_SHARES
 from valiza.keys.credential import PURPOSES
 from valiza.keys.errors import Malformed
 from valiza.keys.fields import Names, body_id, code, one_of, party, word
 from valiza.keys.revocation import KINDS as REVOKED
 from valiza.keys.revocation import REASONS
+from valiza.keys.root import MAX_CUSTODIANS
 from valiza.keys.toml import parse_toml
 from valiza.keys.transcript import KINDS, MAX_PLAN, plan_digest
 from valiza.office.ceremony import tables
@@ -32,6 +34,8 @@ CUSTODIAN_KEYS: Final = {
 }
 GRANTED: Final = tuple(purpose for purpose in PURPOSES if purpose in {"certify", "roster"})  # what a root certifies for
 MAX_PAPERS: Final = 16
+_MOST: Final = {"witness": 16, "shareholder": MAX_SHARES, "custodian": 2 * MAX_CUSTODIANS}  # custodians: those who leave are there too
+_MANY: Final = {"witness": "witnesses", "shareholder": "shareholders", "custodian": "custodians"}
 _NO_FILES: Final[tuple[str, ...]] = ()
 
 
@@ -314,9 +318,10 @@ def _require_people(plan: Plan) -> None:
         if len(set(found)) != len(found):
             message = f"a {what} stands twice in the plan"
             raise Malformed(message)
-    if max(len(plan.of_role("witness")), len(plan.of_role("shareholder"))) > 16 or len(plan.of_role("custodian")) > 32:  # noqa: PLR2004 - of the spec
-        message = "a plan has more than 16 witnesses, 16 shareholders or 32 custodians"
-        raise Malformed(message)
+    for role, most in _MOST.items():
+        if len(plan.of_role(role)) > most:
+            message = f"a plan has more than {most} {_MANY[role]}"
+            raise Malformed(message)
     if not plan.of_role("witness"):
         message = "a plan has no witness"
         raise Malformed(message)
@@ -330,8 +335,8 @@ def _require_work(plan: Plan) -> None:
         if not plan.new_root.threshold <= len(signing):
             message = f"the new root needs {plan.new_root.threshold} of its custodians, and {len(signing)} of them are present"
             raise Malformed(message)
-        if len(keeping) > 16:  # noqa: PLR2004 - the limit of a root
-            message = "a root has at most 16 custodians"
+        if len(keeping) > MAX_CUSTODIANS:
+            message = f"a root has at most {MAX_CUSTODIANS} custodians"
             raise Malformed(message)
     least = {"new-body": (1, 0), "compromise": (0, 1)}.get(plan.kind, (0, 0))
     if not (least[0] <= len(plan.grants) <= MAX_PAPERS and least[1] <= len(plan.revokes) <= MAX_PAPERS):

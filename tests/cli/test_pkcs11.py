@@ -214,6 +214,14 @@ def test_what_is_no_question_ends_it(line: bytes) -> None:
     assert [parse_reply(reply).reason for reply in done.stdout.splitlines(keepends=True)] == ["malformed"]
 
 
+@pytest.mark.parametrize("words", [[], ["--module"], ["--module", "/x", "--pin-fd", "0"], ["--pin", "1234"]], ids=" ".join)
+def test_what_it_is_not_called_with(words: list[str]) -> None:
+    done = subprocess.run([BRIDGE, *words], input=b"", capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
+    assert done.stderr.startswith(b"valiza-pkcs11-signer: error: ")
+    assert b"1234" not in done.stderr
+
+
 def test_its_help() -> None:
     done = subprocess.run([BRIDGE, "--help"], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0
