@@ -25,7 +25,16 @@ if TYPE_CHECKING:
 
     from valiza.keys.encoding import Value
 
-__all__ = ["SIGNING_PUBLIC_BYTES", "SIGNING_SEED_BYTES", "SigningKey", "VerifyKey", "composite_message", "composite_type", "verify_half"]
+__all__ = [
+    "SIGNING_PUBLIC_BYTES",
+    "SIGNING_SEED_BYTES",
+    "SigningKey",
+    "VerifyKey",
+    "composite_message",
+    "composite_type",
+    "require_point",
+    "verify_half",
+]
 
 SIGNING_PUBLIC_BYTES: Final = 1984
 SIGNING_SEED_BYTES: Final = 64
@@ -66,6 +75,18 @@ def verify_half(half: bytes, composed: bytes, ed25519_public: bytes) -> None:
         raise NotAuthentic(_FAILURE) from error
 
 
+def require_point(ed25519_public: bytes, what: str) -> None:
+    """Refuse an Ed25519 half of `what`, a public key, under which signatures of others would hold too (P6).
+
+    Raises:
+        Malformed: it is not the canonical encoding of a point of prime order.
+    """
+    # A signature under a point of low order verifies for any message: such a half would be no half at all.
+    if not nacl.bindings.crypto_core_ed25519_is_valid_point(ed25519_public):
+        message = f"the Ed25519 half of {what} is not a point of prime order in canonical form"
+        raise Malformed(message)
+
+
 def _key_digest(public: bytes, realm: Realm) -> bytes:
     return digest(labels.DIGEST_PUBLIC_KEY, pack([realm.kind(labels.KIND_SIGNATURE), public]))
 
@@ -92,10 +113,7 @@ class VerifyKey:
         self._digest = b""
 
     def _check(self) -> MLDSA65PublicKey:
-        # A signature under a point of low order verifies for any message: such a half would be no half at all.
-        if not nacl.bindings.crypto_core_ed25519_is_valid_point(self._ed25519):
-            message = "the Ed25519 half of a public signing key is not a point of prime order in canonical form"
-            raise Malformed(message)
+        require_point(self._ed25519, "a public signing key")
         return MLDSA65PublicKey.from_public_bytes(self.raw[:_MLDSA_PUBLIC])
 
     @property

@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 
 from valiza.keys import labels
+from valiza.keys.log_key import LOG_PUBLIC_BYTES
 from valiza.keys.recipient import ENCRYPTION_PUBLIC_BYTES
 from valiza.keys.signing import SIGNING_PUBLIC_BYTES
 from valiza.keys.statement import LIMITS, ROLES
@@ -79,7 +80,8 @@ def test_other_constants() -> None:
     assert rows["prefix of the pre-authentication encoding"] == f"`{labels.PAE_PREFIX.decode()}`"
     assert rows["beginnings in a rehearsal"] == f"`{labels.REHEARSAL}`, `{labels.REHEARSAL_KIND}`"
     assert rows["kinds of public key"] == (
-        f"`{labels.KIND_SIGNATURE}` ({SIGNING_PUBLIC_BYTES} bytes), `{labels.KIND_ENCRYPTION}` ({ENCRYPTION_PUBLIC_BYTES} bytes)"
+        f"`{labels.KIND_SIGNATURE}` ({SIGNING_PUBLIC_BYTES} bytes), `{labels.KIND_ENCRYPTION}` ({ENCRYPTION_PUBLIC_BYTES} bytes), "
+        f"`{labels.KIND_LOG}` ({LOG_PUBLIC_BYTES} bytes)"
     )
     assert rows["composite prefix, label"] == f"`{labels.COMPOSITE_PREFIX.decode()}`, `{labels.COMPOSITE_LABEL.decode()}`"
 
