@@ -57,11 +57,12 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvelopeName:
-    """What identifies an envelope, and the dispatch known under that identity (envelope.md, Reading)."""
+    """What identifies an envelope, the dispatch known under that identity (envelope.md, Reading), and the agreement that it goes under."""
 
     origin: Body
     envelope_id: bytes
     dispatch_digest: bytes
+    agreement: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ class SignedDispatch:
     @property
     def name(self) -> EnvelopeName:
         """Identity and dispatch of the envelope."""
-        return EnvelopeName(origin=self.core.origin, envelope_id=self.core.envelope_id, dispatch_digest=self.digest)
+        return EnvelopeName(origin=self.core.origin, envelope_id=self.core.envelope_id, dispatch_digest=self.digest, agreement=self.core.agreement)
 
 
 def read_dispatch_body(body: bytes) -> Dispatch:

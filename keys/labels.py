@@ -41,6 +41,7 @@ DIGEST_TRANSCRIPT: Final = "valiza/v1/digest/transcript"
 DIGEST_DRAFT: Final = "valiza/v1/digest/draft"
 DIGEST_PLAN: Final = "valiza/v1/digest/plan"
 DIGEST_CODE: Final = "valiza/v1/digest/code"
+DIGEST_RECORD: Final = "valiza/v1/digest/record"
 
 # Key labels, for `derive`.
 KEY_CARRIER: Final = "valiza/v1/key/carrier"

@@ -120,7 +120,7 @@ def refuse_envelope(
         message = f"the envelope is addressed to {core.destination}, and this is {office.body}"
         raise Refused(message)
     office.journal.require_first(envelope.signed.name)
-    given = office.journal.enter_arrival(envelope.signed.name, at=at)
+    given = office.journal.enter_arrival(envelope.signed.name, envelope.signed.statement.raw, at=at)
     opening = office.journal.opening(envelope.signed.digest)
     name = office.pick(officer, "acknowledge") if opening is None else _opener_name(office, opening.credential, officer)
     statement = refuse(

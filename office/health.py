@@ -34,7 +34,7 @@ from valiza.office.book import index_faults
 from valiza.office.home import BODY_OFFICER, Office, purpose_of
 from valiza.office.keyring import OfficeKey, office_keys
 from valiza.office.revoking import FOLDER, pending
-from valiza.register.store import VERSION
+from valiza.register.sqlite import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

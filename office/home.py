@@ -194,8 +194,14 @@ class Office:
     def journal(self) -> RegisterJournal:
         """The office's journal. What a killed command recorded as sealed, and never wrote, is withdrawn first."""
         from valiza.register.journal import RegisterJournal  # noqa: PLC0415 - SQLite only where a journal is used
+        from valiza.register.sqlite import SqliteStore  # noqa: PLC0415 - the same
 
-        journal = RegisterJournal(self.home / "register.db", self.body, self._clock)
+        store = SqliteStore(self.home / "register.db", self._clock)
+        try:
+            journal = RegisterJournal(store, self.body, self._clock)
+        except BaseException:
+            store.close()
+            raise
         try:
             if journal.unnamed():
                 self._withdraw_unnamed(journal)

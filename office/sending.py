@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from valiza.keys.credential import Credential
     from valiza.keys.trust import Trust
     from valiza.office.home import Office
-    from valiza.register.store import Entry
+    from valiza.register.entry import Entry
 
 __all__ = ["DAY", "SealOrder", "SealPlan", "Sent", "find_dispatch", "kept_manifest", "plan_sealing", "seal", "seal_group", "story", "withdraw"]
 
@@ -227,7 +227,7 @@ def seal_group(
                 office.signing_key(plan.officer, "seal")
                 files[index] = stack.enter_context(closing(NewFile(out, 0o644)))
         with office.journal.together():
-            numbers = {index: office.journal.next_number("out", at) for index in files}
+            numbers = {index: office.journal.next_number("out", orders[index][0].prepared.consignment.agreement.digest, at) for index in files}
         for index, file in files.items():
             with _noted(outcomes, index):
                 written[index] = _write(office, orders[index][0], file, number=numbers[index], at=at, random=random, progress=progress)
@@ -285,7 +285,9 @@ def _record(office: Office, sent: Sent, path: Path, at: int) -> None:
     sealed = sent.sealed
     office.journal.record_sealed(
         sealed.expectation,
-        EnvelopeName(origin=office.body, envelope_id=sealed.core.envelope_id, dispatch_digest=sealed.dispatch.digest),
+        EnvelopeName(
+            origin=office.body, envelope_id=sealed.core.envelope_id, dispatch_digest=sealed.dispatch.digest, agreement=sealed.core.agreement
+        ),
         path=path,
         number=sent.number,
         due_at=sealed.core.stamp.due_at,
@@ -320,7 +322,7 @@ def withdraw(office: Office, wanted: str | Path, *, reason: str, at: int) -> byt
 
 def story(office: Office, dispatch_digest: bytes) -> list[tuple[Entry, int | None]]:
     """All entries of an envelope in order, and for its sealing when the receipt is due, in seconds since 1970."""
-    from valiza.register.journal import receipt_due  # noqa: PLC0415 - SQLite only where a journal is used
+    from valiza.register.state import receipt_due  # noqa: PLC0415 - the register only where it is used
 
     return [(entry, receipt_due(entry) if entry.kind == "sealed" else None) for entry in office.journal.story(dispatch_digest)]
 

@@ -1,108 +1,179 @@
-"""The Journal of envelope/ over the store: openings, answers, receipts, what a receipt must say; and the numbers of the office."""
+"""The Journal of envelope/ over a store: openings, answers, receipts, what a receipt must say; and the numbers of the office."""
 
 from __future__ import annotations
 
 import os
 import re
+import secrets
 import time
-from dataclasses import dataclass
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from valiza.envelope.acknowledgement import peek_answer
 from valiza.envelope.dispatch import EnvelopeName
 from valiza.envelope.journal import Expectation, Opening, StoredReceipt
 from valiza.envelope.receipt import Verdict
 from valiza.keys import labels
 from valiza.keys.digests import digest
+from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Conflict, Refused, Unavailable
-from valiza.keys.fields import Body
+from valiza.keys.fields import array, blob, optional
 from valiza.keys.statement import read_statement
-from valiza.register.store import Entry, Store
+from valiza.register.entry import BLIND_BYTES, Entry
+from valiza.register.state import ForbiddenStep, require_step, state_of
+from valiza.register.store import Query
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["EnvelopeState", "RegisterJournal", "receipt_due"]
+    from valiza.keys.encoding import Value
+    from valiza.keys.fields import Body
+    from valiza.register.entry import EntryFacts
+    from valiza.register.state import EnvelopeState
+    from valiza.register.store import Store
 
+__all__ = ["RegisterJournal"]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvelopeState:
-    """Where an envelope stands, derived from its entries."""
-
-    direction: str
-    number: str
-    origin: Body
-    envelope_id: bytes
-    dispatch_digest: bytes
-    since: int
-    verdict: str
+_MAX_RECORD = 8 << 20
 
 
 class RegisterJournal:
-    """An office's journal in `register.db`. `clock` tells the present, in seconds since 1970."""
+    """A body's journal.
 
-    def __init__(self, path: Path, own: Body, clock: Callable[[], int] = lambda: int(time.time())) -> None:
-        self._store = Store(path, clock)
-        self._own = own
+    Args:
+        store: keeps it.
+        own: the body.
+        clock: tells the present, in seconds since 1970.
+        random: a source of random bytes.
+        place: which of several offices that share the store this is; empty where there is one.
 
-    def together(self) -> AbstractContextManager[None]:
-        """What is recorded in the block becomes durable together, at its end, or not at all."""
-        return self._store.transaction()
+    Raises:
+        Refused: the store keeps the register of another body.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        own: Body,
+        clock: Callable[[], int] = lambda: int(time.time()),
+        random: Callable[[int], bytes] = secrets.token_bytes,
+        place: str = "",
+    ) -> None:
+        self.store = store
+        self.own = own
+        self._clock = clock
+        self._random = random
+        self._place = place
+        self._attempts: list[Entry] = []
+        self._require_own()
+
+    def _require_own(self) -> None:
+        known = self.store.identity()
+        if known is None:
+            with self.store.transaction():
+                known = self.store.identity()  # another process may have been first
+                if known is None:
+                    self.store.claim(self.own)
+                    return
+        if known != self.own:
+            message = f"the register {self.store.name!r} is that of {known}, and this office is of {self.own}"
+            raise Refused(message, "each body has a register of its own")
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is recorded in the block becomes durable together, at its end, or not at all. A forbidden step in it is recorded in any case."""
+        if self.store.inside:
+            yield
+            return
+        try:
+            with self.store.transaction():
+                yield
+        finally:
+            self._record_attempts()
+
+    def _record_attempts(self) -> None:
+        attempts, self._attempts = self._attempts, []
+        if attempts:
+            with self.store.transaction():
+                for attempt in attempts:
+                    same = Query(kinds=("attempt",), dispatch_digest=attempt.dispatch_digest, statement=attempt.statement)
+                    if not any(entry.note == attempt.note for entry in self.store.facts(same)):  # the same again and again is one
+                        self.store.append(attempt)
 
     # -- identity --------------------------------------------------------------------------------------------------------
 
     def first_seen(self, dispatch_digest: bytes, statement: bytes) -> int | None:
         """When a statement about an envelope, or something that contains it whole, was first recorded; a dispatch is known by its digest."""
         itself = digest(labels.DIGEST_STATEMENT, statement) == dispatch_digest
-        return next((entry.at for entry in self.story(dispatch_digest) if itself or statement in entry.record), None)
+        known = self.story(dispatch_digest)
+        return next((e.at for e in known if e.kind != "attempt" and (itself or statement in e.statement or statement in e.record)), None)
 
     def require_first(self, name: EnvelopeName) -> None:
         """Raise Conflict if another dispatch is known under this identity."""
-        for entry in self._store.find("envelope_id = ? AND kind <> 'numbered'", [name.envelope_id]):
-            if _origin(entry) == name.origin and entry.dispatch_digest != name.dispatch_digest:
+        for entry in self.store.facts(Query(envelope_id=name.envelope_id, enveloped=True)):
+            if entry.origin == name.origin and entry.dispatch_digest != name.dispatch_digest:
                 message = f"another dispatch of the envelope {name.envelope_id.hex()} is in the register: conflict"
                 raise Conflict(message, "keep both files: they are evidence; ask the origin which one stands")
 
-    def _append(
-        self, kind: str, name: EnvelopeName, *, at: int, record: bytes = b"", number: str = "", note: str = "", copy: bytes | None = None
-    ) -> None:
-        self.require_first(name)
-        entry = Entry(
+    def _entry(
+        self, kind: str, name: EnvelopeName, *, at: int, number: str = "", statement: bytes = b"", record: bytes = b"", note: str = ""
+    ) -> Entry:
+        return Entry(
             at=at,
             kind=kind,
-            direction="out" if name.origin == self._own else "in",
+            direction="out" if name.origin == self.own else "in",
             number=number,
-            origin_party=name.origin.party,
-            origin_body=name.origin.id,
+            agreement=name.agreement,
+            origin=name.origin,
             envelope_id=name.envelope_id,
             dispatch_digest=name.dispatch_digest,
-            record=record,
-            copy=copy,
             note=note,
+            statement=statement,
+            record=record,
+            blind=self._random(BLIND_BYTES),
         )
-        self._store.append(entry)
+
+    def _append(
+        self, kind: str, name: EnvelopeName, *, at: int, number: str = "", statement: bytes = b"", record: bytes = b"", note: str = ""
+    ) -> None:
+        """Append an entry, inside `together`.
+
+        Raises:
+            ForbiddenStep: it may not follow on those that are there; that it was tried is recorded. Conflict: another dispatch has this identity.
+        """
+        self.require_first(name)
+        try:
+            require_step(kind, list(self.store.facts(Query(dispatch_digest=name.dispatch_digest))))
+        except ForbiddenStep as error:
+            self._attempts.append(self._entry("attempt", name, at=at, number=number, statement=statement, note=f"{kind}: {error.message}"))
+            raise
+        self.store.append(self._entry(kind, name, at=at, number=number, statement=statement, record=record, note=note))
 
     def _one(self, kind: str, dispatch_digest: bytes) -> Entry | None:
-        found = self._store.find("dispatch_digest = ? AND kind = ?", [dispatch_digest, kind])
-        return found[0] if found else None
+        return self.store.first(Query(kinds=(kind,), dispatch_digest=dispatch_digest))
+
+    def name_of(self, dispatch_digest: bytes) -> EnvelopeName | None:
+        """The envelope with this dispatch; None if it is not known here."""
+        known = next(self.store.facts(Query(dispatch_digest=dispatch_digest, limit=1)), None)
+        return None if known is None else _name(known)
 
     # -- numbers ---------------------------------------------------------------------------------------------------------
 
-    def next_number(self, direction: str, at: int) -> str:
+    def next_number(self, direction: str, agreement: bytes, at: int) -> str:
         """Give out the next number of the year: `BODY/YEAR/out/N`. A number given out for work that then fails is not given again."""
-        with self._store.transaction():
-            return self._next_number(direction, at)
+        with self.together():
+            return self._next_number(direction, agreement, at)
 
-    def _next_number(self, direction: str, at: int) -> str:
+    def _next_number(self, direction: str, agreement: bytes, at: int) -> str:
         year = datetime.fromtimestamp(at, UTC).year
-        series = f"{self._own.id}/{year}/{direction}/"
-        # Backwards over those of the direction, so that the first row is nearly always the one; "+" keeps SQLite from another index.
-        last = self._store.find("kind = 'numbered' AND direction = ? AND +number LIKE ?", [direction, series + "%"], last=True)
-        number = f"{series}{_count(last[0]) + 1 if last else 1}"
-        entry = Entry(at=at, kind="numbered", direction=direction, number=number, origin_party=self._own.party, origin_body=self._own.id)
-        self._store.append(entry)
+        series = f"{self.own.id}/{year}/{direction}/"
+        # Backwards over those of the direction, so that the first row is nearly always the one.
+        last = next(self.store.facts(Query(kinds=("numbered",), direction=direction, series=series, newest_first=True, limit=1)), None)
+        number = f"{series}{1 if last is None else _count(last) + 1}"
+        blind = self._random(BLIND_BYTES)
+        self.store.append(Entry(at=at, kind="numbered", direction=direction, number=number, agreement=agreement, origin=self.own, blind=blind))
         return number
 
     # -- origin ----------------------------------------------------------------------------------------------------------
@@ -111,27 +182,28 @@ class RegisterJournal:
         self, expectation: Expectation, name: EnvelopeName, *, path: Path, number: str, due_at: int, manifest_copy: bytes | None, at: int
     ) -> None:
         """Record what a receipt must say, before the envelope gets its name `path`."""
-        with self._store.transaction():
-            self._append("sealed", name, at=at, number=number, record=expectation.packed(), copy=manifest_copy, note=str(due_at))
-            self._store.expect_file(name.dispatch_digest, os.fsencode(path.absolute()))
+        with self.together():
+            record = pack([expectation.value()[1:], manifest_copy])
+            self._append("sealed", name, at=at, number=number, statement=expectation.dispatch, record=record, note=str(due_at))
+            self.store.expect_file(name.dispatch_digest, self._place, os.fsencode(path.absolute()))
 
     def unnamed(self) -> list[tuple[bytes, Path]]:
-        """Envelopes that were recorded, and not seen under their names yet: digest of the dispatch, and the name."""
-        return [(name, Path(os.fsdecode(path))) for name, path in self._store.expected_files()]
+        """Envelopes that were recorded in this office, and not seen under their names yet: digest of the dispatch, and the name."""
+        return [(name, Path(os.fsdecode(path))) for name, path in self.store.expected_files(self._place)]
 
     def settle(self, dispatch_digests: Iterable[bytes]) -> None:
         """These envelopes have their names, or are withdrawn."""
-        self._store.forget_files(dispatch_digests)
+        self.store.forget_files(dispatch_digests)
 
     def expectation(self, dispatch_digest: bytes) -> Expectation | None:
         """What a receipt for an envelope sent from here must say."""
         entry = self._one("sealed", dispatch_digest)
-        return None if entry is None else Expectation.read(entry.record)
+        return None if entry is None else Expectation.from_value([entry.statement, *array(_sealed(entry)[0], "recorded expectation")])
 
     def manifest_copy(self, dispatch_digest: bytes) -> bytes | None:
         """The encrypted copy of the manifest of an envelope sent from here."""
         entry = self._one("sealed", dispatch_digest)
-        return None if entry is None else entry.copy
+        return None if entry is None else optional(_sealed(entry)[1], "manifest copy", blob)
 
     def withdraw(self, dispatch_digest: bytes, *, reason: str, at: int) -> None:
         """Record that an envelope was never sent.
@@ -139,19 +211,12 @@ class RegisterJournal:
         Raises:
             Refused: it was not sealed here, is withdrawn already, or has a receipt.
         """
-        with self._store.transaction():
-            sealed = self._one("sealed", dispatch_digest)
-            if sealed is None:
+        with self.together():
+            known = next(self.store.facts(Query(dispatch_digest=dispatch_digest, limit=1)), None)
+            if known is None:
                 message = "this envelope was not sealed here"
                 raise Refused(message)
-            if self._one("receipt", dispatch_digest) is not None:
-                message = "this envelope has a receipt, so it was sent"
-                raise Refused(message)
-            if self.withdrawn(dispatch_digest):
-                message = "this envelope is withdrawn already"
-                raise Refused(message)
-            name = EnvelopeName(origin=self._own, envelope_id=sealed.envelope_id, dispatch_digest=dispatch_digest)
-            self._append("withdrawn", name, at=at, number=sealed.number, note=reason)
+            self._append("withdrawn", _name(known), at=at, number=known.number, note=reason)
 
     def withdrawn(self, dispatch_digest: bytes) -> bool:
         """Whether the envelope was recorded as never sent."""
@@ -161,22 +226,23 @@ class RegisterJournal:
 
     def record_opening(self, opening: Opening, name: EnvelopeName, *, at: int) -> str:
         """Record an opening before its plaintext is released; returns the incoming number, given when the envelope was first entered."""
-        with self._store.transaction():
-            number = self._arrive(name, at)
+        with self.together():
+            number = self._arrive(name, opening.expectation.dispatch, at)
             self._append("opened", name, at=at, number=number, record=opening.packed())
             return number
 
-    def enter_arrival(self, name: EnvelopeName, *, at: int) -> str:
+    def enter_arrival(self, name: EnvelopeName, dispatch: bytes, *, at: int) -> str:
         """Enter an envelope that came in and give it an incoming number (A6.2), once; returns the number."""
-        with self._store.transaction():
-            return self._arrive(name, at)
+        with self.together():
+            return self._arrive(name, dispatch, at)
 
-    def _arrive(self, name: EnvelopeName, at: int) -> str:
+    def _arrive(self, name: EnvelopeName, dispatch: bytes, at: int) -> str:
         known = self._one("arrived", name.dispatch_digest)
         if known is not None:
             return known.number
-        number = self._next_number("in", at)
-        self._append("arrived", name, at=at, number=number)
+        self.require_first(name)
+        number = self._next_number("in", name.agreement, at)
+        self._append("arrived", name, at=at, number=number, statement=dispatch)
         return number
 
     def opening(self, dispatch_digest: bytes) -> Opening | None:
@@ -194,117 +260,102 @@ class RegisterJournal:
     def stored_answer(self, dispatch_digest: bytes) -> bytes | None:
         """The acknowledgement or refusal recorded for an envelope."""
         entry = self._one("answered", dispatch_digest)
-        return None if entry is None else entry.record
+        return None if entry is None else entry.statement
 
     def record_answer(self, answer: bytes, name: EnvelopeName, *, at: int) -> None:
         """Record an answer; a second one to the same envelope is refused."""
         type_ = read_statement(answer, labels.ACKNOWLEDGEMENT, labels.REFUSAL).type
         note = Verdict.ACKNOWLEDGED if type_ == labels.ACKNOWLEDGEMENT else Verdict.REFUSED
-        with self._store.transaction():
-            self._append("answered", name, at=at, number=self._arrive(name, at), record=answer, note=note.value)
+        with self.together():
+            self.require_first(name)
+            number = self.incoming_number(name.dispatch_digest) or self._arrive(name, peek_answer(answer)[0].dispatch, at)
+            self._append("answered", name, at=at, number=number, statement=answer, note=note.value)
 
     def stored_receipt(self, dispatch_digest: bytes) -> StoredReceipt | None:
         """The receipt recorded for an envelope, and the verdict it got."""
         entry = self._one("receipt", dispatch_digest)
-        return None if entry is None else StoredReceipt(entry.record, entry.note)
+        return None if entry is None else StoredReceipt(entry.statement, entry.note)
 
     def record_receipt(self, receipt: bytes, verdict: str, name: EnvelopeName, *, at: int) -> None:
         """Record a receipt made here or received; of one envelope there is one."""
-        with self._store.transaction():
-            sealed = self._one("sealed", name.dispatch_digest)
-            number = sealed.number if sealed is not None else self.incoming_number(name.dispatch_digest)
-            self._append("receipt", name, at=at, number=number, record=receipt, note=verdict)
+        with self.together():
+            self._append("receipt", name, at=at, number=self.number_of(name.dispatch_digest), statement=receipt, note=verdict)
+
+    def number_of(self, dispatch_digest: bytes) -> str:
+        """The office's number of an envelope; empty if it has none."""
+        return next((e.number for e in self.store.facts(Query(dispatch_digest=dispatch_digest)) if e.number), "")
+
+    def record_statement(self, kind: str, statement: bytes, name: EnvelopeName, *, at: int, note: str = "") -> bool:
+        """Record a further statement about an envelope: a `notice`, `handover` or `overdue`. The same bytes once; returns whether they are new.
+
+        Raises:
+            ForbiddenStep: it may not follow on what is known of the envelope.
+        """
+        with self.together():
+            if self.store.count(Query(kinds=(kind,), dispatch_digest=name.dispatch_digest, statement=statement)):
+                return False
+            self._append(kind, name, at=at, number=self.number_of(name.dispatch_digest), statement=statement, note=note)
+            return True
+
+    def statements(self, kind: str, dispatch_digest: bytes) -> list[bytes]:
+        """The statements of a kind recorded for an envelope, in the order in which they were."""
+        return [entry.statement for entry in self.store.find(Query(kinds=(kind,), dispatch_digest=dispatch_digest))]
 
     def record_conflict(self, evidence: bytes, name: EnvelopeName, *, what: str, at: int) -> None:
         """Keep an object that contradicts what is recorded; the same bytes are kept once."""
-        with self._store.transaction():
-            if not self._store.count("kind = 'conflict' AND dispatch_digest = ? AND record = ?", [name.dispatch_digest, evidence]):
-                self._append("conflict", name, at=at, record=evidence, note=what)
+        with self.together():
+            if not self.store.count(Query(kinds=("conflict",), dispatch_digest=name.dispatch_digest, statement=evidence)):
+                self._append("conflict", name, at=at, statement=evidence, note=what)
 
     def record_other_dispatch(self, dispatch: bytes, name: EnvelopeName, *, at: int) -> None:
         """Keep a dispatch that came under the identity of another one, beside the one that is known."""
-        known = [e for e in self._store.find("envelope_id = ? AND kind <> 'numbered'", [name.envelope_id]) if _origin(e) == name.origin]
+        known = [e for e in self.store.facts(Query(envelope_id=name.envelope_id, enveloped=True)) if e.origin == name.origin]
         if known and known[0].dispatch_digest != name.dispatch_digest:
-            first = EnvelopeName(origin=name.origin, envelope_id=name.envelope_id, dispatch_digest=known[0].dispatch_digest)
-            self.record_conflict(dispatch, first, what="another dispatch", at=at)
+            self.record_conflict(dispatch, _name(known[0]), what="another dispatch", at=at)
 
     # -- looking up ------------------------------------------------------------------------------------------------------
 
     def story(self, dispatch_digest: bytes) -> list[Entry]:
         """All entries of an envelope, in order."""
-        return self._store.find("dispatch_digest = ?", [dispatch_digest])
+        return self.store.find(Query(dispatch_digest=dispatch_digest))
 
     def dispatches_of(self, envelope_id: bytes) -> list[bytes]:
         """Digests of the dispatches known under an envelope id."""
-        return list(dict.fromkeys(e.dispatch_digest for e in self._store.find("envelope_id = ? AND kind <> 'numbered'", [envelope_id])))
+        return list(dict.fromkeys(e.dispatch_digest for e in self.store.facts(Query(envelope_id=envelope_id, enveloped=True))))
 
     def named(self, wanted: str) -> list[bytes]:
         """Digests of the dispatches whose envelope id begins so, or that have this number; the first known one of each envelope."""
-        found = {
-            e.envelope_id: e.dispatch_digest
-            for e in reversed(self._store.find("kind <> 'numbered'"))
-            if wanted in {e.number, e.envelope_id.hex()[: len(wanted)]}
-        }
+        found: dict[bytes, bytes] = {}
+        for entry in self.store.facts(Query(enveloped=True)):
+            if wanted in {entry.number, entry.envelope_id.hex()[: len(wanted)]}:
+                found.setdefault(entry.envelope_id, entry.dispatch_digest)
         return list(found.values())
 
     def states(self, at: int) -> list[EnvelopeState]:
         """Every envelope and where it stands at the time `at`, in the order in which they were first entered."""
-        entries: dict[bytes, list[Entry]] = {}
-        for entry in self._store.find("kind <> 'numbered'"):
+        entries: dict[bytes, list[EntryFacts]] = {}
+        for entry in self.store.facts(Query(enveloped=True)):
             entries.setdefault(entry.dispatch_digest, []).append(entry)
-        return [_state(story, at) for story in entries.values()]
+        return [state_of(story, at) for story in entries.values()]
 
     def close(self) -> None:
         """Close the register."""
-        self._store.close()
+        self.store.close()
 
 
-def _count(numbered: Entry) -> int:
+def _sealed(entry: Entry) -> list[Value]:
+    """What is recorded beside a dispatch: what else a receipt must say, and the copy of the manifest."""
+    return array(unpack(entry.record, max_bytes=_MAX_RECORD, what="recorded sealing"), "recorded sealing", length=2)
+
+
+def _name(known: EntryFacts) -> EnvelopeName:
+    return EnvelopeName(origin=known.origin, envelope_id=known.envelope_id, dispatch_digest=known.dispatch_digest, agreement=known.agreement)
+
+
+def _count(numbered: EntryFacts) -> int:
     """The last part of a number that was given out."""
     count = numbered.number.rpartition("/")[2]
     if not re.fullmatch("[0-9]{1,15}", count):
         message = f"entry {numbered.seq} of the register is damaged: {numbered.number!r} is no number"
         raise Unavailable(message, "restore it from a backup")
     return int(count)
-
-
-def receipt_due(sealed: Entry) -> int:
-    """When the receipt of an envelope sealed here is due, in seconds since 1970.
-
-    Raises:
-        Unavailable: the entry is damaged.
-    """
-    if not re.fullmatch("[0-9]{1,11}", sealed.note):
-        message = f"entry {sealed.seq} of the register is damaged: {sealed.note!r} is no time"
-        raise Unavailable(message, "restore it from a backup")
-    return int(sealed.note)
-
-
-def _origin(entry: Entry) -> Body:
-    return Body(entry.origin_party, entry.origin_body)
-
-
-def _state(story: list[Entry], at: int) -> EnvelopeState:
-    first = story[0]
-    kinds = {entry.kind: entry for entry in story}
-    if "conflict" in kinds:
-        verdict = Verdict.CONFLICT.value
-    elif "receipt" in kinds:
-        verdict = kinds["receipt"].note
-    elif "withdrawn" in kinds:
-        verdict = Verdict.WITHDRAWN.value
-    elif "answered" in kinds:
-        verdict = kinds["answered"].note
-    elif "sealed" in kinds:
-        verdict = (Verdict.OVERDUE if at > receipt_due(kinds["sealed"]) else Verdict.OUTSTANDING).value
-    else:
-        verdict = "opened" if "opened" in kinds else "arrived"
-    return EnvelopeState(
-        direction=first.direction,
-        number=next((entry.number for entry in story if entry.number), ""),
-        origin=_origin(first),
-        envelope_id=first.envelope_id,
-        dispatch_digest=first.dispatch_digest,
-        since=first.at,
-        verdict=verdict,
-    )

@@ -1,229 +1,248 @@
-"""An append-only table of entries in SQLite: nothing in it is ever changed or removed, and every append is durable when it returns."""
+"""What keeps a register: an append-only table of entries, the trees over them, and heads. SQLite and PostgreSQL do the same behind it."""
 
 from __future__ import annotations
 
-import sqlite3
-import time
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from valiza.keys.errors import Refused, Unavailable
 from valiza.keys.fields import MAX_TIME
-from valiza.keys.files import storage_errors
+from valiza.register.entry import FIRST_LINK, Entry, EntryFacts, link
+from valiza.register.merkle import arising, leaf_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
+    from contextlib import AbstractContextManager
 
-__all__ = ["VERSION", "Entry", "Store"]
+    from valiza.keys.fields import Body
+    from valiza.register.merkle import Position
 
-VERSION: Final = 2
-_WAIT_S: Final = 30.0  # for another process that holds the register
-_SCHEMA: Final = """
-CREATE TABLE entry (
-    seq             INTEGER PRIMARY KEY,
-    at              INTEGER NOT NULL,
-    kind            TEXT    NOT NULL,
-    direction       TEXT    NOT NULL CHECK (direction IN ('in', 'out')),
-    number          TEXT    NOT NULL,
-    origin_party    TEXT    NOT NULL,
-    origin_body     TEXT    NOT NULL,
-    envelope_id     BLOB    NOT NULL,
-    dispatch_digest BLOB    NOT NULL,
-    record          BLOB    NOT NULL,
-    copy            BLOB,
-    note            TEXT    NOT NULL
-) STRICT;
-CREATE INDEX entry_by_dispatch ON entry (dispatch_digest, kind);
-CREATE INDEX entry_by_identity ON entry (envelope_id);
-CREATE INDEX entry_numbered ON entry (direction) WHERE kind = 'numbered';
-CREATE UNIQUE INDEX entry_number ON entry (number) WHERE kind = 'numbered';
-CREATE UNIQUE INDEX entry_once ON entry (dispatch_digest, kind) WHERE kind IN ('sealed', 'arrived', 'withdrawn', 'answered', 'receipt');
-CREATE TRIGGER entry_never_replaced BEFORE INSERT ON entry WHEN EXISTS (
-    SELECT 1 FROM entry WHERE seq = NEW.seq OR (kind = NEW.kind AND (
-        (kind IN ('sealed', 'arrived', 'withdrawn', 'answered', 'receipt') AND dispatch_digest = NEW.dispatch_digest)
-        OR (kind = 'numbered' AND number = NEW.number)
-    ))
-) BEGIN SELECT RAISE(ABORT, 'an entry is never replaced'); END;
-CREATE TABLE unnamed (dispatch_digest BLOB PRIMARY KEY, path BLOB NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TRIGGER entry_never_changes BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'an entry is never changed'); END;
-CREATE TRIGGER entry_never_goes BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'an entry is never removed'); END;
-"""
-_COLUMNS: Final = "seq, at, kind, direction, number, origin_party, origin_body, envelope_id, dispatch_digest, record, copy, note"
+__all__ = ["EMPTY", "PAGE", "Chained", "Head", "Node", "Query", "Store", "Tail"]
+
+PAGE: Final = 512  # entries that are read at once where a whole register is read
+
+Node = tuple["Position", bytes]
+"""A complete node of a log's tree above the leaves: level and place, and its hash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One entry. `at` in seconds since 1970; `record` is what the kind says; `note` a verdict or reason."""
+class Query:
+    """Which entries are wanted: all that fit everything that is given, in their order.
 
-    seq: int = 0
+    Attributes:
+        kinds: any of them; empty for all.
+        enveloped: only entries about an envelope.
+        series: only numbers that begin so.
+        after: only entries behind this one.
+        newest_first: in the opposite order.
+        limit: that many at most.
+    """
+
+    kinds: tuple[str, ...] = ()
+    enveloped: bool = False
+    dispatch_digest: bytes | None = None
+    envelope_id: bytes | None = None
+    agreement: bytes | None = None
+    place: int | None = None
+    direction: str | None = None
+    number: str | None = None
+    series: str | None = None
+    statement: bytes | None = None
+    after: int | None = None
+    newest_first: bool = False
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chained:
+    """An entry as it stands in the table: with the hash of its leaf, the link before it and its own."""
+
+    entry: Entry
+    leaf_hash: bytes
+    previous: bytes
+    link: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The end of the register: what the next entry is appended to. `size` is that of the log of one agreement."""
+
+    seq: int
     at: int
+    link: bytes
+    size: int
+
+
+EMPTY: Final = Tail(0, 0, FIRST_LINK, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A head of a log: a note in C2SP's form.
+
+    Attributes:
+        kind: `own` checkpoint; `cosigned`: such a one with the other body's cosignature; `seen` of its log; `given`: such a one, cosigned here.
+        body: whose log it is.
+        agreement: digest of the agreement's body.
+        size: of the log.
+        at: when it was stored, in seconds since 1970.
+        note: the note as it is or came.
+    """
+
     kind: str
-    direction: str
-    number: str = ""
-    origin_party: str
-    origin_body: str
-    envelope_id: bytes = b""
-    dispatch_digest: bytes = b""
-    record: bytes = field(default=b"", repr=False)
-    copy: bytes | None = field(default=None, repr=False)
-    note: str = ""
+    body: Body
+    agreement: bytes
+    size: int
+    at: int
+    note: bytes
 
 
-@contextmanager
-def _database_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.IntegrityError as error:
-        message = f"the register refuses the entry: {error}"
-        raise Refused(message) from error
-    except (sqlite3.Error, UnicodeError, OverflowError) as error:  # a damaged file shows itself in many ways
-        message = f"the register {str(path)!r} cannot be used: {error}"
-        raise Unavailable(message) from error
+class Store(ABC):
+    """Entries, nodes and heads of one body's register. Nothing is ever changed or removed; what was appended is durable when its transaction ends."""
 
-
-class Store:
-    """The table, in one file of mode 0600. `clock` tells the present, in seconds since 1970."""
-
-    def __init__(self, path: Path, clock: Callable[[], int]) -> None:
-        self._path = path
+    def __init__(self, name: str, clock: Callable[[], int]) -> None:
+        """`name` is what errors call it; `clock` tells the present, in seconds since 1970."""
+        self.name = name
         self._clock = clock
-        self._inside = False
-        with _database_errors(path):
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S)
-            try:
-                self._prepare()
-            except BaseException:
-                self._db.close()
-                raise
+        self._tails: dict[bytes, Tail] = {}
+        self._end: Tail | None = None
 
-    def _prepare(self) -> None:
-        with storage_errors(self._path):
-            self._path.chmod(0o600)
-        self._write_ahead()
-        self._db.execute("PRAGMA synchronous = FULL")
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            self._create()
-        elif version != VERSION:
-            message = f"the register {str(self._path)!r} is of version {version}, and this program knows {VERSION}"
-            raise Unavailable(message)
+    # -- what each database does ---------------------------------------------------------------------------------------
 
-    def _write_ahead(self) -> None:
-        """Switch to WAL. SQLite does not wait for another process that is just switching, so this does."""
-        until = time.monotonic() + _WAIT_S
-        while True:
-            try:
-                mode = self._db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                    raise
-                time.sleep(0.01)
-                continue
-            if mode != "wal":
-                message = f"the register {str(self._path)!r} cannot keep a write-ahead log there"
-                raise Unavailable(message, "keep the office on a local disk")
-            return
+    @property
+    @abstractmethod
+    def inside(self) -> bool:
+        """Whether a transaction is open."""
 
-    def _create(self) -> None:
-        with self.transaction():
-            if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:  # another process may have been first
-                for statement in _statements(_SCHEMA):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {VERSION}")
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[None]:
         """Everything in the block happens, in order and alone, or nothing. Inside another transaction it is part of that one."""
-        if self._inside:
-            self._require_alive()
-            yield
-            return
-        with _database_errors(self._path):
-            self._db.execute("BEGIN IMMEDIATE")
-            self._inside = True
-            try:
-                yield
-                self._require_alive()
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._roll_back()
-                raise
-            finally:
-                self._inside = False
 
-    def _require_alive(self) -> None:
-        """Nothing is entered alone that belongs to a transaction which a full disk, or one that fails, has ended already."""
-        if not self._db.in_transaction:
-            message = f"the register {str(self._path)!r} took back what belongs together: the disk is full, or fails"
-            raise Unavailable(message, "make room, and begin again")
+    @abstractmethod
+    def identity(self) -> Body | None:
+        """Whose register this is; None if nobody's yet."""
 
-    def _roll_back(self) -> None:
-        if self._db.in_transaction:  # a full disk has ended it already
-            self._db.execute("ROLLBACK")
+    @abstractmethod
+    def claim(self, body: Body) -> None:
+        """Write down whose register this is, once."""
 
-    def append(self, entry: Entry) -> None:
-        """Add an entry, inside a transaction. Entries stand in the order of their times: one that others overtook gets the time of the last.
+    @abstractmethod
+    def _read_tail(self, agreement: bytes) -> Tail:
+        """The end of the register, and the size of a log."""
+
+    @abstractmethod
+    def _insert(self, chained: Chained, nodes: Sequence[Node]) -> None:
+        """Insert an entry with the nodes that it completes."""
+
+    @abstractmethod
+    def nodes(self, agreement: bytes, wanted: Sequence[Position]) -> list[bytes]:
+        """Hashes of complete nodes of a log, in the order in which they are wanted; those of level 0 are hashes of leaves.
+
+        Raises:
+            Unavailable: one is missing.
+        """
+
+    @abstractmethod
+    def chained(self, query: Query) -> list[Chained]:
+        """Entries as they stand in the table."""
+
+    @abstractmethod
+    def facts(self, query: Query) -> Iterator[EntryFacts]:
+        """Entries without the bytes that they keep, one after the other: a register of any size takes the same memory."""
+
+    @abstractmethod
+    def count(self, query: Query) -> int:
+        """How many entries there are."""
+
+    @abstractmethod
+    def logs(self) -> list[bytes]:
+        """Digests of the agreements that have a log here, in the order in which their first entries stand."""
+
+    @abstractmethod
+    def all_nodes(self, agreement: bytes) -> Iterator[Node]:
+        """Every stored node of a log above the leaves."""
+
+    @abstractmethod
+    def add_head(self, head: Head) -> None:
+        """Store a head, durably once the transaction ends."""
+
+    @abstractmethod
+    def heads(self, kind: str, body: Body, agreement: bytes, *, newest: bool = False) -> list[Head]:
+        """Heads of a kind of a body's log, in the order in which they were stored; or only the last."""
+
+    @abstractmethod
+    def expect_file(self, dispatch_digest: bytes, place: str, path: bytes) -> None:
+        """Note, inside a transaction, that the envelope just recorded gets the name `path` in the office at `place` next."""
+
+    @abstractmethod
+    def expected_files(self, place: str) -> list[tuple[bytes, bytes]]:
+        """Digest of the dispatch and path of every envelope that was recorded at `place` and not seen under its name."""
+
+    @abstractmethod
+    def forget_files(self, dispatch_digests: Iterable[bytes]) -> None:
+        """These have their names, or never will. Durable: with the note back, an envelope that was carried away meanwhile would seem lost."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close it."""
+
+    # -- the same for all ----------------------------------------------------------------------------------------------
+
+    def find(self, query: Query) -> list[Entry]:
+        """Whole entries."""
+        return [chained.entry for chained in self.chained(query)]
+
+    def first(self, query: Query) -> Entry | None:
+        """The first entry that fits; None if none does."""
+        return next(iter(self.find(replace(query, limit=1))), None)
+
+    def pages(self, query: Query) -> Iterator[list[Chained]]:
+        """Entries as they stand in the table, some hundreds at once."""
+        after = query.after or 0
+        while page := self.chained(replace(query, after=after, limit=PAGE)):
+            yield page
+            after = page[-1].entry.seq
+
+    def forget_tail(self) -> None:
+        """A transaction begins or was taken back: what was read of the end counts no longer."""
+        self._tails.clear()
+        self._end = None
+
+    def append(self, entry: Entry) -> Entry:
+        """Append an entry, inside a transaction; returns it as it stands.
+
+        Entries stand in the order of their times: one that others overtook gets the time of the last.
 
         Raises:
             Refused: time would run back, or the entry conflicts with one that is there.
         """
-        with _database_errors(self._path):
-            last = next(self._db.execute("SELECT at FROM entry ORDER BY seq DESC LIMIT 1"), (0,))[0]
-            if entry.at < last:
-                if self._clock() < last:
-                    message = "the clock of this office runs back: its register has a later entry"
-                    raise Refused(message, "set the clock right; within one office time never runs back")
-                entry = replace(entry, at=last)  # long work, and others have entered theirs meanwhile
-            columns = _COLUMNS.removeprefix("seq, ")
-            values = [getattr(entry, name) for name in columns.split(", ")]
-            self._db.execute(f"INSERT INTO entry ({columns}) VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608 - constant column names
+        tail = self._tail(entry.agreement)
+        if entry.at < tail.at:
+            if self._clock() < tail.at:
+                message = "the clock of this office runs back: its register has a later entry"
+                raise Refused(message, "set the clock right; within one office time never runs back")
+            entry = replace(entry, at=tail.at)  # long work, and others have entered theirs meanwhile
+        entry = replace(entry, seq=tail.seq + 1, place=tail.size)
+        hashed = leaf_hash(entry.leaf())
+        chained = Chained(entry, hashed, tail.link, link(tail.link, hashed))
+        self._insert(chained, arising(entry.place, hashed, lambda wanted: self.nodes(entry.agreement, wanted)))
+        self._end = self._tails[entry.agreement] = Tail(entry.seq, entry.at, chained.link, entry.place + 1)
+        return entry
 
-    def find(self, where: str, values: Sequence[object] = (), *, last: bool = False) -> list[Entry]:
-        """Entries that a condition selects, in order; or only the last of them. `where` is the program's own text, never input."""
-        with _database_errors(self._path):
-            order = "ORDER BY seq DESC LIMIT 1" if last else "ORDER BY seq"
-            rows = self._db.execute(f"SELECT {_COLUMNS} FROM entry WHERE {where} {order}", values)  # noqa: S608 - see above
-            found = [Entry(**dict(zip(_COLUMNS.split(", "), row, strict=True))) for row in rows]
-        if any(not 0 <= entry.at <= MAX_TIME for entry in found):
-            message = f"the register {str(self._path)!r} is damaged: an entry has a time that cannot be"
+    def _tail(self, agreement: bytes) -> Tail:
+        """Within a transaction nobody else appends, so the end is read once."""
+        known = self._tails.get(agreement)
+        if known is None:
+            known = self._tails[agreement] = self._read_tail(agreement)
+        return known if self._end is None else replace(self._end, size=known.size)
+
+    def size(self, agreement: bytes) -> int:
+        """How many entries a log has."""
+        return self._read_tail(agreement).size
+
+    def require_times(self, entries: Iterable[EntryFacts]) -> None:
+        """Raise Unavailable if an entry has a time that cannot be: dates could not be shown."""
+        if any(not 0 <= entry.at <= MAX_TIME for entry in entries):
+            message = f"the register {self.name!r} is damaged: an entry has a time that cannot be"
             raise Unavailable(message, "restore it from a backup")
-        return found
-
-    def count(self, where: str, values: Sequence[object] = ()) -> int:
-        """How many entries a condition selects."""
-        with _database_errors(self._path):
-            return int(self._db.execute(f"SELECT count(*) FROM entry WHERE {where}", values).fetchone()[0])  # noqa: S608 - see above
-
-    # -- files that are recorded, and have no name yet: a note of work under way, not a part of the register --------------
-
-    def expect_file(self, dispatch_digest: bytes, path: bytes) -> None:
-        """Note, inside a transaction, that the envelope just recorded gets the name `path` next."""
-        with _database_errors(self._path):
-            self._db.execute("INSERT INTO unnamed VALUES (?, ?)", [dispatch_digest, path])
-
-    def expected_files(self) -> list[tuple[bytes, bytes]]:
-        """Digest of the dispatch and path of every envelope that was recorded and not seen under its name."""
-        with _database_errors(self._path):
-            return list(self._db.execute("SELECT dispatch_digest, path FROM unnamed"))
-
-    def forget_files(self, dispatch_digests: Iterable[bytes]) -> None:
-        """These have their names, or never will. Durable: with the note back, an envelope that was carried away meanwhile would seem lost."""
-        with self.transaction():
-            self._db.executemany("DELETE FROM unnamed WHERE dispatch_digest = ?", [(name,) for name in dispatch_digests])
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
-
-
-def _statements(script: str) -> list[str]:
-    """The statements of a script; `executescript` would commit the transaction that they belong to."""
-    found, current = [], ""
-    for line in script.splitlines(keepends=True):
-        current += line
-        if sqlite3.complete_statement(current):
-            found.append(current)
-            current = ""
-    return found

@@ -20,7 +20,8 @@ import pytest
 from tests.support.cli import VALIZA, Office, Outcome, World, assert_failed, found_world, listing, program
 
 from valiza.cli.answering import GROUP
-from valiza.register.store import Store
+from valiza.register.sqlite import SqliteStore
+from valiza.register.store import Query
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -345,8 +346,8 @@ def test_processes_that_share_receipts_enter_each_once(world: World, receipts: l
     assert ended(done) == [(path.name, 0) for path in copies]
     for path in receipts:
         assert sorted(line["duplicate"] for line in lines(done) if line["object"] == str(path)) == [False] + [True] * (GROUP - 1)
-    store = Store(world.kz.home / "register.db", lambda: 0)
-    entered = [entry.dispatch_digest for entry in store.find("kind = 'receipt'")]
+    store = SqliteStore(world.kz.home / "register.db", lambda: 0)
+    entered = [entry.dispatch_digest for entry in store.facts(Query(kinds=("receipt",)))]
     store.close()
     assert len(entered) == len(set(entered)) == len(receipts)
     assert standings(world.kz) == ["delivered"] * len(receipts)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from tests.envelope.strategies import acknowledgements, refusals
+from tests.support.journals import journal_at
 from tests.support.tamper import edited, flipped, more, put
 from tests.support.world import (
     ACKNOWLEDGED,
@@ -38,7 +39,6 @@ from valiza.envelope.acknowledgement import (
 from valiza.keys import labels
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
-from valiza.register.journal import RegisterJournal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,12 +49,13 @@ if TYPE_CHECKING:
 
     from valiza.envelope.acknowledgement import Answer
     from valiza.keys.statement import Statement
+    from valiza.register.journal import RegisterJournal
 
 
 @pytest.fixture
 def journal(exchange: Exchange, tmp_path: Path) -> Iterator[RegisterJournal]:
     """The destination's, with the opening in it."""
-    journal = RegisterJournal(tmp_path / "register.db", exchange.world.destination.ministry)
+    journal = journal_at(tmp_path / "register.db", exchange.world.destination.ministry)
     journal.record_opening(exchange.opening, exchange.sealed.name, at=OPENED)
     yield journal
     journal.close()
@@ -195,7 +196,7 @@ def test_not_before_it_was_opened(exchange: Exchange, journal: RegisterJournal) 
 
 @pytest.mark.parametrize("reason", REASONS)
 def test_unopened_envelope_is_refused(exchange: Exchange, tmp_path: Path, reason: str) -> None:
-    journal = RegisterJournal(tmp_path / "fresh.db", exchange.world.destination.ministry)
+    journal = journal_at(tmp_path / "fresh.db", exchange.world.destination.ministry)
     statement = refused_by(exchange, journal, exchange.world.destination["deputy"], opening=None, reason=reason, comment="not ours")
     answer = read_answer(statement.raw, exchange.world.trust)
     verify_answer(answer, exchange.world.trust, exchange.world.agreements)
@@ -229,7 +230,7 @@ def test_what_the_agreement_forbids_can_be_refused(kz_by: World, tmp_path: Path)
         signer=deputy.credentials["acknowledge"],
         key=deputy.keys["acknowledge"],
         trust=kz_by.trust,
-        journal=RegisterJournal(tmp_path / "fresh.db", kz_by.destination.ministry),
+        journal=journal_at(tmp_path / "fresh.db", kz_by.destination.ministry),
         at=ACKNOWLEDGED,
     )
     verify_answer(kz_by.read_answer(statement.raw), kz_by.trust, kz_by.agreements)

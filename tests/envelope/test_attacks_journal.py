@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.support.journals import journal_at
 from tests.support.tamper import split
 from tests.support.world import (
     ACKNOWLEDGED,
@@ -27,13 +28,13 @@ from valiza.envelope.acknowledgement import acknowledge, refuse
 from valiza.envelope.receipt import Verdict, VerifiedReceipt, countersign, read_receipt, verify_receipt
 from valiza.keys import labels
 from valiza.keys.errors import Conflict, NotAuthentic, Refused
-from valiza.register.journal import RegisterJournal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from valiza.envelope.dispatch import EnvelopeName
     from valiza.keys.statement import Statement
+    from valiza.register.journal import RegisterJournal
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Office:
 
 @pytest.fixture
 def office(letter: Exchange, tmp_path: Path) -> Iterator[Office]:
-    journal = RegisterJournal(tmp_path / "register.db", letter.world.destination.ministry)
+    journal = journal_at(tmp_path / "register.db", letter.world.destination.ministry)
     journal.record_opening(letter.opening, letter.sealed.name, at=OPENED)
     yield Office(letter, journal)
     journal.close()
@@ -128,7 +129,7 @@ def test_other_dispatch_of_a_known_envelope(world: World, tmp_path: Path) -> Non
     assert (other.origin, other.envelope_id) == (name.origin, name.envelope_id)
     assert other.dispatch_digest != name.dispatch_digest
     opening = world.open(container, tmp_path / "out").opening
-    journal = RegisterJournal(tmp_path / "register.db", world.destination.ministry)
+    journal = journal_at(tmp_path / "register.db", world.destination.ministry)
     journal.record_opening(opening, name, at=OPENED)
     journal.require_first(name)
     for act in (
@@ -144,7 +145,7 @@ def test_other_dispatch_of_a_known_envelope(world: World, tmp_path: Path) -> Non
 
 
 def test_same_id_of_another_origin_is_another_envelope(world: World, tmp_path: Path) -> None:
-    journal = RegisterJournal(tmp_path / "register.db", world.destination.ministry)
+    journal = journal_at(tmp_path / "register.db", world.destination.ministry)
     container = world.plan().seal().container
     name = world.authenticate(container).signed.name
     journal.record_opening(world.open(container, tmp_path / "out").opening, name, at=OPENED)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from tests.support.journals import journal_at
 from tests.support.tamper import put, split
 from tests.support.world import (
     COUNTERSIGNED,
@@ -45,13 +46,13 @@ from valiza.keys.roster import check_import, make_roster, read_roster
 from valiza.keys.signing import SigningKey
 from valiza.keys.statement import ROLES, SignerHeader, read_statement, sign_statement
 from valiza.keys.trust import Trust
-from valiza.register.journal import RegisterJournal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from valiza.keys.credential import Credential
     from valiza.keys.statement import Statement
+    from valiza.register.journal import RegisterJournal
 
 LAST_VERSION: Final = 2**63 - 1  # no integer of the encoding's is greater that a roster's version may have
 
@@ -195,7 +196,7 @@ def test_thief_of_an_acknowledge_key_acknowledges_nothing_that_he_has_not_seen_a
     """He can sign; what only opening shows he has to invent, and journal and record tell."""
     world, thief = letter.world, thief_of(letter.world.destination["chief"], "acknowledge")
     invented = acknowledged(letter.opening, thief, openings=[bytes(32), None], proof=bytes(32))
-    destination = RegisterJournal(tmp_path / "destination.db", world.confirming)
+    destination = journal_at(tmp_path / "destination.db", world.confirming)
     destination.record_opening(letter.opening, letter.sealed.name, at=OPENED)
     with pytest.raises(NotAuthentic, match="other than this office's journal recorded"):
         confirm(letter, invented, destination)
@@ -243,7 +244,7 @@ class RegisterOf:
     """A fresh register of the destination's."""
 
     def __init__(self, folder: Path, exchange: Exchange) -> None:
-        self.journal = RegisterJournal(folder / "fresh.db", exchange.world.destination.ministry)
+        self.journal = journal_at(folder / "fresh.db", exchange.world.destination.ministry)
 
     def __enter__(self) -> RegisterJournal:
         return self.journal

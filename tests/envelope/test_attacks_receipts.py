@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.support.journals import journal_at
 from tests.support.tamper import flipped, put, split
 from tests.support.world import OPENED, Exchange, Officer, Piece, World, acknowledged, countersigned, opening_by, recorded
 
@@ -17,7 +18,6 @@ from valiza.envelope.receipt import Verdict, compare_with_record, countersign, r
 from valiza.envelope.verifying import verify_envelope
 from valiza.keys.digests import keyed
 from valiza.keys.errors import NotAuthentic, Refused, ValizaError
-from valiza.register.journal import RegisterJournal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from valiza.envelope.journal import Opening
     from valiza.keys.statement import Statement
+    from valiza.register.journal import RegisterJournal
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def origin_journal(exchange: Exchange, tmp_path: Path) -> Iterator[RegisterJourn
 
 @pytest.fixture
 def confirming_journal(exchange: Exchange, tmp_path: Path) -> Iterator[RegisterJournal]:
-    journal = RegisterJournal(tmp_path / "confirming.db", exchange.world.confirming)
+    journal = journal_at(tmp_path / "confirming.db", exchange.world.confirming)
     yield journal
     journal.close()
 
@@ -128,7 +129,7 @@ def test_acknowledged_by_somebody_for_himself(exchange: Exchange, origin_journal
 
 
 def test_addressee_who_copied_is_told_by_the_journal(letter: Exchange, tmp_path: Path) -> None:
-    journal = RegisterJournal(tmp_path / "destination.db", letter.world.confirming)
+    journal = journal_at(tmp_path / "destination.db", letter.world.confirming)
     journal.record_opening(letter.opening, letter.sealed.name, at=OPENED)
     deputy = letter.world.destination["deputy"]
     copied = acknowledged(replace(letter.opening, credential=deputy.open.digest), deputy)
@@ -220,7 +221,7 @@ def test_receipt_over_altered_content(exchange: Exchange, origin_journal: Regist
 
 
 def test_countersigner_compares_with_what_was_opened(letter: Exchange, tmp_path: Path) -> None:
-    journal = RegisterJournal(tmp_path / "destination.db", letter.world.confirming)
+    journal = journal_at(tmp_path / "destination.db", letter.world.confirming)
     journal.record_opening(letter.opening, letter.sealed.name, at=OPENED)
     other = acknowledged(opening_of(letter.world, letter, b"the bridge at the harbour\n"), letter.world.destination["chief"])
     with pytest.raises(NotAuthentic, match="other than this office's journal recorded"):
@@ -284,7 +285,7 @@ def test_origin_s_record_knows_what_only_opening_shows(exchange: Exchange, origi
 
 
 def test_destination_countersigns_no_guess(letter: Exchange, tmp_path: Path) -> None:
-    journal = RegisterJournal(tmp_path / "destination.db", letter.world.confirming)
+    journal = journal_at(tmp_path / "destination.db", letter.world.confirming)
     for openings, proof in guesses(letter).values():
         with pytest.raises(Refused, match="no opening of this envelope"):
             confirmed(letter, guessed(letter, openings, proof), journal)
@@ -298,7 +299,7 @@ def test_body_that_only_entered_the_answer_says_no_more_than_that(closed_letter:
     """It cannot tell, its receipt says `entered`, and the origin's record tells all the same."""
     openings, proof = guesses(closed_letter)["from the manifest alone: commitments"]
     answer = acknowledged(closed_letter.opening, closed_letter.world.destination["chief"], openings=openings, proof=proof)
-    receipt = confirmed(closed_letter, answer, RegisterJournal(tmp_path / "control.db", closed_letter.world.confirming))
+    receipt = confirmed(closed_letter, answer, journal_at(tmp_path / "control.db", closed_letter.world.confirming))
     authentic = read_receipt(receipt.raw, trust=closed_letter.world.trust, agreements=closed_letter.world.agreements)
     assert authentic.receipt.checked == ("entered", "envelope")
     journal = recorded(closed_letter.sealed, tmp_path / "origin.db")

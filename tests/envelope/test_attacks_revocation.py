@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from tests.support.journals import journal_at
 from tests.support.keys import remembering
 from tests.support.world import (
     ACKNOWLEDGED,
@@ -37,7 +38,6 @@ from valiza.envelope.verifying import authenticate, verify_dispatch
 from valiza.keys import labels
 from valiza.keys.errors import NoKey, Refused
 from valiza.keys.trust import Trust
-from valiza.register.journal import RegisterJournal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -279,7 +279,7 @@ def test_who_is_revoked_opens_nothing_and_the_other_addressee_does(exchange: Exc
 def test_who_is_revoked_answers_nothing(exchange: Exchange, kind: str, tmp_path: Path) -> None:
     chief = exchange.world.destination["chief"]
     after = revoked(exchange, chief.credentials["acknowledge"], kind, ACKNOWLEDGED)
-    journal = RegisterJournal(tmp_path / "register.db", chief.body)
+    journal = journal_at(tmp_path / "register.db", chief.body)
     name, keys = exchange.sealed.name.dispatch_digest, {"signer": chief.credentials["acknowledge"], "key": chief.keys["acknowledge"]}
     with pytest.raises(Refused, match=f"was {kind} .*: it does not count for answering"):
         acknowledge(exchange.opening, trust=after.trust, journal=journal, at=ACKNOWLEDGED, **keys)  # type: ignore[arg-type] # by name
@@ -293,7 +293,7 @@ def test_who_is_revoked_answers_nothing(exchange: Exchange, kind: str, tmp_path:
 def test_who_is_revoked_countersigns_nothing(exchange: Exchange, kind: str, tmp_path: Path) -> None:
     countersigner = exchange.world.countersigner
     after = revoked(exchange, countersigner.credentials["countersign"], kind, COUNTERSIGNED)
-    journal = RegisterJournal(tmp_path / "register.db", countersigner.body)
+    journal = journal_at(tmp_path / "register.db", countersigner.body)
     with pytest.raises(Refused, match=f"was {kind} .*: it does not count for countersigning"):
         countersign(
             after.read_answer(exchange.acknowledgement.raw),
@@ -349,9 +349,9 @@ def test_register_is_evidence_for_what_it_recorded_and_what_that_contains(exchan
     assert destination.first_seen(name.dispatch_digest, answer) == ACKNOWLEDGED
 
 
-def test_register_that_entered_an_envelope_without_a_record_knows_it_by_its_digest(exchange: Exchange, tmp_path: Path) -> None:
-    journal = RegisterJournal(tmp_path / "register.db", exchange.world.destination.ministry)
-    journal.enter_arrival(exchange.sealed.name, at=OPENED)
+def test_register_that_entered_an_envelope_knows_its_dispatch(exchange: Exchange, tmp_path: Path) -> None:
+    journal = journal_at(tmp_path / "register.db", exchange.world.destination.ministry)
+    journal.enter_arrival(exchange.sealed.name, exchange.expectation.dispatch, at=OPENED)
     assert journal.first_seen(exchange.sealed.name.dispatch_digest, exchange.expectation.dispatch) == OPENED
     assert journal.first_seen(exchange.sealed.name.dispatch_digest, exchange.acknowledgement.raw) is None
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.support.journals import journal_at
 from tests.support.tamper import LOW_ORDER_ED25519, LOW_ORDER_X25519, Sections, edited, put, split
 from tests.support.world import (
     ACKNOWLEDGED,
@@ -49,7 +50,6 @@ from valiza.keys.roster import read_roster
 from valiza.keys.signing import SigningKey
 from valiza.keys.statement import ROLES, SignerHeader, read_statement, sign_statement
 from valiza.keys.transcript import KEY, Outcome, Participant, Record, Tool, TranscriptDraft, read_transcript, sign_transcript
-from valiza.register.journal import RegisterJournal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -469,7 +469,7 @@ def test_one_person_acknowledges_and_countersigns(letter: Exchange, tmp_path: Pa
     raw = countersigned(letter.acknowledgement.raw, chief)
     with pytest.raises(Refused, match="one person, or one key, answered and countersigned"):
         read_one(letter, raw)
-    journal = RegisterJournal(tmp_path / "register.db", chief.body)
+    journal = journal_at(tmp_path / "register.db", chief.body)
     journal.record_opening(letter.opening, letter.sealed.name, at=OPENED)
     with pytest.raises(Refused, match="one person, or one key"):
         countersign(

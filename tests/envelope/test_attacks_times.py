@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.support.journals import journal_at
 from tests.support.world import (
     ACKNOWLEDGED,
     COUNTERSIGNED,
@@ -24,7 +25,6 @@ from tests.support.world import (
 from valiza.envelope.acknowledgement import acknowledge, verify_answer
 from valiza.envelope.receipt import countersign, read_receipt, verify_receipt
 from valiza.keys.errors import Refused
-from valiza.register.journal import RegisterJournal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,7 +95,7 @@ def test_unopened_refusal_is_not_compared_with_the_sealing(exchange: Exchange) -
 
 
 def test_clock_of_an_office_runs_back(exchange: Exchange, tmp_path: Path) -> None:
-    journal = RegisterJournal(tmp_path / "register.db", exchange.world.destination.ministry, clock=lambda: OPENED - 1)
+    journal = journal_at(tmp_path / "register.db", exchange.world.destination.ministry, clock=lambda: OPENED - 1)
     journal.record_opening(exchange.opening, exchange.sealed.name, at=OPENED)
     chief = exchange.world.destination["chief"]
     arguments = {"signer": chief.credentials["acknowledge"], "key": chief.keys["acknowledge"], "trust": exchange.world.trust, "journal": journal}
@@ -124,7 +124,7 @@ def test_expired_rosters_refuse_nothing_but_sealing_and_countersigning(world: Wo
     chief, countersigner = late.destination["chief"], late.countersigner
     envelope = late.verify_whole(sealed.container)
     opened = late.open(sealed.container, tmp_path / "out")
-    journal = RegisterJournal(tmp_path / "register.db", late.confirming)
+    journal = journal_at(tmp_path / "register.db", late.confirming)
     journal.record_opening(opened.opening, sealed.name, at=OPENED)
     answer = acknowledge(
         opened.opening,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.envelope.strategies import codes, digests, openings, times
+from tests.support.journals import journal_at
 from tests.support.tamper import edited, more, put
 from tests.support.world import OPENED, SEALED
 
 from valiza.envelope.journal import Expectation, Opening, read_marks_put_on, read_openings
 from valiza.keys.errors import Malformed, Refused
-from valiza.register.journal import RegisterJournal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,7 +106,7 @@ def test_what_sealing_expects_is_what_opening_finds(exchange: Exchange) -> None:
 
 
 def test_register_implements_the_protocol(exchange: Exchange, tmp_path: Path) -> None:
-    journal: Journal = RegisterJournal(tmp_path / "register.db", exchange.world.destination.ministry, clock=lambda: OPENED - 1)
+    journal: Journal = journal_at(tmp_path / "register.db", exchange.world.destination.ministry, clock=lambda: OPENED - 1)
     name = exchange.sealed.name
     assert journal.opening(name.dispatch_digest) is None
     assert journal.expectation(name.dispatch_digest) is None
@@ -117,3 +118,13 @@ def test_register_implements_the_protocol(exchange: Exchange, tmp_path: Path) ->
     assert journal.opening(name.dispatch_digest) == exchange.opening
     with pytest.raises(Refused, match="runs back"):
         journal.record_opening(exchange.opening, name, at=SEALED)
+
+
+def test_what_is_answered_without_being_entered_is_entered_by_the_dispatch_inside(exchange: Exchange, tmp_path: Path) -> None:
+    with closing(journal_at(tmp_path / "register.db", exchange.world.confirming)) as journal:
+        journal.record_answer(exchange.acknowledgement.raw, exchange.sealed.name, at=OPENED)
+        entered = journal.story(exchange.sealed.name.dispatch_digest)
+    assert [(entry.kind, entry.statement) for entry in entered] == [
+        ("arrived", exchange.expectation.dispatch),
+        ("answered", exchange.acknowledgement.raw),
+    ]

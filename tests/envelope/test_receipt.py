@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from tests.envelope.strategies import receipts
+from tests.support.journals import journal_at
 from tests.support.tamper import edited, flipped, more, put
 from tests.support.world import (
     ACKNOWLEDGED,
@@ -44,7 +45,6 @@ from valiza.envelope.receipt import (
 from valiza.keys import labels
 from valiza.keys.encoding import pack
 from valiza.keys.errors import Conflict, Malformed, NotAuthentic, Refused
-from valiza.register.journal import RegisterJournal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,11 +53,12 @@ if TYPE_CHECKING:
     from tests.support.tamper import Hook
 
     from valiza.keys.statement import Statement
+    from valiza.register.journal import RegisterJournal
 
 
 def journal_of_confirming(exchange: Exchange, path: Path) -> RegisterJournal:
     """A fresh journal of the confirming body; the destination's has the opening in it."""
-    journal = RegisterJournal(path, exchange.world.confirming)
+    journal = journal_at(path, exchange.world.confirming)
     if exchange.world.confirming == exchange.world.destination.ministry:
         journal.record_opening(exchange.opening, exchange.sealed.name, at=OPENED)
     return journal
@@ -147,7 +148,7 @@ def test_refusal_of_an_unopened_envelope(exchange: Exchange, tmp_path: Path) -> 
     authentic = exchange.world.authenticate(exchange.sealed.container)
     whole = exchange.world.verify_whole(exchange.sealed.container)
     for number, (envelope, checked) in enumerate([(authentic, ()), (whole, ("envelope",))]):
-        journal = RegisterJournal(tmp_path / f"{number}.db", exchange.world.confirming)
+        journal = journal_at(tmp_path / f"{number}.db", exchange.world.confirming)
         statement = confirmed(exchange, journal, unopened_refusal(exchange), envelope=envelope)
         assert read(exchange, statement.raw).receipt.checked == checked
         journal.close()
@@ -166,7 +167,7 @@ def test_refusal_about_the_agreement_itself(world: World, tmp_path: Path) -> Non
         key=clerk.keys["countersign"],
         trust=world.trust,
         agreements=nothing,
-        journal=RegisterJournal(tmp_path / "fresh.db", world.confirming),
+        journal=journal_at(tmp_path / "fresh.db", world.confirming),
         at=COUNTERSIGNED,
     )
     authentic = read_receipt(statement.raw, trust=world.trust, agreements=nothing)
@@ -230,7 +231,7 @@ def test_body_that_confirms_for_others(three_four: World, tmp_path: Path) -> Non
             key=warden.keys["countersign"],
             trust=world.trust,
             agreements=world.agreements,
-            journal=RegisterJournal(tmp_path / f"{first}.db", world.confirming),
+            journal=journal_at(tmp_path / f"{first}.db", world.confirming),
             at=ACKNOWLEDGED - skew,
         )
         assert read_receipt(statement.raw, trust=world.trust, agreements=world.agreements).receipt.checked == ("entered", "envelope")
@@ -276,7 +277,7 @@ def test_countersigner_who_is_not_valid_now(exchange: Exchange, confirming_journ
 
 
 def test_destination_countersigns_only_what_its_journal_recorded(letter: Exchange, tmp_path: Path) -> None:
-    journal = RegisterJournal(tmp_path / "fresh.db", letter.world.confirming)
+    journal = journal_at(tmp_path / "fresh.db", letter.world.confirming)
     with pytest.raises(Refused, match="no opening of this envelope"):
         confirmed(letter, journal)
     assert journal.stored_answer(letter.sealed.name.dispatch_digest) is None
@@ -292,7 +293,7 @@ OTHER_CLAIMS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("case", OTHER_CLAIMS)
 def test_answer_that_says_other_than_the_journal(letter: Exchange, tmp_path: Path, case: str) -> None:
-    journal = RegisterJournal(tmp_path / "fresh.db", letter.world.confirming)
+    journal = journal_at(tmp_path / "fresh.db", letter.world.confirming)
     journal.record_opening(letter.opening, letter.sealed.name, at=OPENED)
     answer = acknowledged(letter.opening, letter.world.destination["chief"], **OTHER_CLAIMS[case])
     with pytest.raises(NotAuthentic, match="other than this office's journal recorded"):
@@ -301,7 +302,7 @@ def test_answer_that_says_other_than_the_journal(letter: Exchange, tmp_path: Pat
 
 def test_answer_by_an_addressee_who_did_not_open(letter: Exchange, tmp_path: Path) -> None:
     """He saw a colleague's acknowledgement and copied its openings and proof; the journal knows who opened."""
-    journal = RegisterJournal(tmp_path / "fresh.db", letter.world.confirming)
+    journal = journal_at(tmp_path / "fresh.db", letter.world.confirming)
     journal.record_opening(letter.opening, letter.sealed.name, at=OPENED)
     deputy = letter.world.destination["deputy"]
     copied = acknowledged(replace(letter.opening, credential=deputy.open.digest), deputy)
@@ -621,7 +622,7 @@ def test_answer_of_the_other_kind_is_recorded(exchange: Exchange, tmp_path: Path
     answers = {Verdict.ATTESTED: exchange.acknowledgement.raw, Verdict.REFUSED: unopened_refusal(exchange)}
     receipts = {Verdict.ATTESTED: by_hand(exchange), Verdict.REFUSED: by_hand(exchange, unopened_refusal(exchange), checked=[])}
     for known, answer in answers.items():
-        journal = RegisterJournal(tmp_path / f"{known}.db", own)
+        journal = journal_at(tmp_path / f"{known}.db", own)
         journal.record_answer(answer, exchange.sealed.name, at=ACKNOWLEDGED)
         for shown, receipt in receipts.items():
             found = verify_receipt(read(exchange, receipt), own=own, journal=journal)
@@ -629,7 +630,7 @@ def test_answer_of_the_other_kind_is_recorded(exchange: Exchange, tmp_path: Path
 
 
 def test_unsolicited(exchange: Exchange, tmp_path: Path) -> None:
-    empty = RegisterJournal(tmp_path / "empty.db", exchange.world.origin.ministry)
+    empty = journal_at(tmp_path / "empty.db", exchange.world.origin.ministry)
     assert at_the_origin(exchange, exchange.receipt.raw, empty).verdict is Verdict.UNSOLICITED
 
 

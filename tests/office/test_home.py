@@ -186,7 +186,7 @@ def test_the_passphrase_is_asked_only_for_a_key_that_has_one(kz: Office) -> None
 def test_the_journal_is_made_when_it_is_first_asked_for(kz: Office) -> None:
     assert not (kz.home / "register.db").exists()
     assert isinstance(kz.journal, RegisterJournal)
-    assert kz.journal.next_number("out", BEGIN) == "KZ-MFA/2026/out/1"
+    assert kz.journal.next_number("out", bytes(32), BEGIN) == "KZ-MFA/2026/out/1"
     kz.journal.close()
     assert (kz.home / "register.db").stat().st_mode & 0o777 == 0o600
 

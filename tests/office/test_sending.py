@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from tests.support.cli import found_world
+from tests.support.journals import database_of
 
 from valiza.envelope.carrier import Carrier
 from valiza.envelope.container import read_container
@@ -146,9 +147,9 @@ def test_a_group_is_entered_by_as_many_transactions_as_one(office: Office, world
     def transactions(count: int, name: str) -> int:
         seen: list[str] = []
         made = [(one, path.with_name(f"{name}-{path.name}")) for one, path in orders(office, world, count)]
-        office.journal._store._db.set_trace_callback(seen.append)
+        database_of(office.journal).set_trace_callback(seen.append)
         assert all(isinstance(outcome, Sent) for outcome in group(office, made))
-        office.journal._store._db.set_trace_callback(None)
+        database_of(office.journal).set_trace_callback(None)
         return seen.count("COMMIT")
 
     assert transactions(1, "one") == transactions(9, "nine") > 0
@@ -290,8 +291,7 @@ def test_what_was_withdrawn_by_hand_meanwhile_is_only_settled(world: World) -> N
     killed(world, BEFORE_THE_NAME)
     with office_of(world) as (office, _):
         name = office.journal.states(present())[0].dispatch_digest
-        store = office.journal._store
-        store._db.execute("INSERT INTO unnamed VALUES (?, ?)", [name, os.fsencode(world.path("it.vlz"))])
+        database_of(office.journal).execute("INSERT INTO unnamed VALUES (?, '', ?)", [name, os.fsencode(world.path("it.vlz"))])
     with office_of(world) as (office, told):
         assert standings(office) == [("1", "withdrawn")]
         assert office.journal.unnamed() == []

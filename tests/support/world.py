@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.support.journals import journal_at
 from tests.support.keys import remembering
 from tests.support.tamper import edited, same
 
@@ -43,7 +44,6 @@ from valiza.keys.roster import Roster, make_roster
 from valiza.keys.signing import SigningKey, VerifyKey
 from valiza.keys.statement import ROLES, SignerHeader, Statement, read_statement, sign_statement
 from valiza.keys.trust import Trust
-from valiza.register.journal import RegisterJournal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from valiza.envelope.manifest import Openings
     from valiza.envelope.profile import Profile
     from valiza.envelope.rewrap import Rewrap
+    from valiza.register.journal import RegisterJournal
 
 THREE_FOUR: Final = Path(__file__).parent.parent / "envelope" / "agreements" / "three-four.toml"
 PURPOSES: Final = ("seal", "acknowledge", "countersign", "act")  # beside `open`, of which every officer has one too
@@ -494,7 +495,7 @@ class Sealed:
     def name(self) -> EnvelopeName:
         """Its identity."""
         core = self.envelope.core
-        return EnvelopeName(origin=core.origin, envelope_id=core.envelope_id, dispatch_digest=self.envelope.dispatch.digest)
+        return EnvelopeName(origin=core.origin, envelope_id=core.envelope_id, dispatch_digest=self.envelope.dispatch.digest, agreement=core.agreement)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -848,7 +849,7 @@ class Exchange:
 
 def recorded(sealed: Sealed, path: Path, *, at: int = SEALED) -> RegisterJournal:
     """The origin's journal with an envelope in it."""
-    journal = RegisterJournal(path, sealed.name.origin)
+    journal = journal_at(path, sealed.name.origin)
     journal.record_sealed(
         sealed.envelope.expectation, sealed.name, path=Path("sealed.vlz"), number="MFA/2026/out/1", due_at=DUE, manifest_copy=None, at=at
     )
@@ -862,7 +863,7 @@ def make_exchange(world: World, folder: Path) -> Exchange:
     origin_journal = recorded(sealed, folder / "origin.db")
     opener, countersigner = world.destination["chief"], world.countersigner
     opened = world.open(sealed.container, folder / "opened")
-    destination_journal = RegisterJournal(folder / "destination.db", world.destination.ministry)
+    destination_journal = journal_at(folder / "destination.db", world.destination.ministry)
     destination_journal.record_opening(opened.opening, sealed.name, at=OPENED)
     acknowledgement = acknowledge(
         opened.opening,
@@ -873,7 +874,7 @@ def make_exchange(world: World, folder: Path) -> Exchange:
         at=ACKNOWLEDGED,
     )
     own = world.confirming == world.destination.ministry
-    confirming_journal = destination_journal if own else RegisterJournal(folder / "confirming.db", world.confirming)
+    confirming_journal = destination_journal if own else journal_at(folder / "confirming.db", world.confirming)
     receipt = countersign(
         world.read_answer(acknowledgement.raw),
         envelope=world.verify_whole(sealed.container),

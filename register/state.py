@@ -1,0 +1,138 @@
+"""Where an envelope stands, derived from its entries, and which entry may follow on them (specs/receipt.md, Verdicts)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from valiza.envelope.receipt import Verdict
+from valiza.keys.errors import Refused, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from valiza.keys.fields import Body
+    from valiza.register.entry import EntryFacts
+
+__all__ = ["EnvelopeState", "ForbiddenStep", "receipt_due", "require_step", "state_of"]
+
+
+class ForbiddenStep(Refused):
+    """An entry that may not follow on those that are there. The journal records that it was tried."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvelopeState:
+    """Where an envelope stands, derived from its entries.
+
+    Attributes:
+        direction: `out` or `in`.
+        number: the office's number of it; empty if it has none.
+        origin: body from which it goes.
+        envelope_id: 32 bytes.
+        dispatch_digest: digest of its dispatch.
+        agreement: digest of the agreement's body.
+        since: when it was first entered, in seconds since 1970.
+        changed: when its last entry was made.
+        due: when its receipt is due; None of an incoming one.
+        verdict: a verdict of specs/receipt.md, or `arrived`, `opened`, `countersigned` of an incoming one.
+    """
+
+    direction: str
+    number: str
+    origin: Body
+    envelope_id: bytes
+    dispatch_digest: bytes
+    agreement: bytes
+    since: int
+    changed: int
+    due: int | None
+    verdict: str
+
+
+def receipt_due(sealed: EntryFacts) -> int:
+    """When the receipt of an envelope sealed here is due, in seconds since 1970.
+
+    Raises:
+        Unavailable: the entry is damaged.
+    """
+    if not re.fullmatch("[0-9]{1,11}", sealed.note):
+        message = f"entry {sealed.seq} of the register is damaged: {sealed.note!r} is no time"
+        raise Unavailable(message, "restore it from a backup")
+    return int(sealed.note)
+
+
+def state_of(story: Sequence[EntryFacts], at: int) -> EnvelopeState:
+    """Where an envelope stands at the time `at` by its entries, of which there is one at least."""
+    first = story[0]
+    kinds = {entry.kind: entry for entry in story}
+    sealed = kinds.get("sealed")
+    due = None if sealed is None else receipt_due(sealed)
+    return EnvelopeState(
+        direction=first.direction,
+        number=next((entry.number for entry in story if entry.number), ""),
+        origin=first.origin,
+        envelope_id=first.envelope_id,
+        dispatch_digest=first.dispatch_digest,
+        agreement=first.agreement,
+        since=first.at,
+        changed=story[-1].at,
+        due=due,
+        verdict=_verdict(kinds, due, at),
+    )
+
+
+def _verdict(kinds: dict[str, EntryFacts], due: int | None, at: int) -> str:
+    if "conflict" in kinds:
+        return Verdict.CONFLICT.value
+    if "receipt" in kinds:
+        return kinds["receipt"].note
+    if "withdrawn" in kinds:
+        return Verdict.WITHDRAWN.value
+    if "answered" in kinds:
+        return kinds["answered"].note
+    if due is not None:
+        return (Verdict.OVERDUE if at > due else Verdict.OUTSTANDING).value
+    return "opened" if "opened" in kinds else "arrived"
+
+
+def require_step(kind: str, story: Sequence[EntryFacts]) -> None:
+    """Raise ForbiddenStep if an entry of this kind may not follow on these."""
+    fault = _fault(kind, {entry.kind for entry in story})
+    if fault:
+        raise ForbiddenStep(fault)
+
+
+_ONCE: Final = {
+    "sealed": "this envelope was entered already",
+    "withdrawn": "this envelope is withdrawn already",
+    "arrived": "this envelope was entered already",
+    "answered": "this envelope was answered already",
+    "receipt": "this envelope has a receipt already",
+}
+_NOT_WITHDRAWN: Final = ("withdrawn", "this envelope is withdrawn")
+_NO_RECEIPT: Final = ("receipt", "this envelope has a receipt, so it was sent")
+# By kind: entries of which one has to be there, and what is said if none is; entries that must not be there, and what is said if they are.
+_AFTER: Final = {
+    "withdrawn": (("sealed",), "this envelope was not sealed here"),
+    "overdue": (("sealed",), "this envelope was not sealed here"),
+    "opened": (("arrived",), "this envelope never came here"),
+    "answered": (("arrived",), "this envelope never came here"),
+    "receipt": (("sealed", "answered"), "this envelope was neither sealed nor answered here"),
+}
+_NEVER_AFTER: Final = {
+    "withdrawn": (_NO_RECEIPT,),
+    "overdue": (_NO_RECEIPT, _NOT_WITHDRAWN),
+    "receipt": (_NOT_WITHDRAWN,),
+}
+
+
+def _fault(kind: str, known: set[str]) -> str:
+    """Why not; empty if it may."""
+    if kind in _ONCE and (kind in known or (kind == "sealed" and known)):
+        return _ONCE[kind]
+    wanted, message = _AFTER.get(kind, ((), ""))
+    if wanted and not known.intersection(wanted):
+        return message
+    return next((said for other, said in _NEVER_AFTER.get(kind, ()) if other in known), "")
