@@ -58,6 +58,10 @@ STREAM: Final = "valiza/v1/stream"
 MANIFEST_COPY: Final = "valiza/v1/manifest-copy"
 KEY_FILE: Final = "valiza/v1/key-file"
 
+# Names of logs and offices in notes.
+LOG: Final = "valiza/v1/log/"
+OFFICE: Final = "valiza/v1/office/"
+
 # Other constants.
 BEGIN: Final = "valiza/v1/"
 REHEARSAL: Final = "valiza/rehearsal/"
