@@ -1,6 +1,6 @@
 """The register of a body: what was sent and received, with numbers, and the logs that prove it.
 
-Modules in order: entry, merkle, note, proof, store, sqlite, state, log, journal.
+Modules in order: entry, merkle, note, proof, store, sqlite, address, roles, schema, migrations, postgresql, connecting, state, log, journal.
 """
 
 from __future__ import annotations

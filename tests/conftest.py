@@ -12,6 +12,8 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+pytest_plugins = ["tests.support.postgresql"]
+
 NO_SKIPS: Final = os.environ.get("VALIZA_NO_SKIPS", "0") not in {"", "0"}
 
 # Nor do defaults of the person who runs the tests decide: this is no folder.

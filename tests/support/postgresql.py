@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: in a folder of its own, reached by a socket there, and gone with the tests. One for each process of pytest."""
+"""A PostgreSQL server of the tests' own: in a folder, reached by a socket there, and gone with the tests. One for each process of pytest."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from valiza.register.connecting import migrate
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["OWNER", "Cluster", "cluster", "running"]
+__all__ = ["OWNER", "Cluster", "address", "cluster", "database", "running", "template"]
 
 OWNER: Final = "valiza"  # who makes databases, and owns them
 _PLACES: Final = ("/usr/lib/postgresql", "/usr/pgsql", "/opt/homebrew/opt", "/usr/local/pgsql")
@@ -65,9 +67,7 @@ class Cluster:
         command = [str(self.binaries / program), *arguments]
         # Of pg_ctl's output nothing is wanted: the server that it starts would keep a pipe open.
         output = subprocess.DEVNULL if program == "pg_ctl" else subprocess.PIPE
-        done = subprocess.run(
-            command, check=False, env=environment, cwd=self.folder, stdout=output, stderr=output, text=True, timeout=120, **_user()
-        )
+        done = subprocess.run(command, check=False, env=environment, cwd=self.folder, stdout=output, stderr=output, text=True, timeout=120, **_user())
         assert done.returncode == 0, f"{command}: {done.stderr}\n{self.said()}"
         return done.stdout or ""
 
@@ -135,3 +135,25 @@ def cluster() -> Iterator[Cluster]:
     """One server for all tests of this process."""
     with running() as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def template(cluster: Cluster) -> str:
+    """A database with the tables of a register, and nothing in them."""
+    name = cluster.make_database()
+    migrate(cluster.url(name))
+    return name
+
+
+@pytest.fixture
+def database(cluster: Cluster, template: str) -> Iterator[str]:
+    """A database with an empty register; its name."""
+    name = cluster.make_database(template)
+    yield name
+    cluster.drop_database(name)
+
+
+@pytest.fixture
+def address(cluster: Cluster, database: str) -> str:
+    """The address of an empty register."""
+    return cluster.url(database)
