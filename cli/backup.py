@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from valiza.keys.backup import Share
-    from valiza.keys.recipient import Identity
-    from valiza.keys.signing import SigningKey
+    from valiza.keys.backup import Share, WholeKey
     from valiza.office.backup import Recovery
 
 _TRIES: Final = 3  # at a passphrase that a person types, once all words are there
@@ -107,14 +105,12 @@ def backup(
     say(f"valiza: print the sheets, hand each to its holder, and remove them: rm -r {quoted(output)}")
 
 
-def _facts(key: SigningKey | Identity) -> dict[str, Any]:
+def _facts(key: WholeKey) -> dict[str, Any]:
     """What may be said of a key."""
-    from valiza.keys.labels import KIND_ENCRYPTION, KIND_SIGNATURE
-    from valiza.keys.signing import SigningKey
+    from valiza.keys.keyfile import key_kind
     from valiza.office.backup import check_value
 
-    kind = KIND_SIGNATURE if isinstance(key, SigningKey) else KIND_ENCRYPTION
-    return {"kind": kind, "key_digest": key.key_digest.hex(), "check_value": check_value(key).replace(" ", "")}
+    return {"kind": key_kind(key), "key_digest": key.key_digest.hex(), "check_value": check_value(key).replace(" ", "")}
 
 
 @click.command(
@@ -182,7 +178,7 @@ def recover(
         warn("the key is written without a passphrase: whoever reads the file has it")
 
 
-def _from_sheets(paths: tuple[Path, ...], check: str | None, descriptor: int | None) -> tuple[SigningKey | Identity, list[int]]:
+def _from_sheets(paths: tuple[Path, ...], check: str | None, descriptor: int | None) -> tuple[WholeKey, list[int]]:
     """The key from sheets, and the numbers of their shares."""
     from valiza.keys.backup import find_word
     from valiza.office.backup import read_sheets
@@ -199,7 +195,7 @@ def _from_sheets(paths: tuple[Path, ...], check: str | None, descriptor: int | N
     return key, sorted({sheet.share.number for sheet in sheets})
 
 
-def _tried(work: Callable[[], SigningKey | Identity], descriptor: int | None) -> SigningKey | Identity:
+def _tried(work: Callable[[], WholeKey], descriptor: int | None) -> WholeKey:
     """Work for which a person types a passphrase; he may mistype it, after all those words."""
     for left in range(_TRIES - 1, -1, -1):
         try:
@@ -214,7 +210,7 @@ def _tried(work: Callable[[], SigningKey | Identity], descriptor: int | None) ->
 # --- words that are typed ---------------------------------------------------------------------------------------------------------------------------
 
 
-def _from_words(check: str | None, descriptor: int | None) -> tuple[SigningKey | Identity, list[int]]:
+def _from_words(check: str | None, descriptor: int | None) -> tuple[WholeKey, list[int]]:
     """The key from words that holders type one after the other, and the numbers of their shares."""
     from valiza.office.backup import Recovery, parse_check_value
 

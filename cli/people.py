@@ -91,9 +91,14 @@ def public_digest(path: Path) -> bytes:
     with about(path):
         public = public_part(path).public
         if len(public) != SIGNING_PUBLIC_BYTES:
-            message = "an encryption key signs nothing"
-            raise NoKey(message)
+            raise _signs_nothing(public)
         return VerifyKey(public).key_digest
+
+
+def _signs_nothing(public: bytes) -> NoKey:
+    from valiza.keys.log_key import LOG_PUBLIC_BYTES
+
+    return NoKey("a register's key signs no statement" if len(public) == LOG_PUBLIC_BYTES else "an encryption key signs nothing")
 
 
 def signing_key(path: Path, source: Callable[[], str]) -> SigningKey | ExternalSigningKey:
@@ -104,13 +109,12 @@ def signing_key(path: Path, source: Callable[[], str]) -> SigningKey | ExternalS
     from valiza.keys.external import ExternalSigningKey
     from valiza.keys.files import about
     from valiza.keys.keyfile import load_key
-    from valiza.keys.recipient import Identity
+    from valiza.keys.signing import SigningKey
 
     with about(path):
         key = load_key(path, source)
-        if isinstance(key, Identity):
-            message = "an encryption key signs nothing"
-            raise NoKey(message)
+        if not isinstance(key, SigningKey | ExternalSigningKey):
+            raise _signs_nothing(key.public)
         if isinstance(key, ExternalSigningKey):
             click.get_current_context().call_on_close(key.close)
             key.begin()

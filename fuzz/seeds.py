@@ -24,6 +24,7 @@ from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import ValizaError
 from valiza.keys.external import ExternalSigner, ExternalSigningKey
 from valiza.keys.keyfile import Argon2Cost, save_key
+from valiza.keys.log_key import LogSigningKey
 from valiza.keys.recipient import Identity
 from valiza.keys.signing import SigningKey
 from valiza.keys.statement import LIMITS, Statement, read_statement
@@ -131,7 +132,8 @@ def _key_files() -> list[bytes]:
     found = []
     signer = ExternalSigner(reference="pkcs11:token=a;object=b", command=("/bin/signer", "--module", "/lib/a.so"))
     half = SigningKey(bytes(range(64))).public[-32:]
-    for key in (SigningKey(bytes(range(64))), Identity(bytes(range(32))), ExternalSigningKey(bytes(range(32)), half, signer)):
+    seed = bytes(range(64))
+    for key in (SigningKey(seed), LogSigningKey(seed), Identity(seed[:32]), ExternalSigningKey(seed[:32], half, signer)):
         for passphrase in (None, world.PASSPHRASE):
             path = world.folder() / "seed.key"
             path.unlink(missing_ok=True)

@@ -44,7 +44,7 @@ from valiza.envelope.route import read_route, read_stamp
 from valiza.envelope.verifying import VerifiedDispatch, authenticate, verify_dispatch, verify_envelope
 from valiza.keys import labels
 from valiza.keys.conversation import Question, parse_reply, read_question, read_reply
-from valiza.keys.credential import Credential, check_credential
+from valiza.keys.credential import Credential, check_credential, kind_of, signs
 from valiza.keys.designation import DESIGNATED, check_designation, designated
 from valiza.keys.digests import digest, keyed
 from valiza.keys.encoding import pack, unpack
@@ -157,7 +157,6 @@ def root(body: bytes) -> None:
 
 
 def _credential_body(found: Credential) -> bytes:
-    kind = labels.KIND_ENCRYPTION if found.purpose == "open" else labels.KIND_SIGNATURE
     return pack(
         [
             found.subject,
@@ -165,7 +164,7 @@ def _credential_body(found: Credential) -> bytes:
             found.body.id,
             found.names,
             found.purpose,
-            [kind, found.key.raw],
+            [kind_of(found.purpose), found.key.raw],
             found.clearance,
             found.certifies_bodies,
             found.valid_from,
@@ -214,16 +213,16 @@ def request(body: bytes) -> None:
         for _, (kind, key) in items[4]:
             if kind == labels.KIND_SIGNATURE:
                 signed.append(SignerHeader(role="holder", signer_digest=name, key_digest=VerifyKey(key).key_digest))
-        vouching = next((c for c in world.credentials() if c.subject == items[0] and c.purpose == "acknowledge"), None)
-        signed += [world.header("holder", vouching)] if vouching else []
+        vouching = [c for c in world.credentials() if c.subject == items[0] and c.purpose in {"acknowledge", "act"}]
+        signed += [world.header("holder", one) for one in vouching]
     except _LENIENT:
         pass
     with world.believing():
         found: Request = read_request(world.framed(labels.REQUEST, body, signed or [_NO_HOLDER]))
         vouched = check_vouching(found, world.trust(), world.AT)
-    keys = [[purpose, [labels.KIND_ENCRYPTION if purpose == "open" else labels.KIND_SIGNATURE, key.raw]] for purpose, key in found.keys.items()]
+    keys = [[purpose, [kind_of(purpose), key.raw]] for purpose, key in found.keys.items()]
     same(pack([found.subject, found.party, found.body_id, found.names, keys, found.made_at, found.extensions]), body)
-    holds(set(found.keys) != {"open"} or vouched, "an open key alone, and nobody vouches for it")
+    holds(any(map(signs, found.keys)) or vouched, "no key that signs, and nobody vouches for those that do not")
     holds(all(c.subject == found.subject for c in vouched), "vouched for by another subject")
 
 
@@ -377,7 +376,7 @@ def signer_reply(line: bytes) -> None:
 
 def sheet(data: bytes) -> None:
     found = read_sheet(_text(data))
-    again = read_sheet(format_sheet(replace(found, key="", holder="")))
+    again = read_sheet(format_sheet(replace(found, key="", holder="", kind="")))
     holds((again.share, again.key_digest, again.protected) == (found.share, found.key_digest, found.protected), "a sheet is written as another")
 
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from valiza.keys.errors import Incomplete, Malformed, NoKey, NotAuthentic, Refused, Usage
+from valiza.keys.log_key import LogSigningKey
 from valiza.keys.realm import Realm
 from valiza.keys.recipient import ENCRYPTION_SEED_BYTES, Identity
 from valiza.keys.secrecy import hold
 from valiza.keys.signing import SIGNING_SEED_BYTES, SigningKey
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 __all__ = [
     "CHECK_DIGITS",
@@ -24,6 +25,7 @@ __all__ = [
     "MIN_THRESHOLD",
     "Recovery",
     "Share",
+    "WholeKey",
     "check_value",
     "find_word",
     "parse_check_value",
@@ -32,9 +34,11 @@ __all__ = [
     "share_out",
 ]
 
+WholeKey = SigningKey | LogSigningKey | Identity  # all of it is in its seed
+
 MIN_THRESHOLD: Final = 2
 MAX_SHARES: Final = 16
-LENGTHS: Final = (33, 59)  # in words, of a share of an `open` key and of a signing key
+LENGTHS: Final = (33, 59)  # in words, of a share of an `open` key and of one that signs
 CHECK_DIGITS: Final = 16  # of the key digest, to be typed
 _SEEDS: Final = {ENCRYPTION_SEED_BYTES, SIGNING_SEED_BYTES}
 _MAX_EXPONENT: Final = 8  # about a second; the format goes up to 15, which is minutes
@@ -62,7 +66,7 @@ class Share:
     raw: Any = field(repr=False)
 
 
-def share_out(key: SigningKey | Identity, *, shares: int, threshold: int, passphrase: str = "") -> list[Share]:
+def share_out(key: WholeKey, *, shares: int, threshold: int, passphrase: str = "") -> list[Share]:
     """Share out the seed of a key, with randomness of the operating system.
 
     Args:
@@ -99,7 +103,7 @@ def require_passphrase(passphrase: str) -> bytes:
     return passphrase.encode("ascii")
 
 
-def check_value(key: SigningKey | Identity) -> str:
+def check_value(key: WholeKey) -> str:
     """By which a recovered key is known to be the right one, in groups of four digits."""
     digits = key.key_digest.hex()[:CHECK_DIGITS]
     return " ".join(digits[start : start + 4] for start in range(0, CHECK_DIGITS, 4))
@@ -200,7 +204,7 @@ class Recovery:
             raise Refused(message, "they are of two backups, or one is false: ask their holders")
         return known is share
 
-    def key(self, check: str, passphrase: str = "", *, protected: bool | None = None, realm: Realm = Realm.ORDINARY) -> SigningKey | Identity:
+    def key(self, check: str, passphrase: str = "", *, protected: bool | None = None, realm: Realm = Realm.ORDINARY) -> WholeKey:
         """The key, and no other than the one that is expected.
 
         Args:
@@ -216,8 +220,8 @@ class Recovery:
         """
         secret = require_passphrase(passphrase)
         seed = hold(self._sealed().decrypt(secret))
-        key: SigningKey | Identity = SigningKey(seed, realm) if len(seed) == SIGNING_SEED_BYTES else Identity(seed)
-        if not check or not key.key_digest.hex().startswith(check):
+        key = next((key for key in _of_seed(seed, realm) if check and key.key_digest.hex().startswith(check)), None)
+        if key is None:
             if protected is False:
                 message = "the shares give another key than the sheets say"
                 raise NotAuthentic(message, "compare the check value with other sheets of this backup")
@@ -246,6 +250,15 @@ class Recovery:
         if any(_combined(some) != sealed for some in others):
             raise _apart()
         return sealed
+
+
+def _of_seed(seed: bytes, realm: Realm) -> Iterator[WholeKey]:
+    """The keys that a seed may be of; which of them is meant, the check value tells."""
+    if len(seed) == ENCRYPTION_SEED_BYTES:
+        yield Identity(seed)
+    else:
+        yield SigningKey(seed, realm)
+        yield LogSigningKey(seed, realm)
 
 
 def _common(share: Share) -> tuple[object, ...]:

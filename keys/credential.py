@@ -9,9 +9,11 @@ from valiza.keys import labels
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.fields import Body, Names, array, blob, body_id, boolean, code, extensions, names, one_of, optional, party, time
+from valiza.keys.log_key import LogVerifyKey
 from valiza.keys.realm import Realm
 from valiza.keys.recipient import Recipient
 from valiza.keys.root import Root, signing_public_key, verify_quorum
+from valiza.keys.signing import VerifyKey
 from valiza.keys.statement import LIMITS, SignerHeader, Statement, sign_statement
 
 if TYPE_CHECKING:
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
     from valiza.keys.encoding import Value
     from valiza.keys.fields import Extensions
-    from valiza.keys.signing import VerifyKey
     from valiza.keys.statement import Signer
 
 __all__ = [
@@ -29,16 +30,20 @@ __all__ = [
     "Credential",
     "CredentialDraft",
     "Outline",
+    "PublicKey",
     "check_credential",
     "decode_credential",
     "issue_credential",
     "issuer_signs",
+    "kind_of",
     "public_key",
     "read_credential_body",
+    "signs",
     "verify_by_credential",
 ]
 
 PURPOSES: Final = ("certify", "seal", "open", "acknowledge", "countersign", "transport", "register", "roster", "act")
+_KINDS: Final = {"open": labels.KIND_ENCRYPTION, "register": labels.KIND_LOG}  # of the keys that sign no statement, by purpose
 MAX_CHAIN: Final = 3  # root → competent body → authorised body → officer
 
 # The purpose that a signer's credential must have, by role (statement.md).
@@ -50,6 +55,18 @@ ROLE_PURPOSE: Final = {
     "acknowledger": "acknowledge",
     "countersigner": "countersign",
 }
+
+PublicKey = VerifyKey | LogVerifyKey | Recipient
+
+
+def kind_of(purpose: str) -> str:
+    """The kind of key that a purpose has."""
+    return _KINDS.get(purpose, labels.KIND_SIGNATURE)
+
+
+def signs(purpose: str) -> bool:
+    """Whether keys of a purpose sign statements: all but those that open, and those of a register, which sign C2SP notes only."""
+    return purpose not in _KINDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +86,7 @@ class CredentialDraft:
 
     def packed(self) -> bytes:
         """The canonical body."""
-        kind = labels.KIND_ENCRYPTION if self.purpose == "open" else labels.KIND_SIGNATURE
-        public: Value = [self.realm.kind(kind), self.public_key]
+        public: Value = [self.realm.kind(kind_of(self.purpose)), self.public_key]
         return pack(
             [
                 self.subject,
@@ -108,7 +124,7 @@ class Outline:
 
     @property
     def halves(self) -> tuple[tuple[bool, bytes], tuple[bool, bytes]]:
-        """Both halves, by which it is found that two keys are one: of a key that opens never those of a key that signs."""
+        """Both halves, by which it is found that two keys are one: of a key that opens never those of a key that signs, be it notes."""
         return (self.purpose == "open", self.lattice), (self.purpose == "open", self.half)
 
 
@@ -122,7 +138,7 @@ class Credential:
     body: Body
     names: Names
     purpose: str
-    key: VerifyKey | Recipient = field(repr=False, compare=False)
+    key: PublicKey = field(repr=False, compare=False)
     clearance: str | None
     certifies_bodies: bool
     valid_from: int
@@ -147,9 +163,17 @@ class Credential:
 
     @property
     def verify_key(self) -> VerifyKey:
-        """The signing key; only credentials with purpose `open` have none."""
-        if isinstance(self.key, Recipient):
-            message = "an encryption key signs nothing"
+        """The key that signs statements; credentials with purpose `open` or `register` have none."""
+        if not isinstance(self.key, VerifyKey):
+            message = "an encryption key signs nothing" if isinstance(self.key, Recipient) else "a register's key signs no statement"
+            raise NotAuthentic(message)
+        return self.key
+
+    @property
+    def log_key(self) -> LogVerifyKey:
+        """The key of purpose `register` that signs checkpoints and cosignatures."""
+        if not isinstance(self.key, LogVerifyKey):
+            message = f"the key of a {self.purpose} credential signs for no register"
             raise NotAuthentic(message)
         return self.key
 
@@ -157,7 +181,7 @@ class Credential:
     def recipient(self) -> Recipient:
         """The key of purpose `open` that something is sealed to."""
         if not isinstance(self.key, Recipient):
-            message = "nothing is sealed to a signing key"
+            message = "nothing is sealed to a key that signs"
             raise Refused(message)
         return self.key
 
@@ -293,13 +317,14 @@ def verify_by_credential(statement: Statement, signer: Credential) -> None:
     statement.verify(0, signer.verify_key)
 
 
-def public_key(value: Value, purpose: str, realm: Realm = Realm.ORDINARY, *, checked: bool = False) -> VerifyKey | Recipient:
+def public_key(value: Value, purpose: str, realm: Realm = Realm.ORDINARY, *, checked: bool = False) -> PublicKey:
     """Read a public key of the kind that a purpose has, `checked` as it may be."""
-    if purpose != "open":
+    if signs(purpose):
         return signing_public_key(value, realm, checked=checked)
     kind, raw = array(value, "public key", length=2)
-    one_of(kind, "kind of public key", [realm.kind(labels.KIND_ENCRYPTION)])
-    return Recipient(blob(raw, "public key"), checked=checked)
+    one_of(kind, "kind of public key", [realm.kind(kind_of(purpose))])
+    data = blob(raw, "public key")
+    return Recipient(data, checked=checked) if purpose == "open" else LogVerifyKey(data, realm, checked=checked)
 
 
 def _require_within(credential: Credential, issuer: Root | Credential) -> None:
@@ -317,8 +342,6 @@ def _beyond(credential: Credential, issuer: Root | Credential) -> str:  # noqa: 
     issuer_party = issuer.party if isinstance(issuer, Root) else issuer.body.party
     if credential.body.party != issuer_party:  # step 3
         return f" was issued by another party, {issuer_party}"
-    if credential.purpose == "register":
-        return ": keys of the register are not specified yet"
     if not _may_issue(credential, issuer):  # step 4
         return " was issued by one who may not issue it"
     if credential.clearance is not None:  # step 5

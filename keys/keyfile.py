@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valiza.keys import labels
+from valiza.keys.backup import WholeKey
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NoKey, Unavailable, Usage
 from valiza.keys.external import ExternalSigner, ExternalSigningKey
 from valiza.keys.fields import array, blob, integer, one_of
 from valiza.keys.files import new_file, read_file
+from valiza.keys.log_key import LOG_SEED_BYTES, LogSigningKey
 from valiza.keys.realm import Realm
 from valiza.keys.recipient import ENCRYPTION_SEED_BYTES, Identity
 from valiza.keys.secrecy import hold
@@ -23,9 +25,21 @@ if TYPE_CHECKING:
 
     from valiza.keys.encoding import Value
 
-__all__ = ["MAX_PASSES", "Argon2Cost", "PrivateKey", "PublicPart", "key_file", "load_key", "public_part", "save_key", "stretch"]
+__all__ = [
+    "MAX_PASSES",
+    "Argon2Cost",
+    "PrivateKey",
+    "PublicPart",
+    "key_file",
+    "key_kind",
+    "load_key",
+    "new_key",
+    "public_part",
+    "save_key",
+    "stretch",
+]
 
-PrivateKey = SigningKey | ExternalSigningKey | Identity
+PrivateKey = WholeKey | ExternalSigningKey
 
 _MAX_FILE: Final = 8192
 _ARGON2: Final = "argon2id13"
@@ -35,7 +49,20 @@ _SEED_BYTES: Final = {
     labels.KIND_SIGNATURE: SIGNING_SEED_BYTES,
     labels.KIND_EXTERNAL: SIGNING_SEED_BYTES - _ED25519_BYTES,
     labels.KIND_ENCRYPTION: ENCRYPTION_SEED_BYTES,
+    labels.KIND_LOG: LOG_SEED_BYTES,
 }
+
+
+def new_key(kind: str, random: Callable[[int], bytes]) -> WholeKey:
+    """A new key of a kind, from `random`, a source of that many secret random bytes."""
+    return _of_seed(kind, random(_SEED_BYTES[kind]), Realm.ORDINARY)
+
+
+def key_kind(key: WholeKey) -> str:
+    """The kind of a key, as it is called outside of rehearsals."""
+    if isinstance(key, SigningKey):
+        return labels.KIND_SIGNATURE
+    return labels.KIND_LOG if isinstance(key, LogSigningKey) else labels.KIND_ENCRYPTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +78,7 @@ def save_key(path: Path, key: PrivateKey, *, passphrase: str | None, random: Cal
 
     Args:
         path: the file; it must not exist.
-        key: a signing key, with an external half or without, or an encryption key.
+        key: a signing key, with an external half or without, a register's key, or an encryption key.
         passphrase: None writes the key unprotected.
         random: source of the salt, 16 bytes.
         cost: of Argon2id.
@@ -69,7 +96,7 @@ def key_file(key: PrivateKey, *, passphrase: str | None, random: Callable[[int],
     if isinstance(key, ExternalSigningKey):
         kind, more = labels.KIND_EXTERNAL, [key.signer.packed()]
     else:
-        kind = labels.KIND_ENCRYPTION if isinstance(key, Identity) else labels.KIND_SIGNATURE
+        kind = key_kind(key)
     label, kind = realm.label(labels.KEY_FILE), realm.kind(kind)
     if passphrase is None:
         header = pack([label, kind, key.public, None, *more])
@@ -134,11 +161,17 @@ def load_key(path: Path, passphrase: Callable[[], str], realm: Realm = Realm.ORD
     if signer is not None:
         key = ExternalSigningKey(secret, blob(header[2], "public key of a key file", size=SIGNING_PUBLIC_BYTES)[-_ED25519_BYTES:], signer, realm)
     else:
-        key = SigningKey(secret, realm) if kind == labels.KIND_SIGNATURE else Identity(secret)
+        key = _of_seed(kind, secret, realm)
     if key.public != header[2]:  # both public: how far they agree tells nothing
         message = "the public key of a key file is not that of its secret"
         raise Malformed(message)
     return key
+
+
+def _of_seed(kind: str, seed: bytes, realm: Realm) -> WholeKey:
+    if kind == labels.KIND_SIGNATURE:
+        return SigningKey(seed, realm)
+    return LogSigningKey(seed, realm) if kind == labels.KIND_LOG else Identity(seed)
 
 
 def _parts(path: Path, realm: Realm) -> tuple[bytes, list[Value], bytes]:

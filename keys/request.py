@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from valiza.keys import labels
-from valiza.keys.credential import PURPOSES, Credential, public_key
+from valiza.keys.credential import PURPOSES, Credential, kind_of, public_key, signs
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
@@ -15,20 +15,33 @@ from valiza.keys.signing import VerifyKey
 from valiza.keys.statement import LIMITS, SignerHeader, read_statement, sign_statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
+    from valiza.keys.credential import PublicKey
     from valiza.keys.encoding import Value
     from valiza.keys.fields import Extensions
-    from valiza.keys.recipient import Recipient
     from valiza.keys.statement import Signer, Statement
 
-__all__ = ["ALONE", "ASKED", "CUSTODIAN", "WITNESS", "Request", "RequestDraft", "check_vouching", "make_request", "read_request"]
+__all__ = [
+    "ALONE",
+    "ASKED",
+    "CUSTODIAN",
+    "WITNESS",
+    "Request",
+    "RequestDraft",
+    "check_vouching",
+    "make_request",
+    "read_request",
+    "unvouched",
+    "vouching_purpose",
+]
 
 CUSTODIAN: Final = "custodian"
 WITNESS: Final = "witness"
 ALONE: Final = (CUSTODIAN, WITNESS)  # purposes that no credential has, and that stand alone in a request
-ASKED: Final = (*(purpose for purpose in PURPOSES if purpose != "register"), *ALONE)
-MAX_KEYS: Final = 8
+ASKED: Final = (*PURPOSES, *ALONE)
+MAX_KEYS: Final = len(PURPOSES)
+_VOUCHING: Final = {"open": "acknowledge", "register": "act"}  # for a key that signs no statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +58,7 @@ class RequestDraft:
     @property
     def body(self) -> bytes:
         """The canonical body."""
-        kinds = {purpose: labels.KIND_ENCRYPTION if purpose == "open" else labels.KIND_SIGNATURE for purpose in self.keys}
-        asked: list[Value] = [[purpose, [kinds[purpose], self.keys[purpose]]] for purpose in sorted(self.keys)]
+        asked: list[Value] = [[purpose, [kind_of(purpose), self.keys[purpose]]] for purpose in sorted(self.keys)]
         return pack([self.subject, self.party, self.body_id, self.names, asked, self.made_at, {}])
 
 
@@ -60,7 +72,7 @@ class Request:
     party: str
     body_id: str | None
     names: Names
-    keys: Mapping[str, VerifyKey | Recipient] = field(repr=False, compare=False)
+    keys: Mapping[str, PublicKey] = field(repr=False, compare=False)
     made_at: int
     extensions: Extensions = field(repr=False)
 
@@ -68,6 +80,11 @@ class Request:
     def title(self) -> str:
         """A name for display: English, else the first."""
         return self.names.get("en", next(iter(self.names.values())))
+
+
+def vouching_purpose(purpose: str) -> str:
+    """The purpose of the credential that vouches for a new key: the same, but for a key that signs no statement that of another one of his."""
+    return _VOUCHING.get(purpose, purpose)
 
 
 def make_request(draft: RequestDraft, keys: Iterable[Signer], vouching: Iterable[tuple[Credential, Signer]] = ()) -> Request:
@@ -180,7 +197,16 @@ def check_vouching(request: Request, trust: Believed, at: int) -> tuple[Credenti
             raise Refused(message)
         trust.require_in_force(credential, at=at, act="vouching for a request")
         found.append(credential)
-    if set(request.keys) == {"open"} and not any(credential.purpose == "acknowledge" for credential in found):  # step 5
-        message = f"the request of {request.title!r} is for an open key alone, and no acknowledge credential of his vouches for it"
-        raise Refused(message, "an officer who opens also acknowledges: ask for both keys in one request")
+    for purpose in unvouched(request.keys, found):  # step 5
+        able = vouching_purpose(purpose)
+        message = f"no key in the request of {request.title!r} signs it, and no {able} credential of his vouches for the {purpose} key"
+        raise Refused(message, f"ask for keys to {able} and to {purpose} in one request")
     return tuple(found)
+
+
+def unvouched(purposes: Collection[str], vouching: Iterable[Credential]) -> list[str]:
+    """The purposes of a request without a key that signs it for which none of the holder's credentials vouches; of another request none (step 5)."""
+    if any(signs(purpose) for purpose in purposes):
+        return []
+    able = {credential.purpose for credential in vouching}
+    return [purpose for purpose in purposes if vouching_purpose(purpose) not in able]

@@ -8,9 +8,9 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-from valiza.keys.backup import CHECK_DIGITS, LENGTHS, Share, read_share
+from valiza.keys.backup import CHECK_DIGITS, Share, read_share
 from valiza.keys.errors import Malformed, Usage
-from valiza.keys.labels import KIND_ENCRYPTION, KIND_SIGNATURE, REHEARSAL
+from valiza.keys.labels import REHEARSAL
 from valiza.keys.realm import Realm
 
 __all__ = ["MAX_FIELD", "MAX_SHEET", "Sheet", "format_sheet", "read_sheet"]
@@ -35,6 +35,7 @@ class Sheet:
         share: the share.
         total: how many shares there are.
         key_digest: digest of the public key, 64 hexadecimal digits.
+        kind: of the key, as it is called outside of rehearsals.
         protected: whether a passphrase is needed, too.
         key: which key it is, for people.
         holder: for whom the sheet is; may be empty.
@@ -45,6 +46,7 @@ class Sheet:
     share: Share
     total: int
     key_digest: str
+    kind: str
     protected: bool
     key: str = ""
     holder: str = ""
@@ -68,7 +70,7 @@ def format_sheet(sheet: Sheet) -> str:
     made = time.strftime("%Y-%m-%d", time.gmtime(sheet.made_at))
     fields = {
         "Key": sheet.key,
-        "Kind": sheet.realm.kind(KIND_SIGNATURE if len(share.words) == LENGTHS[1] else KIND_ENCRYPTION),
+        "Kind": sheet.realm.kind(sheet.kind),
         "Check value": " ".join(digits[start : start + 4] for start in range(0, CHECK_DIGITS, 4)),
         "Key digest": f"{' '.join(groups[:4])}\n{'':{_COLUMN}}{' '.join(groups[4:])}",
         "Backup": f"{share.backup}, made {made}",
@@ -132,6 +134,7 @@ def read_sheet(text: str, realm: Realm = Realm.ORDINARY) -> Sheet:
         share=share,
         total=int(heading[3]),
         key_digest=digits,
+        kind=fields.get("Kind", "").removeprefix(realm.kind("")),
         protected=fields["Passphrase"] == _NEEDED,
         key=fields.get("Key", ""),
         holder=fields.get("Holder", ""),

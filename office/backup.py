@@ -8,23 +8,24 @@ from valiza.keys.backup import Recovery, check_value, parse_check_value, share_o
 from valiza.keys.errors import Incomplete, Malformed, Refused, Usage
 from valiza.keys.external import ExternalSigningKey
 from valiza.keys.files import new_file, new_folder, read_text_file
+from valiza.keys.keyfile import key_kind
 from valiza.keys.realm import Realm
+from valiza.keys.recipient import Identity
 from valiza.keys.sheet import MAX_FIELD, MAX_SHEET, Sheet, format_sheet, read_sheet
-from valiza.keys.signing import SigningKey
 from valiza.office.home import Office
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from valiza.keys.backup import WholeKey
     from valiza.keys.keyfile import PrivateKey
-    from valiza.keys.recipient import Identity
 
 __all__ = ["Recovery", "back_up", "check_value", "name_of_key", "parse_check_value", "read_sheets", "recover", "require_whole", "sheet_name"]
 
 
 def back_up(
-    key: SigningKey | Identity,
+    key: WholeKey,
     folder: Path,
     *,
     name: str,
@@ -60,11 +61,12 @@ def back_up(
             share=share,
             total=shares,
             key_digest=key.key_digest.hex(),
+            kind=key_kind(key),
             protected=bool(passphrase),
             key=name,
             holder=holders[share.number - 1] if holders else "",
             made_at=at,
-            realm=key.realm if isinstance(key, SigningKey) else Realm.ORDINARY,
+            realm=Realm.ORDINARY if isinstance(key, Identity) else key.realm,
         )
         for share in share_out(key, shares=shares, threshold=threshold, passphrase=passphrase)
     ]
@@ -78,7 +80,7 @@ def back_up(
     return sheets
 
 
-def require_whole(key: PrivateKey) -> SigningKey | Identity:
+def require_whole(key: PrivateKey) -> WholeKey:
     """The key, if all of it is here.
 
     Raises:
@@ -121,7 +123,7 @@ def read_sheets(paths: Sequence[Path], realm: Realm = Realm.ORDINARY) -> list[Sh
     return found
 
 
-def recover(sheets: Sequence[Sheet], passphrase: Callable[[], str]) -> SigningKey | Identity:
+def recover(sheets: Sequence[Sheet], passphrase: Callable[[], str]) -> WholeKey:
     """The key that sheets give, and no other than the one that they name.
 
     Args:

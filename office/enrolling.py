@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Final
 
 from valiza.keys import labels
 from valiza.keys.chain import Chains
-from valiza.keys.credential import PURPOSES, CredentialDraft, issue_credential
+from valiza.keys.credential import PURPOSES, CredentialDraft, issue_credential, kind_of, signs
 from valiza.keys.errors import NoKey, Refused, Usage, ValizaError
 from valiza.keys.files import about, new_file, new_folder, read_file, storage_errors, sync_folder
-from valiza.keys.keyfile import key_file, save_key
-from valiza.keys.recipient import Identity
+from valiza.keys.keyfile import key_file, new_key, save_key
+from valiza.keys.request import unvouched, vouching_purpose
 from valiza.keys.root import Root, read_root, require_pinned
 from valiza.keys.roster import check_import, claimed_credentials
-from valiza.keys.signing import SigningKey
 from valiza.keys.statement import LIMITS, read_statement
 from valiza.office.book import keep_roster
 from valiza.office.founding import OFFICER_PURPOSES, ed25519_halves, enrol_unused, office_config, require_made
-from valiza.office.granting import granted, new_request, vouching_purpose
+from valiza.office.granting import granted, new_request
 from valiza.office.home import BODY_OFFICER, OFFICER_NAME, Office, next_renewal, purpose_of, with_public_key
 from valiza.office.publishing import collect
 from valiza.office.roots import roots_in
@@ -98,7 +97,7 @@ def request_here(
         Usage: the name or a purpose cannot be. NoKey: an earlier key is not here. Refused: a credential of his is in no roster known here.
     """
     _require_may_ask(officer, purposes)
-    require_made(signers or {}, set() if same_key else {(officer, purpose) for purpose in purposes if purpose != "open"})
+    require_made(signers or {}, set() if same_key else {(officer, purpose) for purpose in purposes if signs(purpose)})
     held = _held(office, officer, at)
     keep: dict[str, PrivateKey] = {}
     halves = ed25519_halves(office.trust.rosters.get(office.body.party)) if signers else set()
@@ -107,7 +106,7 @@ def request_here(
         if missing:
             message = f"{officer!r} has no {missing[0]} credential whose key could be certified once more"
             raise Usage(message, "ask with a new key")
-        keep = {p: office.identity(officer, held[p]) if p == "open" else office.key_of(officer, held[p]) for p in purposes}
+        keep = {purpose: office.private_key(officer, held[purpose]) for purpose in purposes}
     old = set(keep)
     with ExitStack() as programs:
         for purpose in purposes:
@@ -170,20 +169,20 @@ def _subject(held: Mapping[str, Credential], purposes: Sequence[str]) -> bytes |
 def _vouching(office: Office, officer: str, held: Mapping[str, Credential], purposes: Sequence[str], at: int) -> list[tuple[Credential, Signer]]:
     """Credentials of his that are in force and can sign, each with its key: of all these purposes, or else one of any.
 
-    For an open key the one to acknowledge vouches.
+    For a key that signs nothing another one of his vouches.
     """
     subject = _subject(held, purposes)
     wanted = {vouching_purpose(purpose) for purpose in purposes}
     able = [
         credential
         for purpose, credential in held.items()
-        if purpose != "open"
+        if signs(purpose)
         and credential.subject == subject
         and office.trust.in_force(credential, at)
         and with_public_key(office.key_paths(officer, purpose), credential.verify_key.raw) is not None
     ]
     chosen = [credential for credential in able if credential.purpose in wanted]
-    if not chosen and list(purposes) != ["open"]:
+    if not chosen and not unvouched(purposes, chosen):
         chosen = able[:1]
     return [(credential, office.key_of(officer, credential)) for credential in chosen]
 
@@ -236,7 +235,7 @@ def request_in_folder(
     Raises:
         Refused: the folder exists. Usage: a purpose cannot be asked for.
     """
-    require_made([("", purpose) for purpose in signers or {}], {("", purpose) for purpose in purposes if purpose != "open"})
+    require_made([("", purpose) for purpose in signers or {}], {("", purpose) for purpose in purposes if signs(purpose)})
     halves: set[bytes] = set()
     with ExitStack() as programs:
         keep: dict[str, PrivateKey] = {}
@@ -443,7 +442,7 @@ def renew(
         NoKey: he has no such credential, or the issuer's key is not here. Refused: the issuer may not renew it, or others have to sign too.
     """
     _require_may_ask(officer, purposes)
-    require_made(signers or {}, set() if same_key else {(officer, purpose) for purpose in purposes if purpose != "open"})
+    require_made(signers or {}, set() if same_key else {(officer, purpose) for purpose in purposes if signs(purpose)})
     old = {purpose: office.credential(officer, purpose) for purpose in purposes}
     issuers = {purpose: _issuer(office, credential, at) for purpose, credential in old.items()}
     halves = ed25519_halves(office.own_roster) if signers else set()
@@ -456,7 +455,7 @@ def renew(
                 programs.callback(key.close)
                 keys[purpose] = key
             else:
-                keys[purpose] = Identity.generate(random) if purpose == "open" else SigningKey.generate(random)
+                keys[purpose] = new_key(kind_of(purpose), random)
         issued = []
         for purpose, credential in old.items():
             issuer, issuing_key = issuers[purpose]

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from valiza.keys import labels
-from valiza.keys.credential import PURPOSES, Credential, CredentialDraft, issue_credential
+from valiza.keys.credential import PURPOSES, Credential, CredentialDraft, issue_credential, kind_of, signs
 from valiza.keys.digests import key_digest
 from valiza.keys.errors import Refused, Usage
 from valiza.keys.external import ExternalSigningKey
 from valiza.keys.files import new_file, new_folder, storage_errors, sync_folder
-from valiza.keys.keyfile import public_part, save_key
-from valiza.keys.recipient import Identity
+from valiza.keys.keyfile import new_key, public_part, save_key
 from valiza.keys.root import Root, make_root, sole_root
 from valiza.keys.roster import Roster, make_roster
 from valiza.keys.signing import SigningKey, VerifyKey
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
     from valiza.keys.book import Book
     from valiza.keys.external import ExternalSigner
     from valiza.keys.fields import Body, Names
-    from valiza.keys.keyfile import Argon2Cost
+    from valiza.keys.keyfile import Argon2Cost, PrivateKey
     from valiza.keys.statement import Signer
 
 __all__ = [
@@ -47,7 +45,7 @@ __all__ = [
 
 YEAR: Final = 365 * 86400
 _ED25519_BYTES: Final = 32  # at the end of a public signing key
-OFFICER_PURPOSES: Final = tuple(p for p in PURPOSES if p not in {"certify", "roster", "register"})
+OFFICER_PURPOSES: Final = tuple(p for p in PURPOSES if p not in {"certify", "roster"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +207,7 @@ def enrol_unused(signer: ExternalSigner, halves: set[bytes], random: Callable[[i
 
 
 def ed25519_halves(known: Book | None) -> set[bytes]:
-    """The Ed25519 halves of all signing keys that a party has, custodians' too."""
+    """The Ed25519 halves of all keys that sign that a party has, its registers' and custodians' too."""
     if known is None:
         return set()
     return {o.half for o in known.outlines if o.purpose != "open"} | {custodian.key.ed25519 for root in known.roots for custodian in root.custodians}
@@ -233,7 +231,7 @@ class _Desk:
         self._cost = cost
         self._signers = signers
         self._known = known
-        self._keys: list[tuple[Path, SigningKey | ExternalSigningKey | Identity]] = []
+        self._keys: list[tuple[Path, PrivateKey]] = []
         self._credentials: list[tuple[Path, Credential]] = []
         self.random = random
 
@@ -246,10 +244,13 @@ class _Desk:
         """A key around a half that is kept elsewhere, if it is part of no other key."""
         return enrol_unused(self._signers[officer, purpose], self._halves, self.random)
 
-    def encryption(self, officer: str) -> Identity:
-        key = Identity.generate(self.random)
-        self._keys.append((self._home / "keys" / officer / "open.key", key))
-        return key
+    def public(self, officer: str, purpose: str) -> bytes:
+        """Make a key for any purpose of an officer; returns the public one."""
+        if signs(purpose):
+            return self.signing(officer, purpose).public
+        key = new_key(kind_of(purpose), self.random)
+        self._keys.append((self._home / "keys" / officer / f"{purpose}.key", key))
+        return key.public
 
     def close(self) -> None:
         """End the programs that keep halves of keys."""
@@ -344,13 +345,12 @@ def _root(
 def _certify(desk: _Desk, officer: NewOfficer, *, issuer: Credential, key: Signer, at: int, until: int, subject: bytes) -> list[Credential]:
     issued = []
     for purpose in officer.purposes:
-        public = desk.encryption(officer.name).public if purpose == "open" else desk.signing(officer.name, purpose).public
         draft = CredentialDraft(
             subject=subject,
             body=issuer.body,
             names=officer.names,
             purpose=purpose,
-            public_key=public,
+            public_key=desk.public(officer.name, purpose),
             clearance=officer.clearance,
             valid_from=at,
             valid_until=min(until, issuer.valid_until),
@@ -360,13 +360,16 @@ def _certify(desk: _Desk, officer: NewOfficer, *, issuer: Credential, key: Signe
 
 
 def _signing(officers: Iterable[NewOfficer]) -> set[tuple[str, str]]:
-    """The signing keys of officers, by officer and purpose."""
-    return {(officer.name, purpose) for officer in officers for purpose in officer.purposes if purpose != "open"}
+    """The keys of officers that sign statements, by officer and purpose."""
+    return {(officer.name, purpose) for officer in officers for purpose in officer.purposes if signs(purpose)}
 
 
 def require_made(signers: Iterable[tuple[str, str]], made: set[tuple[str, str]]) -> None:
     """Raise Usage if an external signer is named for a key that is not made: a slip of the pen must not make a key that is all in a file."""
     for officer, purpose in signers:
+        if purpose == "register":
+            message = f"an external signer is named for the register key of {officer!r}, and the key of a register is all in its file"
+            raise Usage(message, "leave it out of the list: keep that file where only the command for checkpoints runs")
         if (officer, purpose) not in made:
             message = f"an external signer is named for the {purpose} key of {officer!r}, and no such signing key is made"
             raise Usage(message, f"signing keys that are made: {', '.join(f'{name}: {what}' for name, what in sorted(made))}")
@@ -420,7 +423,6 @@ def certify_officer(
 def _remove_uncertified(office: Office, officer: str, purpose: str) -> None:
     """A key that was left when certifying was interrupted: it has no credential, here or in the roster, so nobody ever used it."""
     path = office.key_path(officer, purpose)
-    kind = labels.KIND_ENCRYPTION if purpose == "open" else labels.KIND_SIGNATURE
-    if path.is_file() and not office.own_roster.with_key(key_digest(kind, public_part(path).public)):
+    if path.is_file() and not office.own_roster.with_key(key_digest(kind_of(purpose), public_part(path).public)):
         with storage_errors(path):
             path.unlink()

@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from valiza.keys.credential import PURPOSES, CredentialDraft
+from valiza.keys.credential import PURPOSES, CredentialDraft, kind_of
 from valiza.keys.errors import Refused, Usage
+from valiza.keys.external import ExternalSigningKey
 from valiza.keys.fields import Body
-from valiza.keys.recipient import Identity
-from valiza.keys.request import ALONE, ASKED, Request, RequestDraft, check_vouching, make_request
+from valiza.keys.keyfile import new_key
+from valiza.keys.request import ALONE, ASKED, Request, RequestDraft, check_vouching, make_request, unvouched, vouching_purpose
 from valiza.keys.signing import SigningKey
 from valiza.office.quorum import require_no_custodian
 
@@ -31,7 +32,6 @@ __all__ = [
     "Grant",
     "granted",
     "new_request",
-    "vouching_purpose",
 ]
 
 
@@ -63,20 +63,19 @@ def new_request(
         keep: keys to be certified once more, by purpose, in the place of new ones.
 
     Raises:
-        Usage: a purpose cannot be asked for, or an open key is asked for alone and nothing vouches for it.
+        Usage: a purpose cannot be asked for, or keys that sign no request are asked for alone and nothing vouches for one of them.
     """
     wanted = sorted(set(purposes))
     wrong = [purpose for purpose in wanted if purpose not in ASKED or purpose in ALONE]
     if wrong or not wanted:
         message = f"nobody is certified to {', '.join(wrong)}" if wrong else "no purpose was named"
         raise Usage(message, f"purposes: {', '.join(purpose for purpose in ASKED if purpose not in ALONE)}")
-    keys: dict[str, PrivateKey] = {
-        purpose: (keep or {}).get(purpose) or (Identity if purpose == "open" else SigningKey).generate(random) for purpose in wanted
-    }
     vouchers = list(vouching)
-    if wanted == ["open"] and not any(credential.purpose == "acknowledge" for credential, _ in vouchers):
-        message = "an open key alone is asked for with an acknowledge key that is certified already"
-        raise Usage(message, "ask for both: an officer who opens also acknowledges")
+    for purpose in unvouched(wanted, [credential for credential, _ in vouchers]):
+        able = vouching_purpose(purpose)
+        message = f"{' and '.join(wanted)} keys sign no request, and no {able} key that is certified already vouches for the {purpose} key"
+        raise Usage(message, f"ask for keys to {able} and to {purpose} in one request")
+    keys: dict[str, PrivateKey] = {purpose: (keep or {}).get(purpose) or new_key(kind_of(purpose), random) for purpose in wanted}
     draft = RequestDraft(
         subject=subject,
         party=body.party,
@@ -85,7 +84,7 @@ def new_request(
         keys={purpose: key.public for purpose, key in keys.items()},
         made_at=at,
     )
-    return keys, make_request(draft, [key for key in keys.values() if not isinstance(key, Identity)], vouchers)
+    return keys, make_request(draft, [key for key in keys.values() if isinstance(key, SigningKey | ExternalSigningKey)], vouchers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,8 +240,3 @@ def _require_vouched(request: Request, purposes: Iterable[str], vouching: Sequen
     if missing:
         message = f"no earlier {vouching_purpose(missing[0])} key of {request.title!r} vouches for the new {missing[0]} key"
         raise Refused(message, "if it is lost, or he has had none, and you know that it is he: --lost")
-
-
-def vouching_purpose(purpose: str) -> str:
-    """The purpose of the credential that vouches for a new key: the same; an `open` key, which signs nothing, is vouched for by `acknowledge`."""
-    return "acknowledge" if purpose == "open" else purpose

@@ -31,9 +31,11 @@ from valiza.keys.fields import Body, body_id, names, party
 from valiza.keys.files import about, read_file, read_text_file, storage_errors, sweep
 from valiza.keys.fingerprint import parse_fingerprint
 from valiza.keys.keyfile import load_key, public_part
+from valiza.keys.log_key import LogSigningKey
 from valiza.keys.processes import processors
 from valiza.keys.recipient import Identity
 from valiza.keys.roster import Counting, Roster, check_roster, peek_roster, read_roster, untold
+from valiza.keys.signing import SigningKey
 from valiza.keys.statement import LIMITS, read_statement
 from valiza.keys.toml import parse_toml
 from valiza.keys.trust import Trust
@@ -47,7 +49,6 @@ if TYPE_CHECKING:
     from valiza.keys.credential import Credential
     from valiza.keys.fields import Names
     from valiza.keys.keyfile import PrivateKey
-    from valiza.keys.signing import SigningKey
     from valiza.register.journal import RegisterJournal
 
 __all__ = [
@@ -355,7 +356,7 @@ class Office:
     def key_of(self, officer: str, credential: Credential) -> SigningKey | ExternalSigningKey:
         """The signing key that belongs to one of an officer's credentials; errors as `signing_key`."""
         key = self._key(officer, credential.purpose, credential.verify_key.raw)
-        if isinstance(key, Identity):
+        if not isinstance(key, SigningKey | ExternalSigningKey):
             raise self._other_key(officer, credential.purpose)
         if isinstance(key, ExternalSigningKey):
             key.begin()
@@ -365,7 +366,7 @@ class Office:
         for custodian in self.own_roster.root.custodians:
             if with_public_key(self.key_paths(officer, "root"), custodian.key.raw) is not None:
                 key = self._key(officer, "root", custodian.key.raw)
-                if not isinstance(key, Identity):
+                if isinstance(key, SigningKey | ExternalSigningKey):
                     return key
         if not self.key_paths(officer, "root"):
             message = f"the root key of {officer!r} is not in this office"
@@ -384,6 +385,20 @@ class Office:
         if not isinstance(key, Identity):
             raise self._other_key(officer, "open")
         return key
+
+    def log_key(self, officer: str, credential: Credential | None = None) -> LogSigningKey:
+        """An officer's key for the register, unlocked, the one that is certified: now, or by an earlier credential of his; errors as `identity`."""
+        certified = self.credential(officer, "register") if credential is None else credential
+        key = self._key(officer, "register", certified.log_key.raw)
+        if not isinstance(key, LogSigningKey):
+            raise self._other_key(officer, "register")
+        return key
+
+    def private_key(self, officer: str, credential: Credential) -> PrivateKey:
+        """The key that belongs to one of an officer's credentials, whatever it is for; errors as `signing_key`."""
+        if credential.purpose == "open":
+            return self.identity(officer, credential)
+        return self.log_key(officer, credential) if credential.purpose == "register" else self.key_of(officer, credential)
 
     def addressee(self, officer: str, addressed: Collection[bytes]) -> Credential:
         """The newest `open` credential of an officer that is among the addressed ones, or else the one that he has now; errors as `credential`."""

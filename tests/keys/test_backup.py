@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shamir_mnemonic import EncryptedMasterSecret, generate_mnemonics, split_ems
 from shamir_mnemonic.wordlist import WORDLIST
-from tests.support.keys import identity, signing_key
+from tests.support.keys import identity, log_key, signing_key
 
 from valiza.keys.backup import LENGTHS, Recovery, Share, check_value, find_word, parse_check_value, read_share, require_passphrase, share_out
 from valiza.keys.errors import Incomplete, Malformed, NoKey, NotAuthentic, Refused, Usage, ValizaError
+from valiza.keys.log_key import LogSigningKey
 from valiza.keys.realm import Realm
 from valiza.keys.recipient import Recipient
 from valiza.keys.signing import SigningKey, VerifyKey
@@ -41,12 +42,12 @@ def collected(*shares: Share) -> Recovery:
 # -- there and back -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("key", [SIGNING, OPENING], ids=["signing", "opening"])
+@pytest.mark.parametrize("key", [SIGNING, OPENING, log_key("officer")], ids=["signing", "opening", "log"])
 @pytest.mark.parametrize(("shares", "threshold"), [(2, 2), (3, 2), (5, 3), (4, 4), (16, 2), (16, 16)])
 def test_any_that_are_enough_give_the_key(key: Any, shares: int, threshold: int) -> None:
     made = share_out(key, shares=shares, threshold=threshold)
     assert [share.number for share in made] == list(range(1, shares + 1))
-    assert {(share.threshold, share.backup, len(share.words)) for share in made} == {(threshold, made[0].backup, LENGTHS[key is SIGNING])}
+    assert {(share.threshold, share.backup, len(share.words)) for share in made} == {(threshold, made[0].backup, LENGTHS[key is not OPENING])}
     for some in list(combinations(made, threshold))[:20]:
         found = collected(*(read_share(share.words) for share in some)).key(key.key_digest.hex())
         assert (type(found), found.seed, found.public) == (type(key), key.seed, key.public)
@@ -68,6 +69,14 @@ def test_any_seed_and_any_numbers(seed: bytes, threshold: int, data: st.DataObje
         assert recovery.numbers == sorted(share.number for share in some[:count])
     assert recovery.complete
     assert recovery.key(key.key_digest.hex()).seed == seed
+
+
+def test_of_two_keys_that_a_seed_may_be_of_the_check_value_tells_which() -> None:
+    log = LogSigningKey(SIGNING.seed)
+    assert log.key_digest != SIGNING.key_digest
+    for key in (log, SIGNING):
+        found = collected(*THREE_OF_FIVE).key(parse_check_value(check_value(key)))
+        assert (type(found), found.public) == (type(key), key.public)
 
 
 def test_more_than_enough_are_all_looked_at() -> None:

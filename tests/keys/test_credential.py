@@ -15,6 +15,8 @@ from tests.support.keys import (
     flipped,
     identity,
     issue,
+    key_of,
+    log_key,
     naming_another_key,
     party,
     reassembled,
@@ -32,14 +34,17 @@ from valiza.keys.credential import (
     Credential,
     CredentialDraft,
     check_credential,
+    kind_of,
     public_key,
     read_credential_body,
+    signs,
     verify_by_credential,
 )
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.fields import Body
+from valiza.keys.signing import SigningKey
 
 if TYPE_CHECKING:
     from valiza.keys.root import Root
@@ -50,8 +55,8 @@ KZ: Final = party("KZ")
 ROOT, ROOT_KEY = KZ.root, KZ.key
 BODY: Final = KZ.body.credential  # certifies bodies, clearance 1
 AUTHORISED: Final = Body("KZ", "KZ-MFA")
-SIGNING: Final = tuple(p for p in PURPOSES if p not in {"open", "register"})
-OFFICERS: Final = tuple(p for p in PURPOSES if p not in {"certify", "roster", "register"})
+SIGNING: Final = tuple(p for p in PURPOSES if signs(p))
+OFFICERS: Final = tuple(p for p in PURPOSES if p not in {"certify", "roster"})
 
 
 def certifier(issuer: Root | Credential = BODY, key: Any = KZ.body.key, body: Body = AUTHORISED, **changes: Any) -> Holder:
@@ -103,7 +108,7 @@ def test_of_a_draft_the_key_is_checked() -> None:
         read_credential_body(by_root(purpose="certify", public_key=[labels.KIND_SIGNATURE, signing_key("x").public[:-32] + bytes(32)]), ROOT)
 
 
-@pytest.mark.parametrize(("purpose", "opens"), [("act", False), ("open", True), ("seal", False)])
+@pytest.mark.parametrize(("purpose", "opens"), [("act", False), ("open", True), ("register", False), ("seal", False)])
 def test_a_half_of_a_key_that_opens_is_never_one_of_a_key_that_signs(purpose: str, opens: bool) -> None:  # noqa: FBT001 - a parameter
     found = KZ.officer("officer", purpose).credential
     lattice, half = found.key.halves
@@ -181,19 +186,20 @@ def test_the_signature_is_checked_before_the_body_is_decoded() -> None:
             check_credential(reassembled(good, body=body), BODY)
 
 
-@pytest.mark.parametrize("purpose", [p for p in OFFICERS if p != "open"])
+@pytest.mark.parametrize("purpose", [p for p in OFFICERS if signs(p)])
 def test_only_a_certify_credential_issues(purpose: str) -> None:
     officer = KZ.officer("officer", purpose)
     with pytest.raises(NotAuthentic):
         issue(officer.credential, officer.key, "another", "seal")
 
 
-def test_neither_the_roster_credential_nor_an_opening_key_issues() -> None:
+def test_neither_the_roster_credential_nor_a_key_that_signs_no_statement_issues() -> None:
     with pytest.raises(NotAuthentic):
         issue(KZ.publisher.credential, KZ.publisher.key, "another", "seal")
-    opener = KZ.officer("officer", "open")
-    with pytest.raises(NotAuthentic):
-        issue(opener.credential, opener.key, "another", "seal")
+    for purpose in ("open", "register"):
+        officer = KZ.officer("officer", purpose)
+        with pytest.raises(NotAuthentic):
+            issue(officer.credential, officer.key, "another", "seal")
 
 
 # -- form -----------------------------------------------------------------------------------------------------------------
@@ -214,6 +220,13 @@ MALFORMED: Final[dict[str, dict[str, Any]]] = {
     "opening key with the kind of a signing key": {"purpose": "open", "public_key": [labels.KIND_SIGNATURE, identity("x").public]},
     "signing key with a point of low order": {"public_key": [labels.KIND_SIGNATURE, signing_key("x").public[:-32] + bytes(32)]},
     "opening key with a point of low order": {"purpose": "open", "public_key": [labels.KIND_ENCRYPTION, identity("x").public[:-32] + bytes(32)]},
+    "seal with a register's key": {"public_key": [labels.KIND_LOG, log_key("x").public]},
+    "open with a register's key": {"purpose": "open", "public_key": [labels.KIND_LOG, log_key("x").public]},
+    "register with a signing key": {"purpose": "register"},
+    "register with an opening key": {"purpose": "register", "public_key": [labels.KIND_ENCRYPTION, identity("x").public]},
+    "register's key with the kind of a signing key": {"purpose": "register", "public_key": [labels.KIND_SIGNATURE, log_key("x").public]},
+    "register's key with a point of low order": {"purpose": "register", "public_key": [labels.KIND_LOG, log_key("x").public[:-32] + bytes(32)]},
+    "register's key with the half of a signing key": {"purpose": "register", "public_key": [labels.KIND_LOG, signing_key("x").public]},
     "key inline": {"public_key": signing_key("x").public},
     "clearance as number": {"clearance": 2},
     "clearance empty": {"clearance": ""},
@@ -234,14 +247,18 @@ def test_malformed(change: dict[str, Any]) -> None:
 
 
 def test_a_key_is_checked_when_it_is_read_unless_it_was_before() -> None:
-    for kind, purpose, good in ((labels.KIND_SIGNATURE, "seal", signing_key("x").public), (labels.KIND_ENCRYPTION, "open", identity("x").public)):
+    for kind, purpose, good in (
+        (labels.KIND_SIGNATURE, "seal", signing_key("x").public),
+        (labels.KIND_ENCRYPTION, "open", identity("x").public),
+        (labels.KIND_LOG, "register", log_key("x").public),
+    ):
         bad = good[:-32] + bytes(32)
         assert public_key([kind, bad], purpose, checked=True).raw == bad
         with pytest.raises(Malformed):
             public_key([kind, bad], purpose)
 
 
-@pytest.mark.parametrize("purpose", [p for p in OFFICERS if p != "open"])
+@pytest.mark.parametrize("purpose", [p for p in OFFICERS if signs(p)])
 def test_an_officer_certifies_no_bodies(purpose: str) -> None:
     with pytest.raises(Malformed, match="only a certify credential certifies bodies"):
         check_credential(by_body(purpose=purpose, certifies_bodies=True), BODY)
@@ -258,12 +275,6 @@ def test_a_body_of_another_form_is_malformed(body: Any) -> None:
         check_credential(signed(labels.CREDENTIAL, "issuer", body, BODY.digest, KZ.body.key), BODY)
 
 
-def test_keys_of_the_register_are_refused_until_they_are_specified() -> None:
-    for statement, issuer in ((by_body(purpose="register"), BODY), (by_root(purpose="register"), ROOT)):
-        with pytest.raises(Refused):
-            check_credential(statement, issuer)
-
-
 # -- 3: party -------------------------------------------------------------------------------------------------------------
 
 
@@ -277,10 +288,10 @@ def test_nobody_issues_for_another_party() -> None:
 # -- 4: what an issuer may issue ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("purpose", [p for p in SIGNING if p not in {"certify", "roster"}])
+@pytest.mark.parametrize("purpose", OFFICERS)
 def test_a_root_issues_to_no_officer(purpose: str) -> None:
     with pytest.raises(Refused):
-        check_credential(by_root(purpose=purpose), ROOT)
+        check_credential(by_root(purpose=purpose, public_key=[kind_of(purpose), key_of("x", purpose)]), ROOT)
 
 
 @pytest.mark.parametrize("purpose", ["certify", "roster"])
@@ -294,10 +305,10 @@ def test_a_body_gives_its_own_powers_to_nobody_of_its_own(purpose: str) -> None:
         check_credential(by_body(purpose=purpose), BODY)
 
 
-@pytest.mark.parametrize("purpose", [p for p in SIGNING if p != "certify"])
+@pytest.mark.parametrize("purpose", [p for p in PURPOSES if p != "certify"])
 def test_a_body_issues_to_no_officer_of_another_body(purpose: str) -> None:
     with pytest.raises(Refused):
-        check_credential(by_body(purpose=purpose, body_id="KZ-MFA"), BODY)
+        check_credential(by_body(purpose=purpose, body_id="KZ-MFA", public_key=[kind_of(purpose), key_of("x", purpose)]), BODY)
 
 
 def test_a_body_certifies_another_only_if_it_certifies_bodies() -> None:
@@ -384,7 +395,7 @@ def holder(purpose: str) -> Holder:
 
 
 @pytest.mark.parametrize("role", ROLE_TYPES)
-@pytest.mark.parametrize("purpose", SIGNING)
+@pytest.mark.parametrize("purpose", PURPOSES)
 def test_a_role_is_signed_with_the_purpose_that_fits_it_and_no_other(role: str, purpose: str) -> None:
     signer = holder(purpose)
     statement = signed(ROLE_TYPES[role], role, ["said"], signer.credential.digest, signer.key)
@@ -423,6 +434,30 @@ def test_an_opening_key_signs_nothing_and_to_a_signing_key_nothing_is_sealed() -
         _ = opener.verify_key
     with pytest.raises(Refused):
         _ = sealer.recipient
+
+
+def test_a_registers_key_signs_no_statement_and_is_sealed_to_by_nobody() -> None:
+    register, sealer = KZ.officer("officer", "register").credential, KZ.officer("officer").credential
+    assert register.log_key.raw == log_key("officer").public
+    assert "register" not in ROLE_PURPOSE.values()
+    assert [p for p in PURPOSES if not signs(p)] == ["open", "register"]
+    with pytest.raises(NotAuthentic, match="signs no statement"):
+        _ = register.verify_key
+    with pytest.raises(Refused):
+        _ = register.recipient
+    for other in (sealer, KZ.officer("officer", "open").credential):
+        with pytest.raises(NotAuthentic, match="signs for no register"):
+            _ = other.log_key
+
+
+@pytest.mark.parametrize("role", ROLE_TYPES)
+def test_not_even_a_composite_of_a_registers_seed_signs_in_its_name(role: str) -> None:
+    """Who has a register's seed makes of it a signing key with the same Ed25519 half."""
+    credential, key = KZ.officer("officer", "register").credential, SigningKey(log_key("officer").seed)
+    assert key.public[-32:] == credential.log_key.ed25519
+    statement = signed(ROLE_TYPES[role], role, ["said"], credential.digest, key)
+    with pytest.raises(NotAuthentic, match="a register credential cannot sign as"):
+        verify_by_credential(statement, credential)
 
 
 @pytest.mark.checkout

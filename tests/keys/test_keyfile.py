@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import pytest
 from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
 from nacl.pwhash import argon2id
-from tests.support.keys import counting, flipped, identity, signing_key
+from tests.support.keys import counting, flipped, identity, log_key, signing_key
 from tests.support.signers import external_key
 
 from valiza.keys import keyfile, labels
@@ -31,7 +31,8 @@ CHEAP: Final = Argon2Cost(passes=1, memory_kib=8192)
 SIGNING: Final = signing_key("officer seal")
 OPENING: Final = identity("officer")
 EXTERNAL: Final = external_key("--key", "one")
-EACH: Final = pytest.mark.parametrize("key", [SIGNING, OPENING, EXTERNAL], ids=["signing", "opening", "external"])
+LOG: Final = log_key("officer")
+EACH: Final = pytest.mark.parametrize("key", [SIGNING, OPENING, EXTERNAL, LOG], ids=["signing", "opening", "external", "log"])
 
 
 @pytest.fixture
@@ -156,7 +157,7 @@ def test_what_is_not_there_is_unavailable(path: Path) -> None:
 def test_layout_is_that_of_the_specification(path: Path, key: PrivateKey) -> None:
     save(path, key)
     label, _, secret = unpack(path.read_bytes(), max_bytes=8192, what="it")
-    kind = {SIGNING: "MLDSA65-Ed25519", OPENING: "X-Wing", EXTERNAL: "MLDSA65-Ed25519-external"}[key]
+    kind = {SIGNING: "MLDSA65-Ed25519", OPENING: "X-Wing", EXTERNAL: "MLDSA65-Ed25519-external", LOG: "MLDSA44-Ed25519-log"}[key]
     assert (label, secret) == ("valiza/v1/key-file", key.seed)
     command = [word.encode() for word in EXTERNAL.signer.command]
     assert header_of(path) == ["valiza/v1/key-file", kind, key.public, None, *([["any", command]] if key is EXTERNAL else [])]

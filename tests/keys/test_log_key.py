@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Final
 
 import nacl.bindings
 import pytest
-from tests.support.keys import VECTORS, counting, flipped, signing_key
+from tests.support.keys import VECTORS, counting, flipped, log_key, signing_key
 
 from valiza.keys import labels
 from valiza.keys.digests import digest
@@ -18,10 +17,6 @@ from valiza.keys.log_key import ED25519_SIGNATURE_BYTES, LOG_PUBLIC_BYTES, LOG_S
 from valiza.keys.realm import Realm
 
 EDGE_POINTS: Final = json.loads((VECTORS / "ed25519-edge-points.json").read_text(encoding="utf-8"))
-
-
-def log_key(name: str) -> LogSigningKey:
-    return LogSigningKey(hashlib.sha512(name.encode()).digest())
 
 
 KEY: Final = log_key("register")

@@ -5,38 +5,41 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from tests.support.keys import BEGIN, END, NOW, Holder, flipped, identity, issue, party, reassembled, signing_key, subject
+from tests.support.keys import BEGIN, END, NOW, Holder, flipped, identity, issue, key_of, log_key, party, reassembled, signing_key, subject
 
 from valiza.keys import labels
+from valiza.keys.credential import signs
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
 from valiza.keys.fields import Body
 from valiza.keys.request import ALONE, ASKED, Request, RequestDraft, check_vouching, make_request, read_request
+from valiza.keys.signing import SigningKey
 from valiza.keys.statement import SignerHeader, Statement, read_statement, sign_statement
 from valiza.keys.trust import Trust
 
 if TYPE_CHECKING:
     from valiza.keys.credential import Credential
-    from valiza.keys.signing import SigningKey
 
 KZ: Final = party("KZ")
 ACKNOWLEDGER: Final = KZ.officer("officer", "acknowledge")
 SEALER: Final = KZ.officer("officer", "seal")
 OPENER: Final = KZ.officer("officer", "open")
-TRUST: Final = Trust([KZ.roster(ACKNOWLEDGER.credential, SEALER.credential, OPENER.credential)])
+ACTOR: Final = KZ.officer("officer", "act")
+REGISTRAR: Final = KZ.officer("officer", "register")
+TRUST: Final = Trust([KZ.roster(*(holder.credential for holder in (ACKNOWLEDGER, SEALER, OPENER, ACTOR, REGISTRAR)))])
 
 
 def draft(*purposes: str, **changes: Any) -> RequestDraft:
-    """A request for new keys, each of which is `signing_key("new PURPOSE")`; that to open is `identity("new")`."""
-    keys = {purpose: identity("new").public if purpose == "open" else signing_key(f"new {purpose}").public for purpose in purposes or ("seal",)}
+    """A request for new keys, each of which is `signing_key("new PURPOSE")`, `identity("new")` or `log_key("new")`."""
+    keys = {purpose: key_of("new", purpose) for purpose in purposes or ("seal",)}
     alone = not set(ALONE).isdisjoint(keys)
     said = {"subject": subject("custodian") if alone else None, "party": "KZ", "body_id": None if alone else "KZ-GOV", "names": {"en": "Officer"}}
     return RequestDraft(**{**said, "keys": keys, "made_at": NOW, **changes})
 
 
 def keys(*purposes: str) -> list[SigningKey]:
-    return [signing_key(f"new {purpose}") for purpose in purposes or ("seal",) if purpose != "open"]
+    return [signing_key(f"new {purpose}") for purpose in purposes or ("seal",) if signs(purpose)]
 
 
 def asked(*purposes: str, vouching: tuple[Holder, ...] = (), **changes: Any) -> Request:
@@ -102,9 +105,9 @@ def test_somebody_else_s_public_key_gets_nobody_anything() -> None:
 
 def test_as_many_keys_as_there_are_purposes_of_officers() -> None:
     every = [purpose for purpose in ASKED if purpose not in ALONE]
-    assert len(asked(*every).keys) == len(every) == 8
+    assert len(asked(*every).keys) == len(every) == 9
     more = [["custodian", [labels.KIND_SIGNATURE, signing_key("new custodian").public]]]
-    with pytest.raises(Malformed, match="keys is not an array of 1 to 8 items"):
+    with pytest.raises(Malformed, match="keys is not an array of 1 to 9 items"):
         read_request(signed_items(*every, more=more).raw)
 
 
@@ -154,6 +157,7 @@ def test_a_signature_on_another_statement_is_none_on_a_request() -> None:
 
 SEAL_KEY: Final = [labels.KIND_SIGNATURE, signing_key("new seal").public]
 OPEN_KEY: Final = [labels.KIND_ENCRYPTION, identity("new").public]
+LOG_KEY: Final = [labels.KIND_LOG, log_key("new").public]
 MALFORMED: Final[dict[str, dict[str, Any]]] = {
     "subject too short": {"subject": bytes(15)},
     "subject too long": {"subject": bytes(17)},
@@ -164,7 +168,10 @@ MALFORMED: Final[dict[str, dict[str, Any]]] = {
     "no keys": {"keys": []},
     "keys as a map": {"keys": {"seal": SEAL_KEY}},
     "a purpose that there is not": {"keys": [["read", SEAL_KEY]]},
-    "purpose register": {"keys": [["register", SEAL_KEY]]},
+    "a register key that signs": {"keys": [["register", SEAL_KEY]]},
+    "a register key that opens": {"keys": [["register", OPEN_KEY]]},
+    "a seal key of a register": {"keys": [["seal", LOG_KEY]]},
+    "a register key of low order": {"keys": [["register", [labels.KIND_LOG, log_key("new").public[:-32] + bytes([1]) + bytes(31)]]]},
     "a purpose twice": {"keys": [["seal", SEAL_KEY], ["seal", [labels.KIND_SIGNATURE, signing_key("x").public]]]},
     "purposes out of order": {"keys": [["seal", SEAL_KEY], ["open", OPEN_KEY]]},
     "a key twice": {"keys": [["act", SEAL_KEY], ["seal", SEAL_KEY]]},
@@ -172,7 +179,7 @@ MALFORMED: Final[dict[str, dict[str, Any]]] = {
     "a seal key that opens": {"keys": [["seal", OPEN_KEY]]},
     "a key without kind": {"keys": [["seal", SEAL_KEY[1]]]},
     "a key of low order": {"keys": [["seal", [labels.KIND_SIGNATURE, signing_key("new seal").public[:-32] + bytes([1]) + bytes(31)]]]},
-    "nine keys": {"keys": [["act", SEAL_KEY]] * 9},
+    "ten keys": {"keys": [["act", SEAL_KEY]] * 10},
     "made too late": {"made_at": 253402300800},
     "an unknown extension": {"extensions": {"clearance": "1"}},
     "a custodian of a body": {"keys": [["custodian", SEAL_KEY]], "subject": bytes(16)},
@@ -193,7 +200,7 @@ def test_malformed(change: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("purpose", ASKED)
 def test_every_purpose_can_be_asked_for(purpose: str) -> None:
-    purposes = ("open", "acknowledge") if purpose == "open" else (purpose,)
+    purposes = (purpose,) if signs(purpose) else (purpose, "seal")
     assert purpose in asked(*purposes).keys
 
 
@@ -215,10 +222,38 @@ def test_earlier_keys_of_the_same_subject_vouch() -> None:
 def test_an_open_key_alone_comes_with_the_acknowledge_key() -> None:
     alone = draft("open", subject=subject("officer"))
     assert vouched(make_request(alone, [], [(ACKNOWLEDGER.credential, ACKNOWLEDGER.key)])) == [ACKNOWLEDGER.credential]
-    with pytest.raises(Refused, match="for an open key alone"):
+    with pytest.raises(Refused, match="no acknowledge credential of his vouches for the open key"):
         vouched(make_request(alone, [], [(SEALER.credential, SEALER.key)]))
     with pytest.raises(Malformed):
         make_request(alone, [])
+
+
+def test_a_register_key_alone_comes_with_the_key_to_act() -> None:
+    alone = draft("register", subject=subject("officer"))
+    assert vouched(make_request(alone, [], [(ACTOR.credential, ACTOR.key)])) == [ACTOR.credential]
+    for other in (SEALER, ACKNOWLEDGER):
+        with pytest.raises(Refused, match="no act credential of his vouches for the register key"):
+            vouched(make_request(alone, [], [(other.credential, other.key)]))
+    with pytest.raises(Malformed):
+        make_request(alone, [])
+
+
+def test_keys_that_sign_nothing_are_each_vouched_for() -> None:
+    both = draft("open", "register", subject=subject("officer"))
+    for only, missing in ((ACTOR, "acknowledge"), (ACKNOWLEDGER, "act")):
+        with pytest.raises(Refused, match=f"no {missing} credential"):
+            vouched(make_request(both, [], [(only.credential, only.key)]))
+    assert len(vouched(make_request(both, [], [(one.credential, one.key) for one in (ACTOR, ACKNOWLEDGER)]))) == 2
+
+
+def test_a_register_key_signs_no_request_and_vouches_for_none() -> None:
+    """Neither the key that is asked for nor an earlier one, not even by the half that a signing key could have in common with it."""
+    composite = SigningKey(log_key("new").seed)
+    with pytest.raises(NotAuthentic, match="not signed by every signing key in it, or by another one"):
+        make_request(draft("act", "register"), [*keys("act"), composite])
+    request = make_request(draft("act", subject=subject("officer")), keys("act"), [(REGISTRAR.credential, SigningKey(log_key("officer").seed))])
+    with pytest.raises(NotAuthentic, match="signs no statement"):
+        vouched(request)
 
 
 def test_who_is_unknown_vouches_for_nobody() -> None:

@@ -18,6 +18,7 @@ from tests.support.keys import (
     flipped,
     identity,
     issue,
+    log_key,
     party,
     reassembled,
     root_of,
@@ -59,6 +60,7 @@ KZ: Final = party("KZ")
 BY: Final = party("BY")
 OFFICER: Final = KZ.officer("officer")
 OPENER: Final = KZ.officer("officer", "open")
+REGISTRAR: Final = KZ.officer("officer", "register")
 
 
 def sorted_raw(*credentials: Credential) -> list[bytes]:
@@ -415,6 +417,43 @@ def test_opening_keys_that_share_a_half_are_one(half: slice) -> None:
     key = mixed(identity("other").public, identity("officer").public, half)
     with pytest.raises(Refused, match="one public key is in two live credentials"):
         KZ.roster(OPENER.credential, KZ.officer("another", "open", public_key=key).credential)
+
+
+@pytest.mark.parametrize("half", HALVES.values(), ids=HALVES)
+def test_registers_keys_that_share_a_half_are_one(half: slice) -> None:
+    key = mixed(log_key("other").public, log_key("officer").public, half)
+    sharing = KZ.officer("another", "register", public_key=key, valid_from=BEGIN + 1)
+    with pytest.raises(Refused, match="one public key is in two live credentials"):
+        KZ.roster(REGISTRAR.credential, sharing.credential)
+    gone, lost = (KZ.revoke(REGISTRAR.credential, kind, BEGIN) for kind in ("retired", "compromised"))
+    KZ.roster(REGISTRAR.credential, sharing.credential, revocations=[gone])
+    known, new = (KZ.roster(REGISTRAR.credential, *more, version=v, revocations=[lost]) for v, more in ((1, ()), (2, (sharing.credential,))))
+    with pytest.raises(Refused, match="the key of a new register credential of 'another' was compromised"):
+        check_import(new, known, NOW)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (OFFICER.key.public, "one public key is in two live credentials: of 'officer' .* and of 'officer'"),
+        (KZ.body.key.public, "one public key is in two live credentials"),
+        (KZ.key.public, "a custodian's key is in a credential"),
+    ],
+    ids=["a signing key", "the body's", "a custodian's"],
+)
+def test_a_registers_key_shares_no_ed25519_half_with_another_key(other: bytes, message: str) -> None:
+    """Of whatever kind that is: the holder of the one would sign with the other."""
+    key = log_key("officer").public[:-32] + other[-32:]
+    sharing = KZ.officer("officer", "register", public_key=key)
+    with pytest.raises(Refused, match=message):
+        KZ.roster(OFFICER.credential, sharing.credential)
+
+
+def test_a_registers_key_stands_in_a_roster_beside_the_others() -> None:
+    found = KZ.roster(OFFICER.credential, OPENER.credential, REGISTRAR.credential)
+    (said,) = found.of_body(KZ.body.credential.body, "register")
+    assert said.log_key.raw == log_key("officer").public
+    assert found.with_key(said.key.key_digest) == [said]
 
 
 def test_a_renewed_credential_may_keep_its_key_when_the_old_one_has_ended() -> None:

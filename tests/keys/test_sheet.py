@@ -25,6 +25,7 @@ SHEET: Final = Sheet(
     share=SHARES[1],
     total=5,
     key_digest=SIGNING.key_digest.hex(),
+    kind="MLDSA65-Ed25519",
     protected=False,
     key="root key of office, KZ/KZ-MFA",
     holder="Айгүл Серік",
@@ -75,7 +76,14 @@ def test_a_whole_sheet() -> None:
     assert (share.number, share.threshold, share.backup) == (10, 3, 30110)
     digest = "2a0dc8527586b3fb067afdebfb5531ba1bac0fd8de76d9ec1ae0b1cfdc8468cc"
     sheet = Sheet(
-        share=share, total=12, key_digest=digest, protected=True, key="open key of an office, KZ/KZ-MFA", holder="Айгүл Серік", made_at=1795564800
+        share=share,
+        total=12,
+        key_digest=digest,
+        kind="X-Wing",
+        protected=True,
+        key="open key of an office, KZ/KZ-MFA",
+        holder="Айгүл Серік",
+        made_at=1795564800,
     )
     assert format_sheet(sheet) == WHOLE
     assert format_sheet(replace(sheet, made_at=1795564799)) == WHOLE.replace("made 2026-11-25", "made 2026-11-24")
@@ -83,7 +91,7 @@ def test_a_whole_sheet() -> None:
 
 
 def test_a_sheet_says_what_it_is_told_and_no_more() -> None:
-    bare = Sheet(share=SHARES[0], total=5, key_digest=SIGNING.key_digest.hex(), protected=False)
+    bare = Sheet(share=SHARES[0], total=5, key_digest=SIGNING.key_digest.hex(), kind="MLDSA65-Ed25519", protected=False)
     assert (bare.key, bare.holder, bare.made_at, bare.realm) == ("", "", 0, Realm.ORDINARY)
     assert "made 1970-01-01\n" in format_sheet(bare)
 

@@ -13,6 +13,7 @@ from valiza.keys import labels
 from valiza.keys.credential import Credential, issue_credential
 from valiza.keys.encoding import pack
 from valiza.keys.errors import Malformed, NoKey, NotAuthentic, Refused, Usage
+from valiza.keys.external import ExternalSigner
 from valiza.keys.fields import Body
 from valiza.keys.keyfile import public_part
 from valiza.keys.request import CUSTODIAN, Request, RequestDraft, make_request, read_request
@@ -32,6 +33,7 @@ from valiza.office.enrolling import (
     request_here,
     request_in_folder,
 )
+from valiza.office.founding import NewOfficer, certify_officer
 from valiza.office.granting import Grant, granted
 from valiza.office.home import BODY_OFFICER, Office
 from valiza.office.publishing import publish_roster
@@ -100,8 +102,43 @@ def test_an_open_key_alone_is_vouched_for_by_the_acknowledge_key(kz: Office) -> 
     request = ask(kz, "aliya", "open")
     (entry,) = read_statement(request.raw, labels.REQUEST).signatures
     assert entry.header.signer_digest == kz.credential("aliya", "acknowledge").digest
-    with pytest.raises(Usage, match="an open key alone"):
+    with pytest.raises(Usage, match="open keys sign no request"):
         ask(kz, "daria", "open")
+    assert not list((kz.home / "keys").glob("daria/*"))
+
+
+def test_a_registers_key_is_asked_for_with_one_to_act_and_vouched_for_by_it(kz: Office, tmp_path: Path) -> None:
+    request = ask(kz, "daria", "act", "register")
+    assert [entry.header.key_digest for entry in read_statement(request.raw, labels.REQUEST).signatures] == [request.keys["act"].key_digest]
+    accept(kz, written(tmp_path / "daria", *issue(kz, request)))
+    publish_roster(kz, at=AT, validity=YEAR)
+    kz.reread()
+    credential = kz.credential("daria", "register")
+    assert (credential.subject, credential.log_key.raw) == (kz.credential("daria", "act").subject, kz.log_key("daria").public)
+    credential.log_key.verify_ed25519(kz.log_key("daria").sign_ed25519(b"said"), b"said")
+    credential.log_key.verify_mldsa(kz.log_key("daria").sign_mldsa(b"said"), b"said")
+    again = ask(kz, "daria", "register", at=AT + DAY)
+    (entry,) = read_statement(again.raw, labels.REQUEST).signatures
+    assert entry.header.signer_digest == kz.credential("daria", "act").digest
+    assert [c.purpose for c in issue(kz, again, at=AT + DAY)] == ["register"]
+
+
+def test_a_registers_key_is_vouched_for_by_no_other_than_the_one_to_act(kz: Office) -> None:
+    with pytest.raises(Usage, match="no act key that is certified already vouches for the register key"):
+        ask(kz, "aliya", "register")
+    request = ask(kz, "aliya", "register", "seal")
+    with pytest.raises(Refused, match="no earlier act key of 'Aliya' vouches for the new register key"):
+        issue(kz, request)
+    assert [c.purpose for c in issue(kz, request, purposes=("register",), lost=True)] == ["register"]
+
+
+def test_no_program_keeps_half_of_a_registers_key(kz: Office, tmp_path: Path) -> None:
+    signer = ExternalSigner(reference="one", command=("/bin/false",))
+    with pytest.raises(Usage, match="the key of a register is all in its file"):
+        ask(kz, "daria", "act", "register", signers={("daria", "register"): signer})
+    said: dict[str, Any] = {"names": {"en": "Daria"}, "purposes": ("act", "register"), "at": AT, "random": counting(), "protection": OPEN}
+    with pytest.raises(Usage, match="the key of a register is all in its file"):
+        request_in_folder(tmp_path / "new", kz.body, **said, signers={"register": signer})
     assert not list((kz.home / "keys").glob("daria/*"))
 
 
@@ -117,7 +154,8 @@ NEVER_ASKED: Final[tuple[tuple[str, list[str]], ...]] = (
     ("aliya", ["certify"]),
     ("aliya", ["roster"]),
     ("office", ["seal"]),
-    ("aliya", ["register"]),
+    ("office", ["register"]),
+    ("daria", ["register"]),
     ("aliya", ["custodian"]),
     ("aliya", ["act", "act"]),
     ("Aliya", ["act"]),
@@ -577,6 +615,38 @@ def test_one_key_in_two_credentials_at_once_condemns_the_roster(kz: Office) -> N
     keep_issued(kz, [issue_credential(overlapping, issuer=issuer, keys=[key])])
     with pytest.raises(Refused, match="one public key is in two live credentials"):
         publish_roster(kz, at=AT, validity=YEAR)
+
+
+def test_a_registers_key_is_renewed_and_the_old_one_kept(kz: Office) -> None:
+    officer = NewOfficer(name="daria", names={"en": "Daria"}, purposes=("register",), clearance=None)
+    certify_officer(kz, officer, at=AT, validity=YEAR, random=counting("daria"), passphrase=None)
+    publish_roster(kz, at=AT, validity=YEAR)
+    kz.reread()
+    old = kz.credential("daria", "register")
+    (new,) = renewed(kz, "daria", "register")
+    publish_roster(kz, at=LATER + 1, validity=YEAR)
+    now = at_time(kz, LATER + 1)
+    assert (new.subject, new.clearance) == (old.subject, None)
+    assert now.log_key("daria").public == new.log_key.raw != old.log_key.raw
+    assert now.log_key("daria", old).public == old.log_key.raw
+    (same,) = renewed(now, "daria", "register", at=LATER + 2, same_key=True)
+    assert (same.log_key.raw, same.valid_from) == (new.log_key.raw, new.valid_until)
+
+
+def test_of_a_key_to_sign_no_registers_is_made_and_of_a_registers_none_to_sign(kz: Office) -> None:
+    officer = NewOfficer(name="daria", names={"en": "Daria"}, purposes=("act", "register"), clearance="2")
+    certify_officer(kz, officer, at=AT, validity=YEAR, random=counting("daria"), passphrase=None)
+    publish_roster(kz, at=AT, validity=YEAR)
+    kz.reread()
+    with pytest.raises(NotAuthentic, match="signs no statement"):
+        kz.signing_key("daria", "register")
+    with pytest.raises(NotAuthentic, match="signs for no register"):
+        kz.log_key("daria", kz.credential("daria", "act"))
+    with pytest.raises(NoKey, match="has no register credential"):
+        kz.log_key("aliya")
+    shutil.copy(kz.key_path("daria", "act"), kz.key_path("daria", "register"))
+    with pytest.raises(NoKey, match="is not the one that is certified"):
+        Office(kz.home, lambda: "").log_key("daria")
 
 
 def test_a_body_renews_its_own_keys_with_the_root_that_it_keeps(kz: Office) -> None:

@@ -13,6 +13,7 @@ from valiza.keys.credential import Credential, CredentialDraft, issue_credential
 from valiza.keys.designation import Designation, DesignationDraft, issue_designation
 from valiza.keys.encoding import pack
 from valiza.keys.fields import Body
+from valiza.keys.log_key import LogSigningKey
 from valiza.keys.recipient import Identity
 from valiza.keys.revocation import Revocation, RevocationDraft, issue_revocation
 from valiza.keys.root import Root, make_root, sole_root
@@ -61,6 +62,19 @@ def signing_key(name: str) -> SigningKey:
 def identity(name: str) -> Identity:
     """The opening key of that name."""
     return Identity(hashlib.sha256(name.encode()).digest())
+
+
+@cache
+def log_key(name: str) -> LogSigningKey:
+    """The register's key of that name."""
+    return LogSigningKey(hashlib.sha512(f"log {name}".encode()).digest())
+
+
+def key_of(name: str, purpose: str) -> bytes:
+    """The public key that `issue` certifies for that name."""
+    if purpose == "open":
+        return identity(name).public
+    return log_key(name).public if purpose == "register" else signing_key(f"{name} {purpose}").public
 
 
 def subject(name: str) -> bytes:
@@ -189,7 +203,7 @@ def party(name: str = "KZ") -> Party:
 
 
 def issue(issuer: Root | Credential, key: SigningKey, name: str, purpose: str, *, keys: Sequence[SigningKey] = (), **changes: Any) -> Holder:
-    """A credential for `name`, of the issuer's own body and with clearance 2 unless changed. An `open` key is `identity(name)`.
+    """A credential for `name`, of the issuer's own body and with clearance 2 unless changed. The key is that of `key_of`.
 
     With `keys`, further custodians of the issuing root sign too.
     """
@@ -199,7 +213,7 @@ def issue(issuer: Root | Credential, key: SigningKey, name: str, purpose: str, *
         "body": issuer.body if isinstance(issuer, Credential) else Body(issuer.party, f"{issuer.party}-GOV"),
         "names": {"en": name},
         "purpose": purpose,
-        "public_key": identity(name).public if purpose == "open" else own.public,
+        "public_key": key_of(name, purpose),
         "clearance": "2",
         "valid_from": BEGIN,
         "valid_until": END,

@@ -28,6 +28,7 @@ class Backup:
     passphrase: str = ""
     identifier: int = 20412
     extendable: bool = True
+    kind: str = wire.SIGNING_KIND
     holders: Sequence[str] = field(default=("Aigul Serik", "Dana Omar", "Timur Aliev", "Жанна Ахметова", ""))
 
     @property
@@ -44,15 +45,9 @@ class Backup:
         return [Share(self.identifier, index, self.threshold, value, self.extendable, self.exponent) for index, value in enumerate(values)]
 
     @property
-    def kind(self) -> str:
-        """Of the key."""
-        return wire.SIGNING_KIND if len(self.seed) == 64 else wire.OPENING_KIND
-
-    @property
     def digest(self) -> str:
         """The key digest."""
-        public = wire.composite_public(self.seed) if len(self.seed) == 64 else wire.xwing_public(self.seed)
-        return wire.digest("public-key", wire.encode([self.kind, public])).hex()
+        return wire.digest("public-key", wire.encode([self.kind, wire.public_of(self.kind, self.seed)])).hex()
 
     def sheet(self, share: Share, words: Sequence[str] | None = None, changes: Sequence[tuple[str, str]] = ()) -> str:
         """The sheet of a share, with some of its text changed."""
@@ -100,7 +95,8 @@ class Backup:
 
 ROOT = Backup("root key of office, KZ/KZ-MFA", wire.draw("key/backup root", 64))
 LOCKED = Backup("certify key of office, KZ/KZ-MFA", wire.draw("key/backup certify", 64), 3, 5, "A-rose is a rose 7~", 777)
-READING = Backup("open key of alena, BY/BY-MFA", OPENING, 2, 2, identifier=0)
+READING = Backup("open key of alena, BY/BY-MFA", OPENING, 2, 2, identifier=0, kind=wire.OPENING_KIND)
+REGISTER = Backup("register key of alena, BY/BY-MFA", wire.draw("key/backup register", 64), identifier=1, kind=wire.LOG_KIND)
 OTHER = replace(ROOT, name="roster key of office, KZ/KZ-MFA", seed=wire.draw("key/backup roster", 64), identifier=31337)
 SECOND = ROOT.shares[1]
 
@@ -112,6 +108,7 @@ def _recovered() -> Cases:
     yield TOPIC.good("same_sheet_again", ROOT.sheets(1, 1, 2), "a sheet twice counts once")
     yield TOPIC.good("passphrase", LOCKED.sheets(5, 1, 4), "three of five, and a passphrase", passphrase=(LOCKED.passphrase,))
     yield TOPIC.good("open_key", READING.sheets(1, 2), "an opening key: 33 words on a sheet")
+    yield TOPIC.good("register_key", REGISTER.sheets(1, 2), "a register's key: 59 words, and the key digest says of which kind it is")
     sixteen = replace(ROOT, threshold=16, count=16)
     yield TOPIC.good("sixteen", sixteen.sheets(*range(1, 17)), "sixteen of sixteen")
     older = replace(ROOT, extendable=False, passphrase="x")  # noqa: S106 - of a test vector

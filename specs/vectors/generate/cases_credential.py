@@ -131,6 +131,7 @@ def _good() -> Cases:
     for name, credential, comment in (
         ("good", _credential(), "an officer, certified by his body"),
         ("open", _credential("open"), "a key of kind X-Wing"),
+        ("register", _credential("register"), "a key of kind MLDSA44-Ed25519-log"),
         ("body", w.Credential("new", ("BY", "BY-NEW"), "certify", w.by_mfa, "s"), "a body, certified by one that certifies bodies"),
         ("three_links", replace(_credential(issuer=w.by_kgb), place=w.BY_KGB), "root, body, body, officer"),
         ("clearance_equal", replace(_credential(issuer=w.by_mvd), place=w.BY_MVD, valid=w.by_mvd.valid), "the clearance of its issuer"),
@@ -174,7 +175,7 @@ def _powers() -> Cases:
         ("clearance_unknown", replace(_credential(), clearance="cosmic"), 5, "a clearance that is no degree of the party"),
         ("valid_longer", replace(_credential(), valid=(w.FROM, w.by_mfa.valid[1] + 1)), 6, "valid a second longer than its issuer"),
         ("valid_earlier", replace(_credential(), valid=(w.FROM - 1, w.UNTIL)), 6, "valid a second earlier than its issuer"),
-        ("purpose_register", _credential("register"), 2, "purpose register, which is not specified yet"),
+        ("root_issues_register", _credential("register", w.BY), 4, "the root certifies an officer's key of the register"),
     ):
         yield TOPIC.bad(name, credential.statement(), f"refused @ {step}", comment)
 
@@ -183,12 +184,14 @@ def _forms() -> Cases:
     for name, changes, comment in BAD_BODIES:
         yield TOPIC.bad(name, replace(_credential(), fields=changes).statement(), "malformed @ 2", comment)
     public, open_key = wire.composite_public(bytes(64)), wire.xwing_public(bytes(32))
+    log_key = wire.log_public(bytes(64))
     out_of_range = (int.from_bytes(open_key[:3], "little") & ~0xFFF | 3329).to_bytes(3, "little") + open_key[3:]
     seal: Sequence[tuple[str, Item, str]] = (
         ("ed25519_identity", [KIND, public[:1952] + spoil.IDENTITY], "an Ed25519 half that is the identity"),
         ("ed25519_zero", [KIND, public[:1952] + bytes(32)], "an Ed25519 half of 32 zero bytes, a point of order 4"),
         ("ed25519_non_canonical", [KIND, public[:1952] + spoil.IDENTITY_PLUS_P], "an Ed25519 half that is not canonical"),
         ("ed25519_mixed_order", [KIND, spoil.mixed_order(public)], "an Ed25519 half with a component of order 8"),
+        ("seal_log", [wire.LOG_KIND, log_key], "a register's key, with a purpose that signs"),
         ("seal_x_wing", [X_WING, open_key], "a key to open, with a purpose that signs"),
     )
     opening: Sequence[tuple[str, Item, str]] = (
@@ -198,7 +201,13 @@ def _forms() -> Cases:
         ("x25519_non_canonical", [X_WING, open_key[:1184] + spoil.X25519_NINE_PLUS_P], "an X25519 half that is not canonical: the base point plus p"),
         ("mlkem_3329", [X_WING, out_of_range], "an ML-KEM coefficient of 3329"),
     )
-    for purpose, keys in (("seal", seal), ("open", opening)):
+    register: Sequence[tuple[str, Item, str]] = (
+        ("register_composite", [KIND, public], "a key to sign, with purpose register"),
+        ("register_short", [wire.LOG_KIND, log_key[:-1]], "a register's key of 1343 bytes"),
+        ("register_identity", [wire.LOG_KIND, log_key[:1312] + spoil.IDENTITY], "a register's key whose Ed25519 half is the identity"),
+        ("register_non_canonical", [wire.LOG_KIND, log_key[:1312] + spoil.IDENTITY_PLUS_P], "the same, not canonical"),
+    )
+    for purpose, keys in (("seal", seal), ("open", opening), ("register", register)):
         for name, key, comment in keys:
             yield TOPIC.bad(name, _credential(purpose, public_key=key).statement(), "malformed @ 2", comment)
 

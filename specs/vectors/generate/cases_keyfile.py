@@ -1,4 +1,4 @@
-"""Vectors of key files (credential.md, Key files): the three kinds, with a passphrase and without."""
+"""Vectors of key files (credential.md, Key files): the four kinds, with a passphrase and without."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ class KeyFile:
 SEEDS = wire.draw("key-file/signing", 64)
 SIGNING = KeyFile(wire.SIGNING_KIND, wire.composite_public(SEEDS), SEEDS)
 OPENING = KeyFile(wire.OPENING_KIND, wire.xwing_public(SEEDS[:32]), SEEDS[:32])
+LOG = KeyFile(wire.LOG_KIND, wire.log_public(SEEDS), SEEDS)
 HALVES = wire.composite_public(SEEDS[:32] + SIGNER_SEED)
 EXTERNAL = KeyFile("MLDSA65-Ed25519-external", HALVES, SEEDS[:32], (SIGNER,))
 LOCKED = replace(EXTERNAL, passphrase=PASSPHRASE)
@@ -59,6 +60,7 @@ def _good() -> Cases:
     for name, made, comment in (
         ("signing", SIGNING, "a signing key"),
         ("opening", OPENING, "an opening key"),
+        ("log", LOG, "a register's key"),
         ("external", EXTERNAL, "a signing key whose Ed25519 half an external signer keeps"),
     ):
         yield TOPIC.good(name, made.raw(), f"{comment}, without a passphrase", secret=(made.secret.hex(),))
@@ -91,6 +93,14 @@ def _malformed() -> Cases:
         ("label_other", replace(SIGNING, label="valiza/v1/stream"), "another label in the header"),
         ("kind_unknown", replace(SIGNING, kind="Ed25519"), "a kind that nobody knows"),
         ("kind_of_other", replace(SIGNING, kind=wire.OPENING_KIND), "a signing key called an opening key"),
+        ("kind_log", replace(SIGNING, kind=wire.LOG_KIND), "a signing key called a register's key"),
+        ("log_as_signing", replace(LOG, kind=wire.SIGNING_KIND), "a register's key called a signing key"),
+        ("log_external", replace(LOG, more=(SIGNER,)), "a signer beside a register's key"),
+        (
+            "log_public_of_other",
+            replace(LOG, public=wire.log_public(SEEDS)[:-32] + HALVES[-32:]),
+            "a register's key with the Ed25519 half of another",
+        ),
         ("external_as_whole", replace(EXTERNAL, kind=wire.SIGNING_KIND), "a signer beside a key that is whole"),
         ("whole_as_external", replace(SIGNING, kind=EXTERNAL.kind), "an external half, and no signer"),
         ("public_of_other", replace(SIGNING, public=HALVES), "the public key of another"),

@@ -33,9 +33,8 @@ class Request:
 
     def key(self, purpose: str) -> list[Item]:
         """A key as it stands in the body."""
-        if purpose == "open":
-            return [purpose, [wire.OPENING_KIND, wire.xwing_public(self.seed(purpose))]]
-        return [purpose, [wire.SIGNING_KIND, wire.composite_public(self.seed(purpose))]]
+        kind = wire.KINDS.get(purpose, wire.SIGNING_KIND)
+        return [purpose, [kind, wire.public_of(kind, self.seed(purpose))]]
 
     def body(self) -> bytes:
         """request.md, Request."""
@@ -56,7 +55,7 @@ class Request:
 
     def signers(self) -> list[Signer]:
         """Every signing key, and who vouches."""
-        own = [self.own(purpose) for purpose in self.purposes if purpose != "open"]
+        own = [self.own(purpose) for purpose in self.purposes if purpose not in wire.KINDS]
         return own + [credential.signer("holder") for credential in self.vouched]
 
     def statement(self, signers: Sequence[Signer] | None = None) -> bytes:
@@ -74,9 +73,13 @@ RENEWED = Request("alena", ("acknowledge", "open"), SUBJECT, (ALENA,))
 KEEPER = replace(Request("keeper", ("custodian",), wire.draw("custodian/new", 16)), fields={"body id": None})
 WITNESS = replace(Request("witness", ("witness",), wire.draw("witness/new", 16)), fields={"body id": None})
 SIGN_KEY, OTHER_KEY = SEAL.key("seal")[1], SEAL.key("act")[1]
+LOG_PUBLIC = wire.log_public(SEAL.seed("register"))
 WRONG_KIND: Sequence[tuple[str, Item, str]] = (
     ("open_composite", [["open", SIGN_KEY]], "an open key of kind MLDSA65-Ed25519"),
     ("seal_x_wing", [["seal", NEW.key("open")[1]]], "a seal key of kind X-Wing"),
+    ("register_composite", [["register", SIGN_KEY]], "a register key of kind MLDSA65-Ed25519"),
+    ("seal_log", [["seal", SEAL.key("register")[1]]], "a seal key of kind MLDSA44-Ed25519-log"),
+    ("register_low_order", [["register", [wire.LOG_KIND, LOG_PUBLIC[:-32] + spoil.IDENTITY]]], "a register key whose Ed25519 half is the identity"),
 )
 
 BAD_FORMS: Sequence[tuple[str, Changes, str]] = (
@@ -87,7 +90,6 @@ BAD_FORMS: Sequence[tuple[str, Changes, str]] = (
     ("purpose_twice", {"keys": [["seal", SIGN_KEY], ["seal", OTHER_KEY]]}, "one purpose twice"),
     ("one_key_twice", {"keys": [["act", SIGN_KEY], ["seal", SIGN_KEY]]}, "one key for two purposes"),
     ("purpose_unknown", {"keys": [["read", SIGN_KEY]]}, "a purpose that there is not"),
-    ("purpose_register", {"keys": [["register", SIGN_KEY]]}, "purpose register, which is not specified yet"),
     ("extension_unknown", {"extensions": {"clearance": "ov"}}, "an extension that version 1 does not know"),
     ("field_more", {"clearance": "ov"}, "a field more: a clearance is not asked for"),
     *((name, {"keys": keys}, comment) for name, keys, comment in WRONG_KIND),
@@ -95,13 +97,14 @@ BAD_FORMS: Sequence[tuple[str, Changes, str]] = (
 
 
 def _good() -> Cases:
-    every = ("act", "acknowledge", "certify", "countersign", "open", "roster", "seal", "transport")
+    every = ("act", "acknowledge", "certify", "countersign", "open", "register", "roster", "seal", "transport")
     for name, request, comment in (
         ("good", NEW, "a new officer asks for a key to acknowledge and one to open"),
         ("seal", SEAL, "one key"),
-        ("every_purpose", Request("all", every), "eight keys, and all but one sign"),
+        ("every_purpose", Request("all", every), "nine keys, and all but two sign"),
         ("renewed", RENEWED, "new keys of a known subject, vouched for by the old acknowledge key"),
         ("open_vouched", replace(RENEWED, purposes=("open",)), "an open key alone, vouched for by the acknowledge key"),
+        ("register", Request("new registrar", ("act", "register")), "a key to act, which signs, and one of the register, which does not"),
         ("unvouched", replace(RENEWED, vouched=()), "a known subject whose old keys do not vouch: for the issuer to judge"),
         ("custodian", KEEPER, "somebody who is to be a custodian"),
         ("witness", WITNESS, "a witness"),
@@ -160,6 +163,10 @@ def _vouching() -> Cases:
         yield TOPIC.bad(name, raw, f"{outcome} @ 4", comment)
     countersigner = replace(RENEWED, purposes=("open",), vouched=(w.PEOPLE["alena-countersign"],))
     yield TOPIC.bad("open_not_by_acknowledger", countersigner.statement(), "refused @ 5", "an open key alone, vouched for by the countersign key")
+    register = replace(RENEWED, purposes=("register",))
+    yield TOPIC.bad("register_not_by_actor", register.statement(), "refused @ 5", "a register key alone, vouched for by the acknowledge key")
+    both = replace(RENEWED, purposes=("open", "register"))
+    yield TOPIC.bad("register_with_open", both.statement(), "refused @ 5", "likewise, with an open key")
 
 
 def cases() -> Cases:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 
 import spoil
-import wire
 import world as w
 from cases import WORLD, Cases, Changes, Topic
 
@@ -55,6 +54,8 @@ def _good() -> Cases:
     yield TOPIC.good("valid_longest", longest.statement(), "in force for 400 days")
     at_once = replace(GOOD, version=2, members=[*GOOD.members, second])
     yield AGAIN.good("issued_same_second", at_once.statement(), "version 2, issued in the same second as version 1")
+    register = w.Credential("ts-register", BODY, "register", body, "x")
+    yield AGAIN.good("register", replace(GOOD, version=2, members=[*GOOD.members, officer, register]).statement(), "with a register's key")
     yield AGAIN.good("newer", replace(GOOD, version=2, members=[*GOOD.members, officer]).statement(), "version 2, with a new officer")
 
 
@@ -83,9 +84,8 @@ def _bad() -> Cases:
 
 def sharing(one: w.Credential, other: w.Credential) -> tuple[w.Credential, w.Credential]:
     """*one* with each half of the key of *other*: the ML-DSA or ML-KEM half, and the other one."""
-    kind = wire.OPENING_KIND if one.purpose == "open" else wire.SIGNING_KIND
     first, second = (other.public[:-32] + one.public[-32:], one.public[:-32] + other.public[-32:])
-    return replace(one, fields={"public key": [kind, first]}), replace(one, fields={"public key": [kind, second]})
+    return replace(one, fields={"public key": [one.kind, first]}), replace(one, fields={"public key": [one.kind, second]})
 
 
 def _members() -> Cases:
@@ -94,6 +94,8 @@ def _members() -> Cases:
     halves = sharing(second, officer)
     opening = w.Credential("ts-opening", BODY, "open", body, "x")
     opened = sharing(replace(opening, name="ts-opening-2"), opening)
+    register = w.Credential("ts-register", BODY, "register", body, "x")
+    registers = sharing(replace(register, name="ts-register-2"), register)
     foreign = w.PEOPLE["dauren-seal"]
     third = w.Credential("ts-third", ("TS", "TS-B"), "certify", body, "x")
     fourth = w.Credential("ts-fourth", ("TS", "TS-C"), "certify", third, "x")
@@ -105,6 +107,10 @@ def _members() -> Cases:
         ("half_twice_ed25519", [officer, halves[1]], "refused @ 5", "the Ed25519 half likewise"),
         ("half_twice_mlkem", [opening, opened[0]], "refused @ 5", "the ML-KEM half of an opening key likewise"),
         ("half_twice_x25519", [opening, opened[1]], "refused @ 5", "the X25519 half likewise"),
+        ("half_twice_mldsa44", [register, registers[0]], "refused @ 5", "the ML-DSA-44 half of a register's key likewise"),
+        ("half_twice_register", [register, registers[1]], "refused @ 5", "the Ed25519 half of a register's key likewise"),
+        ("half_of_register", [officer, sharing(register, officer)[1]], "refused @ 5", "the Ed25519 half of a key to seal in a register's key"),
+        ("register_half_of_root", [sharing(register, roots_key)[1]], "refused @ 5", "the Ed25519 half of the root's own key in a register's key"),
         ("half_of_root", [sharing(second, roots_key)[0]], "refused @ 5", "the ML-DSA half of the root's own key in a credential"),
         ("key_of_root", [roots_key], "refused @ 5", "the root's own key in a credential"),
         ("foreign_credential", [foreign], "not authentic @ 3", "a credential of another party, whose issuer is not in it"),

@@ -247,6 +247,20 @@ def signing_key(value: Value) -> bytes:
     return data
 
 
+def log_key(value: Value) -> bytes:
+    """A public key of kind `MLDSA44-Ed25519-log`."""
+    kind, key = fields(value, 2)
+    need(kind == "MLDSA44-Ed25519-log", "another kind of key")
+    data = binary(key, 1344)
+    need(crypto_core_ed25519_is_valid_point(data[1312:]), "an Ed25519 half that is not the canonical encoding of a point of prime order")
+    return data
+
+
+def key_for(purpose: str, value: Value) -> bytes:
+    """A public key of the kind that a purpose has."""
+    return {"open": opening_key, "register": log_key}.get(purpose, signing_key)(value)
+
+
 def opening_key(value: Value) -> bytes:
     """A public key of kind `X-Wing`."""
     kind, key = fields(value, 2)

@@ -17,7 +17,7 @@ from outcome import Malformed, NoKey, NotAuthentic, Refused, Unavailable, step
 
 LABEL = "valiza/v1/key-file"
 KEY_FILE_MOST = 8192
-SEED_LENGTHS = {wire.SIGNING_KIND: 64, wire.OPENING_KIND: 32, "MLDSA65-Ed25519-external": 32}
+SEED_LENGTHS = {wire.SIGNING_KIND: 64, wire.OPENING_KIND: 32, wire.LOG_KIND: 64, "MLDSA65-Ed25519-external": 32}
 REFERENCE = re.compile(r"[!-~]{1,255}")
 HEX = re.compile(r"([0-9a-f]{2})*")
 REASONS = {"no-key": NoKey, "pin": NoKey, "refused": Refused, "unavailable": Unavailable, "malformed": Unavailable}
@@ -107,10 +107,8 @@ def read_key_file(raw: bytes, passphrase: str) -> bytes:
     if items[3] is not None:
         secret = _unlocked(secret, header, items[3], passphrase)
     d.need(len(secret) == SEED_LENGTHS[kind], "a seed of another length")
-    if kind == wire.SIGNING_KIND:
-        d.need(public == wire.composite_public(secret), "the public key of another")
-    elif kind == wire.OPENING_KIND:
-        d.need(public == wire.xwing_public(secret), "the public key of another")
+    if len(items) == 4:
+        d.need(public == wire.public_of(kind, secret), "the public key of another")
     else:
         d.signing_key([wire.SIGNING_KIND, public])
         d.need(public[:1952] == wire.composite_public(secret + bytes(32))[:1952], "the ML-DSA half of another")

@@ -345,15 +345,13 @@ def _credential_body(body: bytes, digest: bytes, issuer: bytes) -> Credential:
     """credential.md, Credential: the form, nothing else."""
     f = d.fields(d.decode(body), 11)
     purpose = d.one_of(f[4], PURPOSES)
-    if purpose == "register":
-        raise Refused("no credential with purpose register is accepted yet")
     certifies = d.boolean(f[7])
     d.need(purpose == "certify" or not certifies, "certifies bodies, without purpose certify")
     d.names(f[3])
     d.extensions(f[10])
     valid_from, valid_until = d.time(f[8]), d.time(f[9])
     d.need(valid_from < valid_until, "valid until is not after valid from")
-    key = d.opening_key(f[5]) if purpose == "open" else d.signing_key(f[5])
+    key = d.key_for(purpose, f[5])
     clearance = d.optional(f[6], lambda code: d.matching(code, d.CODE))
     subject, place = d.binary(f[0], 16), d.body([f[1], f[2]])
     return Credential(digest, issuer, subject, place, purpose, key, clearance, certifies, valid_from, valid_until)
@@ -547,12 +545,12 @@ def _roster_body(body: bytes) -> tuple[str, int, tuple[int, int], list[bytes], d
 
 
 def _shares_half(one: bytes, other: bytes) -> bool:
-    """Of two public keys of one kind: the second half of both kinds has 32 bytes."""
+    """Of two public keys that both sign, or both open: the second half of every kind has 32 bytes."""
     return one[:-32] == other[:-32] or one[-32:] == other[-32:]
 
 
 def _same_key(one: Credential, other: Credential) -> bool:
-    return len(one.public_key) == len(other.public_key) and _shares_half(one.public_key, other.public_key)
+    return (one.purpose == "open") == (other.purpose == "open") and _shares_half(one.public_key, other.public_key)
 
 
 def _one_key_once(credentials: Mapping[bytes, Credential], revocations: list[revoking.Revocation]) -> None:

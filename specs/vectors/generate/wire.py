@@ -25,7 +25,8 @@ MAGIC = bytes.fromhex("89564C5A0D0A1A0A")
 PREFIX = MAGIC + b"\0\1\0\1"
 COMPOSITE_PREFIX = b"CompositeAlgorithmSignatures2025"
 COMPOSITE_LABEL = b"COMPSIG-MLDSA65-Ed25519-SHA512"
-SIGNING_KIND, OPENING_KIND = "MLDSA65-Ed25519", "X-Wing"
+SIGNING_KIND, OPENING_KIND, LOG_KIND = "MLDSA65-Ed25519", "X-Wing", "MLDSA44-Ed25519-log"
+KINDS = {"open": OPENING_KIND, "register": LOG_KIND}  # of the keys that sign no statement, by purpose
 CHUNK = 16384
 
 
@@ -125,6 +126,17 @@ def xwing_public(seed: bytes) -> bytes:
 def composite_public(seed: bytes) -> bytes:
     """ML-DSA-65 (1952) || Ed25519 (32), from the two 32-byte seeds in this order."""
     return mldsa.public_key(seed[:32]) + crypto_sign_seed_keypair(seed[32:])[0]
+
+
+@lru_cache(maxsize=1024)
+def log_public(seed: bytes) -> bytes:
+    """ML-DSA-44 (1312) || Ed25519 (32), from the two 32-byte seeds in this order."""
+    return mldsa.public_key(seed[:32], mldsa.ML_DSA_44) + crypto_sign_seed_keypair(seed[32:])[0]
+
+
+def public_of(kind: str, seed: bytes) -> bytes:
+    """The public key of a seed, by its kind."""
+    return {SIGNING_KIND: composite_public, OPENING_KIND: xwing_public, LOG_KIND: log_public}[kind](seed)
 
 
 def composite_message(kind: str, message: bytes) -> bytes:

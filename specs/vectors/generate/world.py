@@ -133,17 +133,21 @@ class Credential:
 
     @property
     def seed(self) -> bytes:
-        """The seed of its key: 32 bytes of kind X-Wing, 64 of kind MLDSA65-Ed25519."""
+        """The seed of its key: 32 bytes of kind X-Wing, else 64."""
         return wire.draw(f"key/{self.key or self.name}", 32 if self.purpose == "open" else 64)
 
     @property
     def public(self) -> bytes:
         """Its public key."""
-        return wire.xwing_public(self.seed) if self.purpose == "open" else wire.composite_public(self.seed)
+        return wire.public_of(self.kind, self.seed)
+
+    @property
+    def kind(self) -> str:
+        """Of its key."""
+        return wire.KINDS.get(self.purpose, wire.SIGNING_KIND)
 
     def body(self) -> bytes:
         """credential.md, Credential."""
-        kind = wire.OPENING_KIND if self.purpose == "open" else wire.SIGNING_KIND
         person = wire.draw(f"subject/{self.place}/{self.subject or self.name.split('-')[0]}", 16)
         items: dict[str, Item] = {
             "subject": person,
@@ -151,7 +155,7 @@ class Credential:
             "body id": self.place[1],
             "names": names(self.name),
             "purpose": self.purpose,
-            "public key": [kind, self.public],
+            "public key": [self.kind, self.public],
             "clearance": self.clearance,
             "certifies bodies": self.certifies,
             "valid from": self.valid[0],
