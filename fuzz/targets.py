@@ -53,6 +53,7 @@ from valiza.keys.external import ExternalSigner, ExternalSigningKey
 from valiza.keys.fields import Body, array, body_id, one_of, optional, time
 from valiza.keys.fingerprint import in_words, parse_fingerprint
 from valiza.keys.keyfile import load_key
+from valiza.keys.log_key import LogSigningKey
 from valiza.keys.recipient import Recipient
 from valiza.keys.request import Request, check_vouching, read_request
 from valiza.keys.revocation import KINDS, check_revocation, judge
@@ -352,7 +353,7 @@ def key_file(data: bytes) -> None:
     path = world.file("fuzz.key", data)
     with world.cheap_passphrases():
         found = load_key(path, lambda: world.PASSPHRASE)
-    seed = 64 if isinstance(found, SigningKey) else 32
+    seed = 64 if isinstance(found, SigningKey | LogSigningKey) else 32
     holds(len(found.seed) == seed, "the seed has another length than its kind")
     if isinstance(found, ExternalSigningKey):
         holds(found.signer.program.startswith("/"), "a program that would be looked for")
