@@ -116,6 +116,7 @@ def countersign(
     agreements: Agreements,
     journal: Journal,
     at: int,
+    attachments: Attachments = (),
 ) -> Statement:
     """Countersign an answer for the confirming body, or return the receipt that the journal has (receipt.md, Producing).
 
@@ -127,6 +128,7 @@ def countersign(
         agreements: those adopted.
         journal: the office's.
         at: now, in seconds since 1970.
+        attachments: what travels with the receipt (log.md, Attachments).
 
     Raises:
         NotAuthentic: the answer is about another envelope, or says other than the journal.
@@ -158,7 +160,9 @@ def countersign(
     elif known != answer.statement.raw:
         message = "another answer to this envelope is recorded: acknowledged and refused, or answered twice"
         raise Conflict(message)
-    body = Receipt(answer=answer.statement.raw, confirming=core.confirming, checked=tuple(sorted(checked)), countersigned_at=at)  # step 6
+    body = Receipt(  # step 6
+        answer=answer.statement.raw, confirming=core.confirming, checked=tuple(sorted(checked)), countersigned_at=at, attachments=attachments
+    )
     header = SignerHeader(role="countersigner", signer_digest=signer.digest, key_digest=key.key_digest)
     statement = sign_statement(labels.RECEIPT, body.packed(), [(header, key)])
     read_receipt(statement.raw, trust=trust, agreements=agreements, seen=journal)  # what we hand out, every reader accepts

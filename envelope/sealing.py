@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from valiza.envelope.clearance import Clearances
     from valiza.envelope.profile import Profile
     from valiza.keys.credential import Credential
+    from valiza.keys.fields import Attachments
     from valiza.keys.statement import Signer, Statement
     from valiza.keys.trust import Trust
 
@@ -201,6 +202,7 @@ def seal_envelope(
     key: Signer,
     out: BinaryIO,
     random: Callable[[int], bytes],
+    attachments: Attachments = (),
     progress: Callable[[int], None] = lambda _: None,
 ) -> SealedEnvelope:
     """Seal a consignment into `out`, an unbuffered file (envelope.md, Producing 2 to 6).
@@ -210,6 +212,7 @@ def seal_envelope(
         key: of the sealer's `seal` credential.
         out: where the container goes; what is in it counts only when this returns.
         random: source of that many secret random bytes.
+        attachments: what travels with the dispatch (log.md, Attachments).
         progress: told the bytes of plaintext as they are done.
 
     Raises:
@@ -257,6 +260,7 @@ def seal_envelope(
         payload_length=payload_length,
         manifest_length=manifest_length,
         sealed_at=prepared.at,
+        attachments=attachments,
     )
     statement = sign_dispatch(dispatch, prepared.sealer, key)
     footer = pack_footer(core_length=len(core.raw), header_length=len(header), payload_length=payload_length, manifest_length=manifest_length)

@@ -15,6 +15,7 @@ from valiza.keys.errors import Conflict, Malformed, Refused, Usage, ValizaError
 from valiza.keys.files import about
 from valiza.keys.interruption import naming
 from valiza.keys.statement import read_statement
+from valiza.office.heads import HeadNews, Registrar, attachments_for, take_attachments
 from valiza.office.reader import Reader, envelope_file, office_reader, read_object, write_object
 from valiza.office.receiving import check
 
@@ -176,6 +177,7 @@ def countersign_answer(office: Office, answer: VerifiedAnswer, envelope_path: Pa
             agreements=office.agreements,
             journal=office.journal,
             at=at,
+            attachments=attachments_for(office, answer.signed.core.agreement, answer.signed.core.origin),
         )
     write_object(out, statement.raw)
     authentic = read_receipt(statement.raw, trust=office.trust, agreements=office.agreements, seen=office.journal)
@@ -200,6 +202,7 @@ class ReceiptOutcome:
     verdict: Verdict
     exit_code: int
     profile: Profile | None
+    news: tuple[HeadNews, ...] = ()
 
 
 def judge_receipts(
@@ -265,7 +268,17 @@ def _judge(reader: Reader, authentic: AuthenticReceipt, envelope: VerifiedEnvelo
         verdict=verified.verdict,
         exit_code=_enter(reader, verified, at),
         profile=_profile(reader, verified),
+        news=_heads(reader, authentic, at),
     )
+
+
+def _heads(reader: Reader, authentic: AuthenticReceipt, at: int) -> tuple[HeadNews, ...]:
+    """What the confirming body's register says of itself and of ours, taken in at the origin. It decides nothing about the receipt."""
+    core = authentic.answer.signed.core
+    if reader.journal is None or reader.own != core.origin:
+        return ()
+    office = Registrar(body=reader.own, trust=reader.trust, agreements=reader.agreements, journal=reader.journal)
+    return tuple(take_attachments(office, authentic.receipt.attachments, sender=core.confirming, agreement=core.agreement, at=at))
 
 
 def _profile(reader: Reader, verified: VerifiedReceipt) -> Profile | None:

@@ -11,6 +11,7 @@ from valiza.envelope.verifying import VerifiedDispatch, VerifiedEnvelope, authen
 from valiza.keys import labels
 from valiza.keys.errors import Conflict, Malformed, NoKey, Refused, Usage
 from valiza.keys.files import about, new_folder
+from valiza.office.heads import HeadNews, take_attachments
 from valiza.office.reader import Reader, envelope_file, office_reader, read_object, write_object
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Opened:
     envelope: OpenedEnvelope
     number: str
     again: bool
+    news: tuple[HeadNews, ...]
 
 
 def open_into(
@@ -100,7 +102,9 @@ def open_into(
         opened = open_envelope(unsealed, into=work, at=at, progress=progress)
         again = office.journal.opening(verified.signed.digest) is not None
         number = office.journal.record_opening(opened.opening, verified.signed.name, at=at)
-    return Opened(envelope=opened, number=number, again=again)
+    signed = verified.signed  # what the origin's register says of itself and of ours decides nothing about the envelope
+    news = take_attachments(office, signed.body.attachments, sender=signed.core.origin, agreement=signed.core.agreement, at=at)
+    return Opened(envelope=opened, number=number, again=again, news=tuple(news))
 
 
 def _read_rewrap(verified: VerifiedDispatch, path: Path, reader: Reader) -> Rewrap:

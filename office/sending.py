@@ -18,6 +18,7 @@ from valiza.keys.files import NewFile, storage_errors, sync_files, sync_folder
 from valiza.keys.interruption import naming
 from valiza.office.addressing import named_openers, openers, parse_body
 from valiza.office.clearing import read_clearances
+from valiza.office.heads import attachments_for
 from valiza.office.reader import envelope_file
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from valiza.envelope.profile import Profile
     from valiza.envelope.route import Leg
     from valiza.keys.credential import Credential
+    from valiza.keys.fields import Attachments
     from valiza.keys.trust import Trust
     from valiza.office.home import Office
     from valiza.register.entry import Entry
@@ -228,9 +230,11 @@ def seal_group(
                 files[index] = stack.enter_context(closing(NewFile(out, 0o644)))
         with office.journal.together():
             numbers = {index: office.journal.next_number("out", orders[index][0].prepared.consignment.agreement.digest, at) for index in files}
+        heads = _Heads(office)
         for index, file in files.items():
             with _noted(outcomes, index):
-                written[index] = _write(office, orders[index][0], file, number=numbers[index], at=at, random=random, progress=progress)
+                plan = orders[index][0]
+                written[index] = _write(office, plan, file, number=numbers[index], heads=heads, at=at, random=random, progress=progress)
         sync_files([files[index] for index in written])
         _enter_and_name(office, files, written, outcomes, at)
     return [outcomes[index] for index in range(len(orders))]
@@ -245,14 +249,38 @@ def _noted(outcomes: dict[int, Sent | ValizaError], index: int) -> Iterator[None
         outcomes[index] = error
 
 
+class _Heads:
+    """What travels with the dispatches of a group: found once for each destination."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._found: dict[tuple[bytes, Body], Attachments] = {}
+
+    def of(self, consignment: Consignment) -> Attachments:
+        """The attachments of a dispatch."""
+        to = consignment.agreement.digest, consignment.destination
+        if to not in self._found:
+            self._found[to] = attachments_for(self._office, *to)
+        return self._found[to]
+
+
 def _write(
-    office: Office, plan: SealPlan, file: NewFile, *, number: str, at: int, random: Callable[[int], bytes], progress: Callable[[int], None]
+    office: Office,
+    plan: SealPlan,
+    file: NewFile,
+    *,
+    number: str,
+    heads: _Heads,
+    at: int,
+    random: Callable[[int], bytes],
+    progress: Callable[[int], None],
 ) -> Sent:
     """Seal into a file without a name."""
     package = plan.package or number
     consignment = dataclasses.replace(plan.prepared.consignment, package=package)
     prepared = dataclasses.replace(plan.prepared, consignment=consignment, at=at)
-    sealed = seal_envelope(prepared, key=office.signing_key(plan.officer, "seal"), out=file.file, random=random, progress=progress)
+    key = office.signing_key(plan.officer, "seal")
+    sealed = seal_envelope(prepared, key=key, out=file.file, random=random, attachments=heads.of(consignment), progress=progress)
     return Sent(sealed=sealed, number=number, package=package)
 
 

@@ -313,6 +313,15 @@ class RegisterJournal:
         if known and known[0].dispatch_digest != name.dispatch_digest:
             self.record_conflict(dispatch, _name(known[0]), what="another dispatch", at=at)
 
+    def record_log_conflict(self, body: Body, agreement: bytes, evidence: bytes, *, what: str, at: int) -> None:
+        """Keep heads of another body's log that do not go together; the same bytes are kept once."""
+        with self.together():
+            if not self.store.count(Query(kinds=("log-conflict",), agreement=agreement, statement=evidence)):
+                blind = self._random(BLIND_BYTES)
+                self.store.append(
+                    Entry(at=at, kind="log-conflict", direction="in", agreement=agreement, origin=body, note=what, statement=evidence, blind=blind)
+                )
+
     # -- looking up ------------------------------------------------------------------------------------------------------
 
     def story(self, dispatch_digest: bytes) -> list[Entry]:
