@@ -37,6 +37,7 @@ from valiza.keys.designation import Designation, DesignationDraft, issue_designa
 from valiza.keys.digests import digest, keyed
 from valiza.keys.encoding import pack
 from valiza.keys.fields import Body, Mark
+from valiza.keys.log_key import LogSigningKey
 from valiza.keys.recipient import Identity
 from valiza.keys.revocation import Revocation, RevocationDraft, issue_revocation
 from valiza.keys.root import Root, make_root, sole_root
@@ -99,8 +100,21 @@ class Officer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Registrar:
+    """Who signs for the register of a body: a credential of purpose `register`, and its key."""
+
+    credential: Credential = field(repr=False)
+    key: LogSigningKey = field(repr=False)
+
+    @property
+    def body(self) -> Body:
+        """The body whose register it is."""
+        return self.credential.body
+
+
+@dataclass(frozen=True, kw_only=True)
 class Side:
-    """A party: its root, the bodies that certify, officers by name, and the roster of them all."""
+    """A party: its root, the bodies that certify, officers by name, registrars by body id, and the roster of them all."""
 
     root: Root
     root_key: SigningKey = field(repr=False)
@@ -108,6 +122,7 @@ class Side:
     roster_key: SigningKey = field(repr=False)
     certifiers: Mapping[str, tuple[Credential, SigningKey]] = field(repr=False)
     officers: Mapping[str, Officer] = field(repr=False)
+    registrars: Mapping[str, Registrar] = field(repr=False)
     roster: Roster = field(repr=False)
 
     @property
@@ -127,6 +142,11 @@ class Side:
 
     def __getitem__(self, name: str) -> Officer:
         return self.officers[name]
+
+    @property
+    def registrar(self) -> Registrar:
+        """Who signs for the ministry's register."""
+        return self.registrars[self.ministry.id]
 
     def roster_of(
         self,
@@ -227,8 +247,26 @@ def make_officer(
     return Officer(name=name, body=issuer.body, identity=identity, keys=own, credentials=credentials)
 
 
+def make_registrar(certifier: tuple[Credential, SigningKey], *, name: str = "registrar", valid: tuple[int, int] | None = None) -> Registrar:
+    """A registrar of the certifier's body, with a new key: another name, another key and another person."""
+    issuer, issuer_key = certifier
+    draw = seeded(f"{issuer.body} {name}")
+    key = LogSigningKey.generate(draw)
+    draft = CredentialDraft(
+        subject=draw(16),
+        body=issuer.body,
+        names={"en": name},
+        purpose="register",
+        public_key=key.public,
+        clearance=None,
+        valid_from=(valid or _ALWAYS)[0],
+        valid_until=(valid or _ALWAYS)[1],
+    )
+    return Registrar(credential=issue_credential(draft, issuer=issuer, keys=[issuer_key]), key=key)
+
+
 def make_side(party: str, degrees: Sequence[str], competent: str) -> Side:
-    """A party with three bodies: the competent one, its ministry and a bank; see `_OFFICERS` for who works there."""
+    """A party with three bodies: the competent one, its ministry and a bank; see `_OFFICERS` for who works there beside a registrar each."""
     draw = seeded(f"{party} {competent}")
     root_key = SigningKey.generate(draw)
     draft = sole_root(
@@ -264,7 +302,9 @@ def make_side(party: str, degrees: Sequence[str], competent: str) -> Side:
         name: make_officer(name, certifiers[competent if place == "control" else f"{party}-{place}"], clearance=degrees[rank], valid=valid)
         for name, place, rank, valid in _OFFICERS
     }
+    registrars = {body: make_registrar(certifier) for body, certifier in certifiers.items()}
     everyone = [c for officer in officers.values() for c in officer.credentials.values()] + [c for c, _ in certifiers.values()]
+    everyone += [registrar.credential for registrar in registrars.values()]
     roster = _roster(root, everyone, roster_credential, roster_key)
     return Side(
         root=root,
@@ -273,6 +313,7 @@ def make_side(party: str, degrees: Sequence[str], competent: str) -> Side:
         roster_key=roster_key,
         certifiers=certifiers,
         officers=officers,
+        registrars=registrars,
         roster=roster,
     )
 
