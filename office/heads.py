@@ -44,6 +44,7 @@ __all__ = [
     "checked_checkpoint",
     "checkpoint",
     "cosign_request",
+    "cosign_seen",
     "enter_cosigned",
     "log_keys",
     "log_of",
@@ -328,6 +329,8 @@ def cosign_request(office: Office, data: bytes, *, officer: str | None, at: int)
     try:
         with journal.store.transaction():
             last = _last_given(office, body, agreement)
+            if last is not None and last.checkpoint == peek_checkpoint(read_request(data).note):
+                return last.raw  # the answer was lost
             signed = verify_request(data, log_origin(body, agreement), log_keys(office.trust, body), last)
             _require_standing(office.trust, body, signed.key, signed.at, "signing a checkpoint")
             for earlier in _seen(office, body, agreement):
@@ -339,6 +342,22 @@ def cosign_request(office: Office, data: bytes, *, officer: str | None, at: int)
         _record(office, conflict, notes, body=body, agreement=agreement, at=at)
         raise
     return note
+
+
+def cosign_seen(office: Office, *, officer: str | None, at: int) -> list[bytes]:
+    """Cosign every head that came with an envelope or a receipt and is not cosigned yet, the last one of each log; returns the notes.
+
+    Raises:
+        As `cosign_request`, for the first that cannot be cosigned; those before it are.
+    """
+    store, found = office.journal.store, []
+    for kind, body, agreement in sorted(store.head_logs(), key=lambda log: (log[2], str(log[1]))):
+        if kind == "seen":
+            (last,) = store.heads("seen", body, agreement, newest=True)
+            given = store.heads("given", body, agreement, newest=True)
+            if not given or given[0].size < last.size:
+                found.append(cosign_request(office, last.note, officer=officer, at=at))
+    return found
 
 
 def _require_no_conflict(earlier: SignedCheckpoint, signed: SignedCheckpoint) -> None:

@@ -371,6 +371,12 @@ class PostgresqlStore(Store):
         statement = statement.order_by(table.seq.desc()).limit(1) if newest else statement.order_by(table.seq)
         return [Head(kind=kind, body=body, agreement=agreement, **row) for row in self._rows(statement)]
 
+    def head_logs(self) -> list[tuple[str, Body, bytes]]:
+        """Kind, body and agreement of all heads that are here, each once, in no order."""
+        table = schema.head.c
+        rows = self._rows(sa.select(table.kind, table.party, table.body, table.agreement).distinct())
+        return [(row["kind"], Body(row["party"], row["body"]), row["agreement"]) for row in rows]
+
     # -- files that are recorded, and have no name yet: a note of work under way, not a part of the register ------------
 
     def expect_file(self, dispatch_digest: bytes, place: str, path: bytes) -> None:

@@ -312,6 +312,12 @@ class SqliteStore(Store):
             )
             return [Head(kind=kind, body=body, agreement=agreement, size=size, at=at, note=note) for size, at, note in rows]
 
+    def head_logs(self) -> list[tuple[str, Body, bytes]]:
+        """Kind, body and agreement of all heads that are here, each once, in no order."""
+        with _database_errors(self.name):
+            rows = self._db.execute("SELECT DISTINCT kind, party, body, agreement FROM head")
+            return [(kind, Body(party, body), agreement) for kind, party, body, agreement in rows]
+
     # -- files that are recorded, and have no name yet: a note of work under way, not a part of the register ------------
 
     def expect_file(self, dispatch_digest: bytes, place: str, path: bytes) -> None:

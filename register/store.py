@@ -172,6 +172,10 @@ class Store(ABC):
         """Heads of a kind of a body's log, in the order in which they were stored; or only the last."""
 
     @abstractmethod
+    def head_logs(self) -> list[tuple[str, Body, bytes]]:
+        """Kind, body and agreement of all heads that are here, each once, in no order."""
+
+    @abstractmethod
     def expect_file(self, dispatch_digest: bytes, place: str, path: bytes) -> None:
         """Note, inside a transaction, that the envelope just recorded gets the name `path` in the office at `place` next."""
 

@@ -1,0 +1,8 @@
+"""`valiza register` with all its commands: importing a module adds its own."""
+
+from __future__ import annotations
+
+from valiza.cli import log
+from valiza.cli.register import register
+
+__all__ = ["log", "register"]
