@@ -40,7 +40,7 @@ from valiza.cli.options import (
     require_output,
     trust_options,
 )
-from valiza.cli.render import answer_facts, as_of, dispatch_facts, emit, in_brief, receipt_facts, utc
+from valiza.cli.render import answer_facts, as_of, dispatch_facts, emit, heads_that_came, in_brief, receipt_facts, utc
 from valiza.cli.terminal import passphrase_source, safe
 from valiza.keys.errors import Malformed, Usage, ValizaError
 
@@ -358,7 +358,7 @@ def _judged(reader: Reader, outcome: ReceiptOutcome | ValizaError) -> Result:
     if isinstance(outcome, ValizaError):
         raise outcome
     core = outcome.answer.signed.core
-    facts: dict[str, Any] = {"verdict": outcome.verdict.value}
+    facts: dict[str, Any] = {"verdict": outcome.verdict.value, "heads": heads_that_came(outcome.news)}
     if outcome.verified is None:
         facts |= {"duplicate": False, "not_compared": [], "verified": {"answer": answer_facts(outcome.answer)}}
     else:
@@ -370,7 +370,7 @@ def _judged(reader: Reader, outcome: ReceiptOutcome | ValizaError) -> Result:
     facts["roster_as_of"] = as_of(reader.trust, [core.origin.party, core.destination.party], now())
     return Result(
         facts=facts,
-        people=facts,
+        people={name: value for name, value in facts.items() if name != "heads" or value},
         line=outcome.verdict.value + (", entered before" if facts["duplicate"] else ""),
         exit_code=outcome.exit_code,
         error=_why(outcome.verdict.value, facts["verified"]) if outcome.exit_code else "",

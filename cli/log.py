@@ -232,8 +232,10 @@ def cosign(
     from valiza.register.note import peek_checkpoint
 
     if (request is None) is not seen or (seen and output is not None):
-        message = "name one request, and with -o where the answer goes; or give --seen alone"
-        raise Usage(message)
+        message = (
+            "what is to be cosigned is missing" if request is None else "--seen is for what came with envelopes and receipts, and writes no file"
+        )
+        raise Usage(message, "name a request, and with -o where the answer goes; or give --seen alone")
     if output is not None:
         require_output(output)
     at_office = open_office(home, passphrase_source(passphrase_fd))

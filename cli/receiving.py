@@ -46,6 +46,7 @@ from valiza.cli.render import (
     credential_facts,
     dispatch_facts,
     emit,
+    heads_that_came,
     in_brief,
     manifest_facts,
     plain,
@@ -349,6 +350,7 @@ def _open(at_office: Office, envelope: Path, into: Path, *, officer: str | None,
         },
         "measures": profile.terms["measures"],
         "roster_as_of": as_of(at_office.trust, list(at_office.trust.rosters), now()),
+        "heads": heads_that_came(opened.news),
     }
     said = facts["verified"]
     people = {

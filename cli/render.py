@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from valiza.cli.terminal import print_result, safe, say
+from valiza.cli.terminal import print_result, safe, say, warn
 from valiza.keys.fields import utc
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from valiza.keys.request import Request
     from valiza.keys.revocation import Revocation
     from valiza.keys.trust import Trust
+    from valiza.office.heads import HeadNews
     from valiza.office.quorum import Unfinished
     from valiza.office.roots import ClaimedRoot
 
@@ -36,6 +37,7 @@ __all__ = [
     "designation_facts",
     "dispatch_facts",
     "emit",
+    "heads_that_came",
     "in_brief",
     "manifest_facts",
     "mark_text",
@@ -481,6 +483,14 @@ def receipt_facts(authentic: AuthenticReceipt) -> Facts:
         "attachments": [kind for kind, _ in receipt.attachments],
         "answer": answer_facts(authentic.answer),
     }
+
+
+def heads_that_came(news: Sequence[HeadNews]) -> list[Facts]:
+    """What came of the heads of logs that travelled with an envelope or receipt; of what has to be looked after people are told at once."""
+    for one in news:
+        if one.wrong:
+            warn(f"the registers do not agree: {one.message}")
+    return [{"kind": one.kind, "message": one.message} for one in news]
 
 
 def as_of(trust: Trust, parties: Sequence[str], at: int) -> Facts:

@@ -329,7 +329,8 @@ def cosign_request(office: Office, data: bytes, *, officer: str | None, at: int)
     try:
         with journal.store.transaction():
             last = _last_given(office, body, agreement)
-            if last is not None and last.checkpoint == peek_checkpoint(read_request(data).note):
+            again = checked_checkpoint(office.trust, body, agreement, read_request(data).note)
+            if last is not None and last.checkpoint == again.checkpoint:
                 return last.raw  # the answer was lost
             signed = verify_request(data, log_origin(body, agreement), log_keys(office.trust, body), last)
             _require_standing(office.trust, body, signed.key, signed.at, "signing a checkpoint")

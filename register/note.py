@@ -121,7 +121,7 @@ def office_name(body: Body) -> str:
 def _parts(name: str, beginning: str, count: int, what: str) -> list[str]:
     found = name.removeprefix(beginning).split("/")
     if not name.startswith(beginning) or len(found) != count:
-        message = f"{what} does not have the form {beginning}…"
+        message = f"{what} does not begin with {beginning}"
         raise Malformed(message)
     return found
 

@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections import defaultdict
@@ -254,6 +255,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
         _answer(at, trust)
         _do_many(at, trust)
         _look_up(at)
+        _log(at)
         _clear(at, trust)
         _gather(at)
         _enrol(at)
@@ -273,6 +275,35 @@ def _enrol(at: Desk) -> None:
     at.type("credential renew aigul:open --home kz --unprotected")
     at.type("credential renew aigul:seal --home kz --unprotected -o renewed.vls")
     at.type("credential request gulnar:seal --party KZ --body KZ-MFA --name en=Gulnar --unprotected -o gulnar")
+
+
+def _log(at: Desk) -> None:
+    """Heads of both registers, signed, cosigned, and sent with an envelope."""
+    for home in ("kz", "by"):
+        at.type(f"credential issue registrar:register --home {home} --unprotected")
+        at.type(f"roster publish --home {home} -o {home}.log.vls")
+    at.type("roster import by.log.vls --home kz")
+    at.type("roster import kz.log.vls --home by")
+    at.type("register checkpoint --home kz --as registrar")
+    at.type("register checkpoint --agreement kz-by --for BY-MFA --home kz --as registrar -o log.request")
+    at.type("register cosign log.request --home by --as registrar -o log.cosigned")
+    at.type("register import log.cosigned --home kz")
+    at.type(SEAL + "-o logged.vlz")
+    at.type("open logged.vlz --home by --as yanka -o logged")
+    at.type("register cosign --seen --home by --as registrar")
+    at.type("register heads --home kz")
+    at.type("register heads --home by")
+    at.type("register heads --vkeys --home kz")
+    at.type("register prove first.vlz --home kz")
+    at.type("register prove first.vlz --home kz -o proofs")
+    at.type("register verify --home kz")
+    with contextlib.closing(sqlite3.connect(at.folder / "kz" / "register.db")) as register:
+        register.execute("DROP TRIGGER entry_never_changes")
+        register.execute("UPDATE entry SET note = 'other' WHERE seq = 1")
+        register.commit()
+        at.type("register verify --home kz", code=4)
+        register.execute("UPDATE entry SET note = '' WHERE seq = 1")
+        register.commit()
 
 
 def _clear(at: Desk, trust: str) -> None:
