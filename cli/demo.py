@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ORIGIN, DESTINATION = ("KZ", "KZ-MFA"), ("BY", "BY-MFA")
 SEALER, CLERK = "aigul", "dana"
 OPENER, COUNTERSIGNER = "yanka", "maryna"
+REGISTRARS = "sanzhar", "mikola"  # of the origin and the destination
 MARK = "3"
 
 
@@ -78,7 +79,8 @@ def demo(files: tuple[Path, ...], folder: Path, json_: bool) -> None:
     """Make one office of each party in DIR, seal FILEs (made up if none are given) and run the exchange to its legal end.
 
     Four officers act: at the origin a sealer and a receipt clerk without any key, at the destination the officer who opens and
-    acknowledges, and the countersigner. Each step shows the command, which you can type again.
+    acknowledges, and the countersigner; each office has a registrar besides, whose keys sign for its register. Each step shows the command,
+    which you can type again.
     """
     started = time.monotonic()
     folder = folder.absolute()
@@ -116,8 +118,16 @@ def _found(run: _Demo) -> None:
     (run.folder / "offices").mkdir(mode=0o700)
     roots = {}
     for (party, body), home, officers in (
-        (ORIGIN, run.origin, (f"{SEALER}:seal,open:1:Aigul Serik", f"{CLERK}:::Dana Omar")),
-        (DESTINATION, run.destination, (f"{OPENER}:open,acknowledge:1:Yanka Kupava", f"{COUNTERSIGNER}:countersign,open:1:Maryna Bor")),
+        (ORIGIN, run.origin, (f"{SEALER}:seal,open:1:Aigul Serik", f"{CLERK}:::Dana Omar", f"{REGISTRARS[0]}:act,register:1:Sanzhar Nur")),
+        (
+            DESTINATION,
+            run.destination,
+            (
+                f"{OPENER}:open,acknowledge:1:Yanka Kupava",
+                f"{COUNTERSIGNER}:countersign,open:1:Maryna Bor",
+                f"{REGISTRARS[1]}:act,register:1:Mikola Haj",
+            ),
+        ),
     ):
         chosen = [word for officer in officers for word in ("--officer", officer)]
         made = run.run(

@@ -59,7 +59,7 @@ def office() -> None:
     type=Text(),
     multiple=True,
     metavar="NAME:PURPOSE,…[:CLEARANCE[:TEXT]]",
-    help="An officer with purposes (seal, open, acknowledge, countersign, transport, act), clearance and name. Repeatable.",
+    help="An officer with purposes (seal, open, acknowledge, countersign, transport, register, act), clearance and name. Repeatable.",
 )
 @click.option("--root-office", type=FOLDER, metavar="DIR", help="The office that keeps the party's root, when this body is not the party's first.")
 @click.option("--validity", type=click.IntRange(1, 3650), default=1825, show_default=True, metavar="DAYS", help="Validity of the credentials.")

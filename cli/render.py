@@ -354,6 +354,8 @@ def draft_facts(draft: CredentialDraft) -> Facts:
 
 def show_office(home: str, shown: Any, *, json_: bool) -> None:  # noqa: ANN401 - an Office; its import is heavy
     """Show an office, for the command that made it too."""
+    from valiza.keys.credential import PURPOSES
+
     pinned = shown.pinned()
     own = shown.trust.rosters.get(shown.body.party)
     if own is None and shown.body.party not in pinned:  # an office that has neither lost them
@@ -366,10 +368,7 @@ def show_office(home: str, shown: Any, *, json_: bool) -> None:  # noqa: ANN401 
         "root": pinned[shown.body.party].hex() if own is None else own.root.fingerprint,
         "roster": roster,
         "roots": {name: fingerprint.hex() for name, fingerprint in pinned.items()},
-        "officers": {
-            name: [p for p in ("seal", "open", "acknowledge", "countersign", "transport", "act") if shown.has_credential(name, p)]
-            for name in shown.officers()
-        },
+        "officers": {name: [p for p in PURPOSES if shown.has_credential(name, p)] for name in shown.officers()},
         "agreements": [str(agreement) for agreement in shown.agreements.all()],
     }
     people = {**facts, "officers": {name: purposes or "no keys" for name, purposes in facts["officers"].items()}}

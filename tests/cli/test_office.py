@@ -88,7 +88,6 @@ def test_officer_as_written(officer: str, name: str, purposes: list[str], cleara
         ["--officer=a:bogus"],
         ["--officer=a:certify"],
         ["--officer=a:roster"],
-        ["--officer=a:register"],
         ["--officer=a:seal,seal"],
         ["--officer=a:seal", "--officer=a:open"],
         ["--officer=a:seal:x y"],

@@ -47,11 +47,12 @@ ORDER: Final = (
     "--to=BY-MFA", "--agreement=kz-by", "--mark=3", "--channel=courier", "--transport=air", "--escort=courier", "--leg=Astana:Minsk",
     "--decision=Government decision No. 12", "--conclusion=expert conclusion No. 7", "--purpose=joint exercise", "--yes",
 )  # fmt: skip
-KZ_OFFICERS: Final = ("aigul:seal,open:1:Aigul Serik", "dana:::Dana Omar")
+KZ_OFFICERS: Final = ("aigul:seal,open:1:Aigul Serik", "dana:::Dana Omar", "sanzhar:act,register:1:Sanzhar Nur")
 BY_OFFICERS: Final = (
     "yanka:open,acknowledge,countersign:1:Yanka Kupava",
     "maryna:open,countersign:1:Maryna Bor",
     "alena:open,acknowledge:3:Alena Kish",
+    "mikola:act,register:1:Mikola Haj",
 )
 
 
