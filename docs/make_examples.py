@@ -289,6 +289,21 @@ def example_receipt() -> Iterator[str]:
     yield from statement_lines(answer, fields("receipt", "## Acknowledgement, `valiza/v1/acknowledgement`"))
 
 
+def example_transport() -> Iterator[str]:
+    """A notice, a hand-over and an overdue record of one envelope."""
+    for name, type_, heading in (
+        ("notice_good", labels.TRANSPORT_NOTICE, "## Notice"),
+        ("handover_good", labels.HANDOVER, "## Hand-over"),
+        ("overdue_good", labels.OVERDUE, "## Overdue record"),
+    ):
+        raw = _vector(f"transport_{name}")
+        if type_ != labels.TRANSPORT_NOTICE:
+            yield ""
+        yield f"vectors/transport_{name}.vector, {len(raw)} bytes"
+        yield ""
+        yield from statement_lines(read_statement(raw, type_), fields("transport", f"{heading}, `{type_}`"))
+
+
 def example_transcript() -> Iterator[str]:
     """A first root of two custodians, step by step."""
     raw = _vector("transcript_first_root")
@@ -336,6 +351,7 @@ EXAMPLES: Final = {
     "clearance": example_clearance,
     "envelope": example_envelope,
     "receipt": example_receipt,
+    "transport": example_transport,
     "transcript": example_transcript,
     "backup": example_backup,
     "external-signer": example_external_signer,

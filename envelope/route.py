@@ -16,7 +16,20 @@ from valiza.keys.fields import Mark, array, blob, mark, text, time, word
 if TYPE_CHECKING:
     from valiza.keys.encoding import Value
 
-__all__ = ["Leg", "Marks", "Route", "Stamp", "close_stamp", "read_marks", "read_route", "read_stamp", "require_hidden_route"]
+__all__ = [
+    "MAX_LEGS",
+    "MAX_PACKAGE",
+    "Leg",
+    "Marks",
+    "Route",
+    "Stamp",
+    "close_stamp",
+    "read_legs",
+    "read_marks",
+    "read_route",
+    "read_stamp",
+    "require_hidden_route",
+]
 
 MAX_LEGS: Final = 16
 MAX_PACKAGE: Final = 64
@@ -78,21 +91,26 @@ def read_marks(value: Value, what: str) -> Marks:
     return Marks(mark(items[0], f"{what} of the origin"), mark(items[1], f"{what} of the destination"))
 
 
-def read_route(value: Value) -> Route:
-    """Decode the detail of a stamp; its legs have to connect."""
-    items = array(value, "detail of the stamp", length=5)
+def read_legs(value: Value) -> tuple[Leg, ...]:
+    """Decode the legs of a route; they have to connect."""
     legs = []
-    for item in array(items[3], "legs", least=1, most=MAX_LEGS):
+    for item in array(value, "legs", least=1, most=MAX_LEGS):
         pair = array(item, "leg", length=2)
         legs.append(Leg(text(pair[0], "start of a leg"), text(pair[1], "end of a leg")))
     if any(one.end != two.start for one, two in itertools.pairwise(legs)):
         message = "a leg of the route does not begin where the one before it ended (R13)"
         raise Malformed(message)
+    return tuple(legs)
+
+
+def read_route(value: Value) -> Route:
+    """Decode the detail of a stamp; its legs have to connect."""
+    items = array(value, "detail of the stamp", length=5)
     return Route(
+        legs=read_legs(items[3]),
         marks=read_marks(items[0], "mark"),
         transport=word(items[1], "transport method"),
         escort=word(items[2], "escort form"),
-        legs=tuple(legs),
         reference=text(items[4], "reference", empty=True),
     )
 

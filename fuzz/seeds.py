@@ -108,6 +108,15 @@ def unsealed() -> tuple[tuple[bytes, bytes, list[bytes], int], ...]:
     return tuple(found)
 
 
+def _handovers() -> list[bytes]:
+    """Bodies of hand-overs: each by itself, and those that the vectors of custody judge together."""
+    together = []
+    for raw in raws("custody"):
+        items = unpack(raw, max_bytes=1 << 20, what="custody")
+        together.append([read_statement(one, labels.HANDOVER).body for one in items[0]] if isinstance(items, list) else [])
+    return [pack([body]) for body in bodies(labels.HANDOVER)] + [pack(one) for one in together]
+
+
 def _manifest(verified: VerifiedDispatch) -> Manifest:
     keys, trust = world.identities(), world.trust()
     return unseal_manifest(verified, own=verified.core.destination, identities=keys, trust=trust, trust_rewrap=None, at=world.AT).manifest
@@ -246,6 +255,9 @@ _SEEDS: Final[dict[str, Callable[[], Iterable[bytes]]]] = {
     "manifest-copy": _copies,
     "name": lambda: [b"map.txt", "письмо.txt".encode(), b"..", b"CON.txt", b"a/b", "a\u202eb".encode()],
     "rewrap": lambda: bodies(labels.REWRAP),
+    "transport-notice": lambda: bodies(labels.TRANSPORT_NOTICE),
+    "handovers": _handovers,
+    "overdue": lambda: bodies(labels.OVERDUE),
     "opening": lambda: [pack(list(parts)) for parts in unsealed()],
     "acknowledgement": lambda: bodies(labels.ACKNOWLEDGEMENT),
     "refusal": lambda: bodies(labels.REFUSAL),
@@ -272,6 +284,7 @@ _SEEDS: Final[dict[str, Callable[[], Iterable[bytes]]]] = {
     "whole-agreement": lambda: raws("agreement"),
     "whole-dispatch": lambda: raws("statement"),
     "whole-clearance": lambda: raws("clearance-confirmation"),
+    "whole-transport": lambda: raws("transport-notice", "handover", "overdue"),
 }
 
 

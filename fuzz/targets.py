@@ -29,13 +29,17 @@ from valiza.envelope.agreement import read_agreements, read_termination, require
 from valiza.envelope.carrier import check_name
 from valiza.envelope.clearance import Clearances, read_confirmation, read_enquiry
 from valiza.envelope.container import pack_footer, read_container
+from valiza.envelope.custody import CustodyState, custody
 from valiza.envelope.dispatch import Dispatch, authenticate_dispatch, read_dispatch_body
 from valiza.envelope.draft import read_draft
+from valiza.envelope.handover import read_handover
 from valiza.envelope.header import PREFIX, header_digest, pack_stanzas, read_core, read_stanza, read_stanzas, wrap_info
 from valiza.envelope.journal import Expectation, Opening
 from valiza.envelope.manifest import Manifest, carrier_key, commitment, pack_manifest, unpack_manifest
 from valiza.envelope.manifest_copy import open_manifest_copy
+from valiza.envelope.notice import Notices, read_notice
 from valiza.envelope.opening import open_envelope, unseal_manifest
+from valiza.envelope.overdue import read_overdue
 from valiza.envelope.payload import MANIFEST_STREAM, PAD_STREAM, Streams, carrier_stream
 from valiza.envelope.profile import read_profile
 from valiza.envelope.receipt import compare_with_envelope, compare_with_record, read_receipt, verify_receipt
@@ -48,7 +52,7 @@ from valiza.keys.credential import Credential, check_credential, kind_of, signs
 from valiza.keys.designation import DESIGNATED, check_designation, designated
 from valiza.keys.digests import digest, keyed
 from valiza.keys.encoding import pack, unpack
-from valiza.keys.errors import ValizaError
+from valiza.keys.errors import Malformed, ValizaError
 from valiza.keys.external import ExternalSigner, ExternalSigningKey
 from valiza.keys.fields import Body, array, body_id, one_of, optional, time
 from valiza.keys.fingerprint import in_words, parse_fingerprint
@@ -551,6 +555,67 @@ def rewrap(body: bytes) -> None:
     found.require_addressed(verified.authentic.addressees)
 
 
+def transport_notice(body: bytes) -> None:
+    """Signed by a courier of the origin; the dispatch inside is believed too."""
+    raw = world.framed(labels.TRANSPORT_NOTICE, body, [world.header("transport", world.officer("transport", body=_origin(body)))])
+    with world.believing():
+        found = read_notice(raw, trust=world.trust(), agreements=world.agreements(), at=world.AT)
+    same(found.said.packed(), body)
+    stamp = found.signed.core.stamp
+    holds(found.signer.body == found.signed.core.origin, "signed by another body")
+    holds((found.said.way is None) == (stamp.route is None), "shows what a closed stamp hides")
+    holds(bool(found.said.deviation) or found.said.package == stamp.package, "another package, and no reason")
+    holds(Notices([found, found]).last == found, "one notice, and it does not count")
+
+
+def overdue(body: bytes) -> None:
+    """Signed by who acts for the origin; the dispatch inside is believed too."""
+    raw = world.framed(labels.OVERDUE, body, [world.header("clerk", world.officer("act", body=_origin(body)))])
+    with world.believing():
+        found = read_overdue(raw, trust=world.trust(), agreements=world.agreements(), at=world.LATE)
+    same(found.said.packed(), body)
+    holds(found.said.due_at == found.signed.core.stamp.due_at < found.said.noticed_at, "not overdue")
+
+
+def _origin(body: bytes) -> Body | None:
+    """The origin in the core that stands at index 1."""
+    try:
+        return read_core(unpack(body, max_bytes=MIB, what="guess")[1]).origin
+    except _LENIENT:
+        return None
+
+
+def handovers(data: bytes) -> None:
+    """Bodies of hand-overs of one envelope, each signed by one of the couriers in turn: read, and judged together."""
+    items = unpack(data, max_bytes=MIB, what="bodies")
+    signed = world.envelope("carried").signed
+    if not isinstance(items, list) or len(items) > 20:
+        message = "no bodies of hand-overs"
+        raise Malformed(message)
+    couriers = [c for c in world.credentials() if c.purpose == "transport"]
+    taken = []
+    for index, body in enumerate(items):
+        if not isinstance(body, bytes):
+            message = "no body of a hand-over"
+            raise Malformed(message)
+        raw = world.framed(labels.HANDOVER, body, [world.header("transport", couriers[index % len(couriers)])])
+        with world.believing():
+            found = read_handover(raw, signed=signed, trust=world.trust(), agreements=world.agreements(), at=world.AT)
+        same(found.said.packed(), body)
+        taken.append(found)
+    judged = custody(signed, taken)
+    everything = [*judged.chain, *judged.apart]
+    holds({one.digest for one in everything} == {one.digest for one in taken}, "hand-overs were lost, or came out of nowhere")
+    holds(len(everything) == len({one.digest for one in taken}), "a hand-over stands twice")
+    before = signed.digest
+    for one in judged.chain:
+        holds(one.said.previous == before, "the chain is none")
+        before = one.digest
+    holds((judged.state is CustodyState.WRONG) == bool(judged.findings), "wrong, and nothing is the matter")
+    whole = judged.legs is not None and [one.said.leg for one in judged.chain] == list(range(len(judged.legs) + 1))
+    holds(judged.state is not CustodyState.COMPLETE or whole, "complete, and a leg is missing")
+
+
 def opening(data: bytes) -> None:
     """A whole envelope, sealed here from core, manifest, carriers and time, opened with every check but that of its signature.
 
@@ -809,6 +874,19 @@ def whole_clearance(data: bytes) -> None:
     _genuine(data)
 
 
+def whole_transport(data: bytes) -> None:
+    """Any of the three statements about a transport."""
+    given: dict[str, Any] = {"trust": world.trust(), "agreements": world.agreements(), "at": world.LATE}
+    match read_statement(data, labels.TRANSPORT_NOTICE, labels.HANDOVER, labels.OVERDUE).type:
+        case labels.TRANSPORT_NOTICE:
+            read_notice(data, **given)
+        case labels.OVERDUE:
+            read_overdue(data, **given)
+        case _:
+            read_handover(data, signed=world.envelope("carried").signed, **given)
+    _genuine(data)
+
+
 # -- ceremonies --------------------------------------------------------------------------------------------------------
 
 
@@ -891,6 +969,9 @@ TARGETS: Final = {
         Target("manifest-copy", manifest_copy, 8192),
         Target("name", name, 300, tree=False),
         Target("rewrap", rewrap, 4096),
+        Target("transport-notice", transport_notice, 8192),
+        Target("handovers", handovers, 8192),
+        Target("overdue", overdue, 8192),
         Target("opening", opening, 8192),
         Target("acknowledgement", acknowledgement_, 16384),
         Target("refusal", refusal, 16384),
@@ -917,6 +998,7 @@ TARGETS: Final = {
         Target("whole-agreement", whole_agreement, 16384),
         Target("whole-dispatch", whole_dispatch, 16384),
         Target("whole-clearance", whole_clearance, 16384),
+        Target("whole-transport", whole_transport, 16384),
     )
 }
 

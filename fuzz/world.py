@@ -31,14 +31,15 @@ if TYPE_CHECKING:
 VECTORS: Final = Path(__file__).resolve().parent.parent / "specs" / "vectors"
 WORLD: Final = VECTORS / "world"
 AT: Final = 1_772_528_400  # 2026-03-03T09:00:00Z, the present in most vectors
+LATE: Final = 1_775_174_400  # 2026-04-03T00:00:00Z, when no receipt is due any more
 AGREEMENTS: Final = ("open", "closed", "uneven")  # of KZ and BY
 PASSPHRASE: Final = "correct horse"  # noqa: S105 - of key files made here
 
 
 @cache
 def rosters() -> tuple[Roster, ...]:
-    """The rosters of KZ and BY, those with officers who act for their bodies."""
-    raws = [(WORLD / f"{name}-acting.vls").read_bytes() for name in ("kz", "by")]
+    """The rosters of KZ and BY, those with officers who act for their bodies, and with couriers."""
+    raws = [(WORLD / f"{name}-carrying.vls").read_bytes() for name in ("kz", "by")]
     return tuple(read_roster(raw, peek_roster(raw)[1][-1]) for raw in raws)
 
 

@@ -54,6 +54,8 @@ ROLE_PURPOSE: Final = {
     "sealer": "seal",
     "acknowledger": "acknowledge",
     "countersigner": "countersign",
+    "transport": "transport",
+    "clerk": "act",
 }
 
 PublicKey = VerifyKey | LogVerifyKey | Recipient

@@ -22,6 +22,9 @@ REWRAP: Final = "valiza/v1/rewrap"
 ACKNOWLEDGEMENT: Final = "valiza/v1/acknowledgement"
 REFUSAL: Final = "valiza/v1/refusal"
 RECEIPT: Final = "valiza/v1/receipt"
+TRANSPORT_NOTICE: Final = "valiza/v1/transport-notice"
+HANDOVER: Final = "valiza/v1/handover"
+OVERDUE: Final = "valiza/v1/overdue"
 TRANSCRIPT: Final = "valiza/v1/transcript"
 
 # Digest labels.

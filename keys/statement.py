@@ -52,6 +52,9 @@ LIMITS: Final = {
     labels.ACKNOWLEDGEMENT: 4 * _MIB,
     labels.REFUSAL: 4 * _MIB,
     labels.RECEIPT: 8 * _MIB,
+    labels.TRANSPORT_NOTICE: 2 * _MIB,
+    labels.HANDOVER: 64 * _KIB,
+    labels.OVERDUE: 2 * _MIB,
     labels.TRANSCRIPT: 8 * _MIB,
 }
 
@@ -73,6 +76,9 @@ ROLES: Final = {
     labels.ACKNOWLEDGEMENT: ("acknowledger", 1),
     labels.REFUSAL: ("acknowledger", 1),
     labels.RECEIPT: ("countersigner", 1),
+    labels.TRANSPORT_NOTICE: ("transport", 1),
+    labels.HANDOVER: ("transport", 1),
+    labels.OVERDUE: ("clerk", 1),
     labels.TRANSCRIPT: ("participant", 64),
 }
 

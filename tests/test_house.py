@@ -73,9 +73,12 @@ HIDDEN: Final = {
     "Difference": {"credentials", "designations", "revocations", "roots"},
     "Enquiry": {"extensions"},
     "Expectation": {"core", "dispatch", "marks", "openings", "proof"},
+    "Handover": {"extensions"},
     "Manifest": {"salt"},
+    "Notice": {"core", "dispatch", "extensions"},
     "Opening": {"rewrap"},
     "OpeningClaim": {"openings", "proof", "rewrap"},
+    "Overdue": {"core", "dispatch", "extensions"},
     "Profile": {"channels", "escorts", "extensions", "handling", "rows", "terms", "transports"},
     "Receipt": {"answer"},
     "Refusal": {"core", "dispatch"},
@@ -103,6 +106,9 @@ HIDDEN: Final = {
     "VerifiedConfirmation": {"raw"},
     "VerifiedDispatch": {"addressees"},
     "VerifiedEnquiry": {"raw"},
+    "VerifiedHandover": {"raw"},
+    "VerifiedNotice": {"raw"},
+    "VerifiedOverdue": {"raw"},
 }
 
 

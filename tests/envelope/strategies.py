@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 from valiza.envelope.acknowledgement import CONDITIONS, REASONS, Acknowledgement, OpeningClaim, Refusal
 from valiza.envelope.clearance import Confirmation, Enquiry
 from valiza.envelope.dispatch import Dispatch
+from valiza.envelope.handover import CONDITIONS as SEEN_CONDITIONS
+from valiza.envelope.handover import Giver, Handover
 from valiza.envelope.manifest import RELATIONS, Basis, Entry, Manifest, Reference
+from valiza.envelope.notice import MAX_NOTICES, Notice, Way
+from valiza.envelope.overdue import Overdue
 from valiza.envelope.profile import BASIS_KINDS, TERMS, Handling, MarkText, Padding, PartyTerms, Profile
 from valiza.envelope.receipt import CHECKED, Receipt
 from valiza.envelope.route import Leg, Marks, Route, Stamp
@@ -53,6 +57,9 @@ def routes(draw: st.DrawFn) -> Route:
     places = draw(st.lists(texts(), min_size=2, max_size=6))
     legs = tuple(Leg(one, two) for one, two in itertools.pairwise(places))
     return Route(marks=draw(pairs), transport=draw(words), escort=draw(words), legs=legs, reference=draw(texts(0)))
+
+
+ways = routes().map(Way.of_route)
 
 
 @st.composite
@@ -241,3 +248,47 @@ def confirmations(draw: st.DrawFn) -> Confirmation:
         valid_until=draw(st.none() | st.integers(answered_at + 1, MAX_TIME)),
         extensions=draw(remarks),
     )
+
+
+@st.composite
+def notices(draw: st.DrawFn) -> Notice:
+    number = draw(st.integers(1, MAX_NOTICES))
+    leaves_at = draw(st.integers(0, MAX_TIME - 1))
+    return Notice(
+        dispatch=draw(st.binary(max_size=64)),
+        core=draw(st.binary(max_size=64)),
+        told=draw(bodies),
+        number=number,
+        previous=None if number == 1 else draw(digests),
+        leaves_at=leaves_at,
+        expected_at=draw(st.integers(leaves_at + 1, MAX_TIME)),
+        package=draw(texts()),
+        way=draw(st.none() | ways),
+        deviation=draw(texts(0)),
+        escorts=tuple(draw(st.lists(texts(), max_size=3))),
+        reference=draw(texts(0)),
+        told_at=draw(times),
+        extensions=draw(remarks),
+    )
+
+
+@st.composite
+def handovers(draw: st.DrawFn) -> Handover:
+    intact, condition = draw(st.booleans()), draw(st.sampled_from(SEEN_CONDITIONS))
+    return Handover(
+        dispatch_digest=draw(digests),
+        origin=draw(bodies),
+        envelope_id=draw(digests),
+        leg=draw(st.integers(0, 16)),
+        place=draw(texts(0)),
+        giver=Giver(name=draw(texts()), body=draw(bodies), credential=draw(st.none() | digests)),
+        taken_at=draw(times),
+        intact=intact,
+        condition=condition,
+        remark=draw(texts(0 if intact and condition == "sound" else 1)),
+        previous=draw(digests),
+        extensions=draw(remarks),
+    )
+
+
+overdue_records = st.builds(Overdue, dispatch=st.binary(max_size=64), core=st.binary(max_size=64), due_at=times, noticed_at=times, extensions=remarks)

@@ -12,6 +12,8 @@ from tests.support.journals import journal_at
 from tests.support.tamper import LOW_ORDER_ED25519, LOW_ORDER_X25519, Sections, edited, put, split
 from tests.support.world import (
     ACKNOWLEDGED,
+    DAY,
+    DUE,
     OPENED,
     SEALED,
     Exchange,
@@ -29,8 +31,11 @@ from valiza.envelope.acknowledgement import read_answer
 from valiza.envelope.agreement import read_agreement, read_termination, terminate
 from valiza.envelope.clearance import read_confirmation, read_enquiry
 from valiza.envelope.dispatch import Dispatch, authenticate_dispatch, read_dispatch_body
+from valiza.envelope.handover import read_handover
 from valiza.envelope.header import header_digest, wrap_info
+from valiza.envelope.notice import read_notice
 from valiza.envelope.opening import open_envelope
+from valiza.envelope.overdue import read_overdue
 from valiza.envelope.receipt import countersign, read_receipt
 from valiza.envelope.rewrap import read_rewrap
 from valiza.keys import labels
@@ -397,6 +402,9 @@ def objects(letter: Exchange) -> dict[str, bytes]:
         labels.ACKNOWLEDGEMENT: letter.acknowledgement.raw,
         labels.REFUSAL: refused(letter.expectation.dispatch, letter.expectation.core, chief),
         labels.RECEIPT: letter.receipt.raw,
+        labels.TRANSPORT_NOTICE: world.told(world.notice(letter.sealed)),
+        labels.HANDOVER: world.taken(world.handover(letter.sealed, world.origin["chief"]), world.origin["clerk"]),
+        labels.OVERDUE: world.missed(world.overdue(letter.sealed)),
         labels.REQUEST: make_request(asked, [newcomer]).raw,
         labels.TRANSCRIPT: sign_transcript(_practice(newcomer).body, [newcomer], Realm.ORDINARY).raw,
     }
@@ -422,6 +430,9 @@ def readers(exchange: Exchange) -> dict[str, Reader]:
         labels.ACKNOWLEDGEMENT: lambda raw: read_answer(raw, world.trust),
         labels.REFUSAL: lambda raw: read_answer(raw, world.trust),
         labels.RECEIPT: lambda raw: read_receipt(raw, trust=world.trust, agreements=world.agreements),
+        labels.TRANSPORT_NOTICE: lambda raw: read_notice(raw, trust=world.trust, agreements=world.agreements, at=OPENED),
+        labels.HANDOVER: lambda raw: read_handover(raw, signed=signed, trust=world.trust, agreements=world.agreements, at=OPENED),
+        labels.OVERDUE: lambda raw: read_overdue(raw, trust=world.trust, agreements=world.agreements, at=DUE + DAY),
         labels.REQUEST: read_request,
         labels.TRANSCRIPT: read_transcript,
     }

@@ -19,10 +19,13 @@ from valiza.envelope.agreement import Agreements, read_termination, terminate
 from valiza.envelope.clearance import read_confirmation_body, read_enquiry_body
 from valiza.envelope.container import pack_footer, read_container
 from valiza.envelope.dispatch import read_dispatch_body
+from valiza.envelope.handover import read_handover_body
 from valiza.envelope.header import PREFIX, pack_stanzas, read_core, read_stanzas
 from valiza.envelope.journal import Expectation, Opening
 from valiza.envelope.manifest import pack_manifest, unpack_manifest
 from valiza.envelope.manifest_copy import make_manifest_copy, open_manifest_copy
+from valiza.envelope.notice import read_notice_body
+from valiza.envelope.overdue import read_overdue_body
 from valiza.envelope.profile import read_profile
 from valiza.envelope.receipt import peek_receipt
 from valiza.envelope.route import read_route, read_stamp
@@ -104,6 +107,9 @@ CODECS: Final[dict[str, Codec]] = {
     "receipt": (drawn.receipts.map(lambda r: r.packed()), lambda d: peek_receipt(_stated(labels.RECEIPT, d)).packed()),
     "enquiry": (drawn.enquiries.map(lambda e: e.packed()), lambda d: read_enquiry_body(d).packed()),
     "confirmation": (drawn.confirmations().map(lambda c: c.packed()), lambda d: read_confirmation_body(d).packed()),
+    "notice": (drawn.notices().map(lambda n: n.packed()), lambda d: read_notice_body(d).packed()),
+    "hand-over": (drawn.handovers().map(lambda h: h.packed()), lambda d: read_handover_body(d).packed()),
+    "overdue record": (drawn.overdue_records.map(lambda o: o.packed()), lambda d: read_overdue_body(d).packed()),
     "expectation": (openings.map(lambda o: o.expectation.packed()), lambda d: Expectation.read(d).packed()),
     "opening": (openings.map(lambda o: o.packed()), lambda d: Opening.read(d).packed()),
 }

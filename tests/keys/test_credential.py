@@ -387,6 +387,8 @@ ROLE_TYPES: Final = {
     "sealer": labels.DISPATCH,
     "acknowledger": labels.ACKNOWLEDGEMENT,
     "countersigner": labels.RECEIPT,
+    "transport": labels.HANDOVER,
+    "clerk": labels.OVERDUE,
 }
 
 

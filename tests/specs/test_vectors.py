@@ -20,10 +20,14 @@ from tests.support.keys import remembering
 from valiza.envelope.acknowledgement import read_answer, verify_answer
 from valiza.envelope.agreement import Agreements, read_agreement, read_agreements, read_termination, require_adoptable
 from valiza.envelope.clearance import Clearances, read_confirmation, read_enquiry
+from valiza.envelope.custody import Custody, CustodyState, custody
 from valiza.envelope.dispatch import read_dispatch_body
 from valiza.envelope.evidence import NOTHING_SEEN, Vouched
+from valiza.envelope.handover import read_handover
 from valiza.envelope.journal import Expectation
+from valiza.envelope.notice import Notices, read_notice
 from valiza.envelope.opening import open_envelope, unseal_manifest
+from valiza.envelope.overdue import read_overdue
 from valiza.envelope.receipt import compare_with_envelope, compare_with_record, read_receipt, verify_receipt
 from valiza.envelope.rewrap import Rewrap, read_rewrap
 from valiza.envelope.verifying import VerifiedDispatch, VerifiedEnvelope, authenticate, verify_dispatch, verify_envelope
@@ -224,6 +228,43 @@ def read_clearances(vector: Vector, _tmp: Path) -> None:
     given.require(addressee, agreement=read_agreement(vector.files("agreement")[0], trust), wanted=Mark(party, code), at=vector.at)
 
 
+def read_one_notice(vector: Vector, _tmp: Path) -> None:
+    found = read_notice(vector.raw, trust=vector.trust, agreements=vector.agreements, at=vector.at, seen=vector.seen)
+    assert found.said.packed() == read_statement(vector.raw, labels.TRANSPORT_NOTICE).body
+
+
+def read_one_handover(vector: Vector, _tmp: Path) -> None:
+    signed = authenticate(io.BytesIO(vector.files("with")[0]), vector.trust, vector.seen).signed
+    found = read_handover(vector.raw, signed=signed, trust=vector.trust, agreements=vector.agreements, at=vector.at, seen=vector.seen)
+    assert found.said.packed() == read_statement(vector.raw, labels.HANDOVER).body
+
+
+def read_one_overdue(vector: Vector, _tmp: Path) -> None:
+    found = read_overdue(vector.raw, trust=vector.trust, agreements=vector.agreements, at=vector.at, seen=vector.seen)
+    assert found.said.packed() == read_statement(vector.raw, labels.OVERDUE).body
+
+
+def judge_custody(vector: Vector) -> Custody:
+    trust, agreements = vector.trust, vector.agreements
+    signed = authenticate(io.BytesIO(vector.files("with")[0]), trust).signed
+    handovers, notices = unpack(vector.raw, max_bytes=1 << 20, what="vector")
+    told = Notices(read_notice(raw, trust=trust, agreements=agreements, at=vector.at) for raw in notices)
+    taken = [read_handover(raw, signed=signed, trust=trust, agreements=agreements, at=vector.at) for raw in handovers]
+    return custody(signed, taken, notices=told)
+
+
+def read_one_custody(vector: Vector, _tmp: Path) -> None:
+    found = judge_custody(vector)
+    problems = sorted((one.problem.value, one.leg) for one in found.findings)
+    assert ", ".join([found.state, *(f"{problem} {leg}" for problem, leg in problems)]) == vector.one("verdict")
+    if found.state is CustodyState.WRONG:
+        message = "custody is wrong"
+        raise Refused(message)
+    if found.state is not CustodyState.COMPLETE:
+        message = "custody is not complete"
+        raise Incomplete(message)
+
+
 def read_one_statement(vector: Vector, _tmp: Path) -> None:
     statement = read_statement(vector.raw, labels.DISPATCH)
     vector.trust.signer(statement)
@@ -370,6 +411,10 @@ READERS: dict[str, Callable[[Vector, Path], None]] = {
     "clearances": read_clearances,
     "statement": read_one_statement,
     "rewrap": read_one_rewrap,
+    "transport-notice": read_one_notice,
+    "handover": read_one_handover,
+    "overdue": read_one_overdue,
+    "custody": read_one_custody,
     "envelope": read_one_envelope,
     "acknowledgement": read_one_answer,
     "refusal": read_one_answer,

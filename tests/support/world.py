@@ -21,10 +21,13 @@ from valiza.envelope.clearance import Confirmation, Enquiry
 from valiza.envelope.container import pack_footer
 from valiza.envelope.dispatch import Dispatch, EnvelopeName
 from valiza.envelope.draft import packaged_draft, read_draft
-from valiza.envelope.header import PREFIX, header_digest, wrap_info
+from valiza.envelope.handover import Giver, Handover
+from valiza.envelope.header import PREFIX, header_digest, read_core, wrap_info
 from valiza.envelope.journal import Expectation, Opening
 from valiza.envelope.manifest import Basis, Entry, Manifest, carrier_key, commitment, marks_digest, opening_proof
+from valiza.envelope.notice import Notice, Way
 from valiza.envelope.opening import OpenedEnvelope, UnsealedManifest, open_envelope, unseal_manifest
+from valiza.envelope.overdue import Overdue
 from valiza.envelope.payload import MANIFEST_STREAM, PAD_STREAM, Streams, carrier_stream
 from valiza.envelope.profile import DESTINATION
 from valiza.envelope.receipt import countersign
@@ -57,7 +60,7 @@ if TYPE_CHECKING:
     from valiza.register.journal import RegisterJournal
 
 THREE_FOUR: Final = Path(__file__).parent.parent / "envelope" / "agreements" / "three-four.toml"
-PURPOSES: Final = ("seal", "acknowledge", "countersign", "act")  # beside `open`, of which every officer has one too
+PURPOSES: Final = ("seal", "acknowledge", "countersign", "act")  # beside `open` and `transport`, of which every officer has one too
 
 
 def when(text: str) -> int:
@@ -80,7 +83,7 @@ DUE: Final = when("2026-04-01")
 
 @dataclass(frozen=True, kw_only=True)
 class Officer:
-    """A person of a body, with one credential and key for each of five purposes, all of one subject."""
+    """A person of a body, with one credential and key for each of six purposes, all of one subject."""
 
     name: str
     body: Body
@@ -227,6 +230,7 @@ def make_officer(
     identity = Identity.generate(draw)
     own = {purpose: (keys or {}).get(purpose) or SigningKey.generate(draw) for purpose in PURPOSES}
     subject = subject or draw(16)
+    own["transport"] = (keys or {}).get("transport") or SigningKey.generate(draw)
     credentials = {
         purpose: issue_credential(
             CredentialDraft(
@@ -242,7 +246,7 @@ def make_officer(
             issuer=issuer,
             keys=[issuer_key],
         )
-        for purpose in (*PURPOSES, "open")
+        for purpose in (*own, "open")
     }
     return Officer(name=name, body=issuer.body, identity=identity, keys=own, credentials=credentials)
 
@@ -533,6 +537,11 @@ class Sealed:
     container: bytes = field(repr=False)
 
     @property
+    def expectation(self) -> Expectation:
+        """What a receipt for it must say."""
+        return self.envelope.expectation
+
+    @property
     def name(self) -> EnvelopeName:
         """Its identity."""
         core = self.envelope.core
@@ -748,6 +757,65 @@ class World:
     def confirmed(self, said: Confirmation | None = None, by: Officer | None = None) -> bytes:
         """A confirmation, signed by hand."""
         return say(labels.CLEARANCE_CONFIRMATION, (said or self.confirmation()).packed(), by or self.destination["head"])
+
+    def notice(self, sealed: Sealed | Forged | None = None, **changes: Any) -> Notice:
+        """What the origin tells the destination's competent body of an envelope that goes as its stamp says; of the one that `plan` seals."""
+        known = (sealed or self.plan().seal()).expectation
+        stamp = read_core(known.core).stamp
+        said = Notice(
+            dispatch=known.dispatch,
+            core=known.core,
+            told=self.destination.control,
+            number=1,
+            previous=None,
+            leaves_at=SEALED + HOUR,
+            expected_at=SEALED + DAY,
+            package=stamp.package,
+            way=None if stamp.route is None else Way.of_route(stamp.route),
+            deviation="",
+            escorts=() if stamp.route is None else ("courier Omarov", "order 7"),
+            reference="",
+            told_at=SEALED,
+        )
+        return replace(said, **changes)
+
+    def told(self, said: Notice | None = None, by: Officer | None = None) -> bytes:
+        """A notice, signed by hand."""
+        return say(labels.TRANSPORT_NOTICE, (said or self.notice()).packed(), by or self.origin["clerk"])
+
+    def handover(self, sealed: Sealed | Forged, giver: Officer, /, *, leg: int = 0, previous: bytes | None = None, **changes: Any) -> Handover:
+        """What somebody says who took an envelope from an officer, where a leg begins."""
+        core, digest_ = read_core(sealed.expectation.core), sealed.expectation.dispatch_digest
+        route = core.stamp.route
+        places = [] if route is None else [*(one.start for one in route.legs), route.legs[-1].end]
+        said = Handover(
+            dispatch_digest=digest_,
+            origin=core.origin,
+            envelope_id=core.envelope_id,
+            leg=leg,
+            place=places[leg] if leg < len(places) else "" if route is None else "elsewhere",
+            giver=Giver(name=giver.name, body=giver.body, credential=giver.credentials["transport"].digest),
+            taken_at=SEALED + (leg + 1) * HOUR,
+            intact=True,
+            condition="sound",
+            remark="",
+            previous=previous or digest_,
+        )
+        return replace(said, **changes)
+
+    def taken(self, said: Handover, by: Officer) -> bytes:
+        """A hand-over, signed by hand."""
+        return say(labels.HANDOVER, said.packed(), by)
+
+    def overdue(self, sealed: Sealed | Forged | None = None, **changes: Any) -> Overdue:
+        """What the origin records of an envelope that was not answered in time."""
+        known = (sealed or self.plan().seal()).expectation
+        said = Overdue(dispatch=known.dispatch, core=known.core, due_at=DUE, noticed_at=DUE + DAY)
+        return replace(said, **changes)
+
+    def missed(self, said: Overdue | None = None, by: Officer | None = None) -> bytes:
+        """An overdue record, signed by hand."""
+        return say(labels.OVERDUE, (said or self.overdue()).packed(), by or self.origin["clerk"])
 
 
 # -- statements by hand ------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ import cases_signer
 import cases_splice
 import cases_statement
 import cases_transcript
+import cases_transport
 from cases import WORLD, Case
 from reader import VECTORS
 from reader import WORLD as FOLDER
@@ -44,6 +45,7 @@ MODULES = (
     cases_splice,
     cases_answers,
     cases_receipt,
+    cases_transport,
     cases_transcript,
     cases_revocation,
     cases_designation,

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import answers
 import asking
+import carrying
 import clearing
 import decode as d
 import designating
@@ -139,12 +140,17 @@ def read(vector: Vector) -> Result:
     if kind in STATEMENTS:
         STATEMENTS[kind](vector, world)
         return Result("success")
-    if kind == "envelope":
-        return _read_envelope(vector, world)
-    if kind == "receipt":
-        receipt = answers.read_receipt(raw, world, record_of(vector), next(iter(vector.files("with")), None))
-        return Result(receipt.expect, verdict=receipt.verdict)
-    raise ValueError(kind)
+    return OTHERS[kind](vector, world)
+
+
+def _read_receipt(vector: Vector, world: reading.World) -> Result:
+    receipt = answers.read_receipt(vector.raw, world, record_of(vector), next(iter(vector.files("with")), None))
+    return Result(receipt.expect, verdict=receipt.verdict)
+
+
+def _read_custody(vector: Vector, world: reading.World) -> Result:
+    custody = carrying.read_custody(vector.raw, world, vector.files("with")[0])
+    return Result(custody.expect, verdict=custody.verdict)
 
 
 def _read_answer(vector: Vector, world: reading.World) -> None:
@@ -228,12 +234,18 @@ STATEMENTS: dict[str, Callable[[Vector, reading.World], object]] = {
     "clearance-confirmation": lambda vector, world: clearing.read_confirmation(vector.raw, world),
     "clearances": _read_clearances,
     "rewrap": _read_rewrap,
+    "transport-notice": lambda vector, world: carrying.read_notice(vector.raw, world),
+    "handover": lambda vector, world: carrying.read_handover(vector.raw, world, vector.files("with")[0]),
+    "overdue": lambda vector, world: carrying.read_overdue(vector.raw, world),
     "acknowledgement": _read_answer,
     "refusal": _read_answer,
     "transcript": lambda vector, world: replaying.read_transcript(
         vector.raw, rehearsal=vector.one("mode") == "rehearsal", pinned=[fingerprint for _, fingerprint in world.trust.pinned]
     ),
 }
+
+# What has a verdict, or plaintext.
+OTHERS: dict[str, Callable[[Vector, reading.World], Result]] = {"envelope": _read_envelope, "receipt": _read_receipt, "custody": _read_custody}
 
 
 def outcome(vector: Vector) -> Result:

@@ -55,6 +55,8 @@ class Core:
     channel: str
     due: int
     detail: Detail | bytes
+    envelope_id: bytes = b""
+    package: str = ""
 
     @property
     def digest(self) -> bytes:
@@ -149,14 +151,13 @@ def read_core(raw: bytes) -> Core:
     """A core, prefix included."""
     d.need(len(raw) <= 32768 and raw[:12] == wire.PREFIX, "prefix of the header")
     envelope_id, agreement, origin, destination, confirming, sealing, stamp, extensions = d.fields(d.decode(raw[12:]), 8)
-    d.binary(envelope_id, 32)
     d.extensions(extensions)
     parties = d.body(origin), d.body(destination), d.body(confirming)
     d.need(parties[0][0] != parties[1][0] == parties[2][0], "parties of origin, destination and confirming")
     channel, number, due, detail = d.fields(stamp, 4)
-    d.text(number, 64)
     inside = d.digest_of(detail) if isinstance(detail, bytes) else read_detail(detail)
-    return Core(raw, d.digest_of(agreement), *parties, d.digest_of(sealing), d.word(channel), d.time(due), inside)
+    named = d.binary(envelope_id, 32), d.text(number, 64)
+    return Core(raw, d.digest_of(agreement), *parties, d.digest_of(sealing), d.word(channel), d.time(due), inside, *named)
 
 
 def read_detail(value: d.Value) -> Detail:

@@ -32,6 +32,9 @@ LIMITS = {
     "acknowledgement": 4 * MIB,
     "refusal": 4 * MIB,
     "receipt": 8 * MIB,
+    "transport-notice": 2 * MIB,
+    "handover": 65536,
+    "overdue": 2 * MIB,
     "roster": 64 * MIB,
 }
 ROLES = {
@@ -50,6 +53,9 @@ ROLES = {
     "acknowledgement": ("acknowledger", 1),
     "refusal": ("acknowledger", 1),
     "receipt": ("countersigner", 1),
+    "transport-notice": ("transport", 1),
+    "handover": ("transport", 1),
+    "overdue": ("clerk", 1),
 }
 PURPOSE_OF_ROLE = {
     "issuer": "certify",
@@ -58,6 +64,8 @@ PURPOSE_OF_ROLE = {
     "sealer": "seal",
     "acknowledger": "acknowledge",
     "countersigner": "countersign",
+    "transport": "transport",
+    "clerk": "act",
 }
 PURPOSES = ("certify", "seal", "open", "acknowledge", "countersign", "transport", "register", "roster", "act")
 
