@@ -10,6 +10,7 @@ from valiza.envelope.dispatch import SignedDispatch, authenticate_dispatch
 from valiza.envelope.evidence import NOTHING_SEEN, Seen, Vouched, of_statement
 from valiza.envelope.header import Core, read_core
 from valiza.envelope.journal import read_marks_put_on, read_openings
+from valiza.envelope.notice import last_recorded
 from valiza.envelope.rewrap import Rewrap, read_rewrap
 from valiza.envelope.verifying import require_agreement
 from valiza.keys import labels
@@ -178,7 +179,7 @@ def acknowledge(
         number=text(number, "incoming number", empty=True, most=MAX_NUMBER),
         answered_at=at,
         conditions=tuple(conditions) if conditions is not None else ("present",) * len(expectation.openings),
-        notice=None,
+        notice=last_recorded(journal.statements("notice", expectation.dispatch_digest)),
         extensions={},
     )
     return _sign_and_record(labels.ACKNOWLEDGEMENT, body, signer=signer, key=key, trust=trust, journal=journal, at=at)

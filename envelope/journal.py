@@ -132,6 +132,9 @@ class Journal(Seen, Protocol):
     def stored_receipt(self, dispatch_digest: bytes) -> StoredReceipt | None:
         """The receipt recorded for an envelope, made here or received."""
 
+    def statements(self, kind: str, dispatch_digest: bytes) -> list[bytes]:
+        """Further statements recorded for an envelope, of a kind: `notice`, `handover` or `overdue`."""
+
     def record_receipt(self, receipt: bytes, verdict: str, name: EnvelopeName, *, at: int) -> None:
         """Record a receipt made here or received, with its verdict."""
 

@@ -28,7 +28,19 @@ if TYPE_CHECKING:
     from valiza.keys.statement import Signer
     from valiza.keys.trust import Trust
 
-__all__ = ["MAX_ESCORTS", "MAX_NOTICES", "Notice", "Notices", "VerifiedNotice", "Way", "notify", "read_notice", "read_notice_body"]
+__all__ = [
+    "MAX_ESCORTS",
+    "MAX_NOTICES",
+    "Notice",
+    "Notices",
+    "VerifiedNotice",
+    "Way",
+    "last_recorded",
+    "notify",
+    "peek_notice",
+    "read_notice",
+    "read_notice_body",
+]
 
 MAX_NOTICES: Final = 1000
 MAX_ESCORTS: Final = 16
@@ -168,6 +180,17 @@ def read_notice_body(raw: bytes) -> Notice:
         message = "a transport is expected before it leaves"
         raise Malformed(message)
     return said
+
+
+def peek_notice(raw: bytes) -> Notice:
+    """What a notice says: nothing of it is checked."""
+    return read_notice_body(read_statement(raw, labels.TRANSPORT_NOTICE).body)
+
+
+def last_recorded(raws: Iterable[bytes]) -> bytes | None:
+    """Digest of the notice with the highest number, of those that were verified and recorded before; None: there is none."""
+    recorded = [read_statement(raw, labels.TRANSPORT_NOTICE) for raw in raws]
+    return max(((read_notice_body(one.body).number, one.digest) for one in recorded), default=(0, None))[1]
 
 
 def _read_way(value: Value, what: str) -> Way:

@@ -18,6 +18,8 @@ from valiza.keys.fields import Body, array, ascending, attachments, blob, body, 
 from valiza.keys.statement import LIMITS, SignerHeader, Statement, read_statement, sign_statement
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from valiza.envelope.agreement import Agreements
     from valiza.envelope.journal import Expectation, Journal
     from valiza.envelope.verifying import AuthenticDispatch
@@ -297,8 +299,13 @@ def _require_checked(receipt: Receipt, answer: VerifiedAnswer) -> None:
         raise Malformed(message)
 
 
-def compare_with_record(answer: VerifiedAnswer, expected: Expectation) -> None:
+def compare_with_record(answer: VerifiedAnswer, expected: Expectation, notices: Collection[bytes] = ()) -> None:
     """Compare an answer with what the origin recorded at sealing, field by field (Reading 10).
+
+    Args:
+        answer: from `read_answer`.
+        expected: what was recorded.
+        notices: digests of the transport notices that the origin recorded for this envelope.
 
     Raises:
         NotAuthentic: a field differs.
@@ -313,6 +320,9 @@ def compare_with_record(answer: VerifiedAnswer, expected: Expectation) -> None:
         if not _same(said, wanted):
             message = f"the answer states another {name} than was sealed here"
             raise NotAuthentic(message)
+    if isinstance(given, Acknowledgement) and given.notice is not None and given.notice not in notices:
+        message = "the answer names a transport notice that was not made here"
+        raise NotAuthentic(message)
     _require_addressed(answer, expected.addressees)
 
 
@@ -349,7 +359,8 @@ def verify_receipt(
     expected = journal.expectation(name) if journal is not None and is_origin else None
     missing = set(NOT_COMPARED)
     if expected is not None:
-        compare_with_record(answer, expected)
+        told = () if journal is None else journal.statements("notice", name)
+        compare_with_record(answer, expected, {digest(labels.DIGEST_STATEMENT, raw) for raw in told})
         missing = set()
     if envelope is not None:
         compare_with_envelope(answer, envelope)
@@ -357,6 +368,8 @@ def verify_receipt(
     not_compared: tuple[str, ...] = tuple(
         what for what in NOT_COMPARED if what in missing and not (answer.answer.claim is None and what != "payload")
     )
+    if expected is None and isinstance(answer.answer, Acknowledgement) and answer.answer.notice is not None:
+        not_compared = (*not_compared, "notice")
     if answer.only_evidence:
         not_compared = (*not_compared, "evidence")
     stored = journal.stored_receipt(name) if journal is not None else None

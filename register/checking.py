@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Final
 
 from valiza.envelope.acknowledgement import peek_answer, read_answer
 from valiza.envelope.dispatch import authenticate_dispatch
-from valiza.envelope.evidence import NOTHING_SEEN
+from valiza.envelope.evidence import NOTHING_SEEN, of_statement
+from valiza.envelope.handover import peek_handover
 from valiza.envelope.journal import Expectation
+from valiza.envelope.notice import peek_notice, read_notice
+from valiza.envelope.overdue import read_overdue, read_overdue_body
 from valiza.envelope.receipt import peek_receipt, read_receipt
 from valiza.keys import labels
 from valiza.keys.digests import digest
 from valiza.keys.encoding import unpack
 from valiza.keys.errors import Malformed, NotAuthentic, ValizaError
 from valiza.keys.fields import array
+from valiza.keys.statement import read_statement
 from valiza.register.entry import FIRST_LINK, EntryFacts, link
 from valiza.register.merkle import Frontier, leaf_hash
 from valiza.register.state import require_step
@@ -229,4 +233,33 @@ def _receipt(entry: Entry, trust: Trust, agreements: Agreements, seen: Seen) -> 
     read_receipt(entry.statement, trust=trust, agreements=agreements, seen=seen)
 
 
-_CHECKS: Final = {"sealed": _sealed, "arrived": _arrived, "answered": _answered, "receipt": _receipt}
+def _notice(entry: Entry, trust: Trust, agreements: Agreements, seen: Seen) -> None:
+    _require_about(entry, peek_notice(entry.statement).dispatch)
+    read_notice(entry.statement, trust=trust, agreements=agreements, at=entry.at, seen=seen)
+
+
+def _handover(entry: Entry, trust: Trust, agreements: Agreements, seen: Seen) -> None:  # noqa: ARG001 - as the others
+    """Its own signature: to read it whole takes the dispatch, which stands in another entry."""
+    said = peek_handover(entry.statement)
+    if (said.dispatch_digest, said.envelope_id, said.origin) != (entry.dispatch_digest, entry.envelope_id, entry.origin):
+        message = "it is about another envelope than its entry"
+        raise NotAuthentic(message)
+    taker = trust.signer(read_statement(entry.statement, labels.HANDOVER))
+    evidence = of_statement(seen, entry.dispatch_digest, entry.statement)
+    trust.require_standing(taker, dated=said.taken_at, evidence=evidence, act="taking an envelope over")
+
+
+def _overdue(entry: Entry, trust: Trust, agreements: Agreements, seen: Seen) -> None:
+    _require_about(entry, read_overdue_body(read_statement(entry.statement, labels.OVERDUE).body).dispatch)
+    read_overdue(entry.statement, trust=trust, agreements=agreements, at=entry.at, seen=seen)
+
+
+_CHECKS: Final = {
+    "sealed": _sealed,
+    "arrived": _arrived,
+    "answered": _answered,
+    "receipt": _receipt,
+    "notice": _notice,
+    "handover": _handover,
+    "overdue": _overdue,
+}

@@ -135,7 +135,7 @@ def test_any_byte_of_a_body_signed_again_by_its_signer(letter: Exchange, chunk: 
         except (Malformed, NotAuthentic, Refused):
             told += 1
             continue
-        # Number, times and notice are his word alone.
+        # Number and times are his word alone.
         assert answer.answer.claim is not None
         assert answer.answer.claim.openings == letter.expectation.openings
         assert answer.answer.claim.proof == letter.expectation.proof

@@ -6,16 +6,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from tests.support.journals import journal_at
 from tests.support.tamper import edited, flipped, more, put
-from tests.support.world import DAY, HOUR, ISSUED, OPENED, SEALED, Exchange, Officer, World, say
+from tests.support.world import ACKNOWLEDGED, DAY, HOUR, ISSUED, OPENED, SEALED, Exchange, Officer, World, countersigned, recorded, say
 
+from valiza.envelope.acknowledgement import Acknowledgement, acknowledge
 from valiza.envelope.agreement import Agreements
 from valiza.envelope.notice import MAX_ESCORTS, MAX_NOTICES, Notice, Notices, VerifiedNotice, Way, notify, read_notice, read_notice_body
+from valiza.envelope.receipt import Verdict, compare_with_record, read_receipt, verify_receipt
 from valiza.envelope.route import Leg
 from valiza.keys import labels
 from valiza.keys.errors import Conflict, Malformed, NotAuthentic, Refused
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.tamper import Hook
 
 LONGER: Final = (Leg("Астана", "Орша"), Leg("Орша", "Минск"))
@@ -348,3 +353,44 @@ def test_of_two_envelopes(letter: Exchange) -> None:
     later = read(letter.world, letter.world.told(letter.world.notice(number=2, previous=one.digest)))
     with pytest.raises(Refused, match="about different envelopes"):
         Notices([one, later])
+
+
+# -- in an acknowledgement -----------------------------------------------------------------------------------------------
+
+
+def test_acknowledgement_names_the_last_notice_on_record_and_the_origin_compares_it(letter: Exchange, tmp_path: Path) -> None:
+    """The last by number, whenever it came; and only what the origin made."""
+    world, opener = letter.world, letter.world.destination["chief"]
+    one, two = series(world, letter, 2)
+    here = journal_at(tmp_path / "destination.db", world.destination.ministry)
+    here.record_opening(letter.opening, letter.sealed.name, at=OPENED)
+    for notice in (two, one):
+        assert here.record_statement("notice", notice.raw, letter.sealed.name, at=OPENED)
+    made = acknowledge(
+        letter.opening,
+        signer=opener.credentials["acknowledge"],
+        key=opener.keys["acknowledge"],
+        trust=world.trust,
+        journal=here,
+        at=ACKNOWLEDGED,
+    )
+    answer = world.read_answer(made.raw)
+    assert isinstance(answer.answer, Acknowledgement)
+    assert answer.answer.notice == two.digest
+    authentic = read_receipt(countersigned(made.raw, world.countersigner), trust=world.trust, agreements=world.agreements)
+    assert verify_receipt(authentic).not_compared[-1] == "notice"
+    there = recorded(letter.sealed, tmp_path / "origin.db")
+    there.record_statement("notice", one.raw, letter.sealed.name, at=SEALED + 1)
+    with pytest.raises(NotAuthentic, match="names a transport notice that was not made here"):
+        verify_receipt(authentic, own=world.origin.ministry, journal=there)
+    there.record_statement("notice", two.raw, letter.sealed.name, at=SEALED + 2)
+    found = verify_receipt(authentic, own=world.origin.ministry, journal=there)
+    assert (found.verdict, found.not_compared) == (Verdict.DELIVERED, ())
+
+
+def test_acknowledgement_without_a_notice_says_so(letter: Exchange) -> None:
+    """Nothing came, or nothing was told: no difference, even where the origin had told."""
+    answer = letter.world.read_answer(letter.acknowledgement.raw)
+    assert isinstance(answer.answer, Acknowledgement)
+    assert answer.answer.notice is None
+    compare_with_record(answer, letter.expectation, [bytes(32)])

@@ -318,13 +318,14 @@ def read_one_answer(vector: Vector, _tmp: Path) -> None:
     verify_answer(read_answer(vector.raw, vector.trust, vector.seen), vector.trust, vector.agreements)
 
 
-def _record(raw: bytes) -> Expectation:
+def _record(raw: bytes) -> tuple[Expectation, list[bytes]]:
+    """What the origin recorded at sealing, and the notices that it made."""
     lines: dict[str, list[str]] = {}
     for line in raw.decode().splitlines():
         key, _, value = line.partition(": ")
         lines.setdefault(key, []).append(value)
     hidden = lines.get("marks-digest")
-    return Expectation(
+    expectation = Expectation(
         dispatch=bytes.fromhex(lines["dispatch"][0]),
         core=bytes.fromhex(lines["core"][0]),
         addressees=tuple(bytes.fromhex(stanza) for stanza in lines["stanza"]),
@@ -332,6 +333,7 @@ def _record(raw: bytes) -> Expectation:
         proof=bytes.fromhex(lines["proof"][0]),
         marks=bytes.fromhex(hidden[0]) if hidden else tuple(lines["marks"]),
     )
+    return expectation, [bytes.fromhex(notice) for notice in lines.get("notice", [])]
 
 
 def read_one_receipt(vector: Vector, _tmp: Path) -> None:
@@ -344,7 +346,7 @@ def read_one_receipt(vector: Vector, _tmp: Path) -> None:
     receipt = read_receipt(vector.raw, trust=trust, agreements=agreements, seen=vector.seen)
     records = [_record(raw) for raw in vector.files("record")]
     if records:
-        compare_with_record(receipt.answer, records[0])
+        compare_with_record(receipt.answer, *records[0])
     for raw in vector.files("with"):
         claim = receipt.answer.answer.claim
         answer = receipt.answer.answer

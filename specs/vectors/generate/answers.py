@@ -42,6 +42,7 @@ class Record:
     openings: list[bytes | None]
     proof: bytes
     marks: list[str] | bytes
+    notices: list[bytes]
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Answer:
     refusal: bool
     marks: list[str] | bytes | None
     conditions: list[str]
+    notice: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -108,11 +110,12 @@ def _acknowledgement(statement: Statement, signer: Credential, value: d.Value) -
     f = d.fields(value, 13)
     opening = Opening(_openings(f[2]), d.digest_of(f[3]), d.digest_of(f[4]), d.time(f[7]), d.optional(f[11], d.binary))
     d.text(f[6], 64, 0)
-    d.optional(f[10], d.digest_of)
+    notice = d.optional(f[10], d.digest_of)
     d.extensions(f[12])
     marks = d.digest_of(f[5]) if isinstance(f[5], bytes) else [d.matching(code, d.CODE) for code in d.array(f[5])]
     conditions = [d.one_of(condition, CONDITIONS) for condition in d.array(f[9])]
-    return Answer(statement, signer, d.binary(f[0]), d.binary(f[1]), opening, d.time(f[8]), refusal=False, marks=marks, conditions=conditions)
+    inside = d.binary(f[0]), d.binary(f[1])
+    return Answer(statement, signer, *inside, opening, d.time(f[8]), refusal=False, marks=marks, conditions=conditions, notice=notice)
 
 
 def _refusal(statement: Statement, signer: Credential, value: d.Value) -> Answer:
@@ -277,6 +280,7 @@ def compare(answer: Answer, subject: Subject, world: World, record: Record | Non
                 authentic(opening.proof == record.proof, "proof is not the one recorded")
                 authentic(answer.refusal or answer.marks == record.marks, "marks put on are not those of the agreement")
                 authentic(_addressee(opening, subject) in record.stanzas, "the opener is no addressee")
+            authentic(answer.notice is None or answer.notice in record.notices, "a notice that was not made here")
     if envelope is not None:
         with step(11):
             accepted_at = None if opening is None else opening.opened_at

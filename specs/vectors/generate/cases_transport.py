@@ -337,7 +337,22 @@ def _custody() -> Cases:
     yield Case("custody_notices_back", "custody", wire.encode([[], [notice(), earlier]]), "refused", "a notice dated back", "several 2", head=head)
 
 
+def _seen() -> Cases:
+    """Receipts whose acknowledgement names a notice."""
+    one = wire.digest("statement", notice())
+    WORLD["carried.record"] = BAG.record() + f"notice: {one.hex()}\n".encode()
+    named = o.receipt(o.acknowledgement(BAG, fields={"notice": one}))
+    unknown = o.receipt(o.acknowledgement(BAG, fields={"notice": bytes(32)}))
+    head, recorded = {**HEAD, "with": ("none",)}, {"record": ("carried.record",)}
+    topic = Topic("receipt_notice", "receipt", head)
+    yield replace(topic.good("seen", named, "names a notice that the origin recorded", **recorded), verdict="delivered")
+    none = o.receipt(o.acknowledgement(BAG))
+    yield replace(topic.good("not_seen", none, "names none: it had not come", **recorded), verdict="delivered")
+    yield replace(topic.good("stranger", unknown, "names one, which who has no record cannot compare"), verdict="attested")
+    yield topic.bad("unknown", unknown, "not authentic @ 10", "names one that the origin did not make", **recorded)
+
+
 def cases() -> Cases:
     """All of them."""
-    for part in (_notices, _handovers, _overdue, _custody):
+    for part in (_notices, _handovers, _overdue, _custody, _seen):
         yield from part()

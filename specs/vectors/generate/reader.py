@@ -120,6 +120,7 @@ def record_of(vector: Vector) -> answers.Record | None:
         [None if opening == "nil" else bytes.fromhex(opening) for opening in lines["opening"]],
         bytes.fromhex(lines["proof"][0]),
         bytes.fromhex(hidden[0]) if hidden else lines["marks"],
+        [bytes.fromhex(notice) for notice in lines.get("notice", [])],
     )
 
 
