@@ -182,7 +182,7 @@ class PostgresqlStore(Store):
                 raise Unavailable(message, migrating) from error
             raise
         if found != [schema.REVISION]:
-            older = not found or found[0] in schema.REVISIONS
+            older = set(found) <= set(schema.REVISIONS)
             message = f"the register {self.name!r} is of version {', '.join(found) or 'none'}, and this program knows {schema.REVISION}"
             raise Unavailable(message, migrating if older else "use the version of Valiza that it was migrated with, or a later one")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OWNER", "Cluster", "address", "cluster", "database", "running", "template"]
 
-OWNER: Final = "valiza"  # who makes databases, and owns them
+OWNER: Final = "registrar"  # who makes databases, and owns them
 _PLACES: Final = ("/usr/lib/postgresql", "/usr/pgsql", "/opt/homebrew/opt", "/usr/local/pgsql")
 _SETTINGS: Final = ("listen_addresses=", "max_connections=60", "shared_buffers=16MB", "log_min_messages=warning")
 
