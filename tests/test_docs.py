@@ -279,18 +279,13 @@ def _enrol(at: Desk) -> None:
 
 def _log(at: Desk) -> None:
     """Heads of both registers, signed, cosigned, and sent with an envelope."""
-    for home in ("kz", "by"):
-        at.type(f"credential issue registrar:register --home {home} --unprotected")
-        at.type(f"roster publish --home {home} -o {home}.log.vls")
-    at.type("roster import by.log.vls --home kz")
-    at.type("roster import kz.log.vls --home by")
-    at.type("register checkpoint --home kz --as registrar")
-    at.type("register checkpoint --agreement kz-by --for BY-MFA --home kz --as registrar -o log.request")
-    at.type("register cosign log.request --home by --as registrar -o log.cosigned")
+    at.type("register checkpoint --home kz")
+    at.type("register checkpoint --agreement kz-by --for BY-MFA --home kz -o log.request")
+    at.type("register cosign log.request --home by -o log.cosigned")
     at.type("register import log.cosigned --home kz")
     at.type(SEAL + "-o logged.vlz")
     at.type("open logged.vlz --home by --as yanka -o logged")
-    at.type("register cosign --seen --home by --as registrar")
+    at.type("register cosign --seen --home by")
     at.type("register heads --home kz")
     at.type("register heads --home by")
     at.type("register heads --vkeys --home kz")

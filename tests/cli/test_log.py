@@ -19,43 +19,28 @@ from valiza.register.entry import FIRST_LINK, Entry, link
 from valiza.register.merkle import Frontier, leaf_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from tests.support.cli import Office, World
-
-REGISTRAR = ("--as", "registrar")
-
-
-@pytest.fixture
-def logged(world: World, travel: Callable[[int], None]) -> World:
-    """Both offices with a registrar each, whom the other one knows."""
-    travel(5)
-    for office in (world.kz, world.by):
-        office.works("credential", "issue", "registrar:register", "--unprotected")
-        office.works("roster", "publish", "-o", world.path(f"{office.party}-2.vls"))
-    world.kz.works("roster", "import", world.path("BY-2.vls"))
-    world.by.works("roster", "import", world.path("KZ-2.vls"))
-    return world
 
 
 def ask(world: World, name: str = "kz", *extra: str) -> Path:
     """A request of Kazakhstan's office that the other one cosigns its head."""
     request = world.path(f"{name}.request")
-    world.kz.works("register", "checkpoint", "--for", "BY-MFA", *extra, "-o", request, *REGISTRAR)
+    world.kz.works("register", "checkpoint", "--for", "BY-MFA", *extra, "-o", request)
     return request
 
 
 def cosigned(world: World, name: str = "kz") -> Path:
     """Kazakhstan's head, cosigned by the other office and taken in again."""
     answer = world.path(f"{name}.cosigned")
-    world.by.works("register", "cosign", ask(world, name), "-o", answer, *REGISTRAR)
+    world.by.works("register", "cosign", ask(world, name), "-o", answer)
     world.kz.works("register", "import", answer)
     return answer
 
 
 def checkpoint(office: Office) -> None:
-    office.works("register", "checkpoint", *REGISTRAR)
+    office.works("register", "checkpoint")
 
 
 def holds(office: Office) -> bool:
@@ -82,116 +67,113 @@ def rewritten(office: Office, *statements: str) -> None:
 # -- signing and cosigning ------------------------------------------------------------------------------------------------
 
 
-def test_head_is_signed_cosigned_and_taken_in(logged: World) -> None:
-    logged.seal()
-    cosigned(logged)
-    found = logged.kz.works("register", "verify", "--json").facts
+def test_head_is_signed_cosigned_and_taken_in(world: World) -> None:
+    world.seal()
+    cosigned(world)
+    found = world.kz.works("register", "verify", "--json").facts
     (log,) = found["logs"]
     assert (found["holds"], log["entries"], log["covered"]) == (True, 2, {"own": 2, "cosigned": 2})
     assert [head["kind"] for head in found["heads"]] == ["own", "cosigned"]
-    (given,) = logged.by.works("register", "heads", "--json").facts["heads"]
+    (given,) = world.by.works("register", "heads", "--json").facts["heads"]
     assert (given["kind"], given["body"], given["entries"]) == ("given", "KZ/KZ-MFA", 2)
 
 
-def test_checkpoint_where_nothing_was_entered_since_is_the_same(logged: World) -> None:
-    logged.seal()
-    first, second = (logged.kz.works("register", "checkpoint", *REGISTRAR, "--json").facts for _ in range(2))
+def test_checkpoint_where_nothing_was_entered_since_is_the_same(world: World) -> None:
+    world.seal()
+    first, second = (world.kz.works("register", "checkpoint", "--json").facts for _ in range(2))
     assert first == second
     assert len(first["checkpoints"]) == 1
 
 
-def test_register_without_an_entry_has_nothing_to_sign(logged: World) -> None:
-    assert logged.kz.works("register", "checkpoint", *REGISTRAR, "--json").facts["checkpoints"] == []
-    assert holds(logged.kz)
-    assert logged.kz.run("register", "checkpoint", "--agreement", "kz-by", *REGISTRAR).code == 6
+def test_register_without_an_entry_has_nothing_to_sign(world: World) -> None:
+    assert world.kz.works("register", "checkpoint", "--json").facts["checkpoints"] == []
+    assert holds(world.kz)
+    assert world.kz.run("register", "checkpoint", "--agreement", "kz-by").code == 6
 
 
-def test_who_has_no_key_of_a_register_signs_none(logged: World) -> None:
-    logged.seal()
-    assert logged.kz.run("register", "checkpoint", "--as", "aigul").code == 5
+def test_who_has_no_key_of_a_register_signs_none(world: World) -> None:
+    world.seal()
+    assert world.kz.run("register", "checkpoint", "--as", "aigul").code == 5
 
 
-def test_office_does_not_cosign_its_own_log(logged: World) -> None:
-    logged.seal()
-    request = ask(logged)
-    done = logged.kz.run("register", "cosign", request, "-o", logged.path("own"), *REGISTRAR)
-    assert (done.code, logged.path("own").exists()) == (6, False)
+def test_office_does_not_cosign_its_own_log(world: World) -> None:
+    world.seal()
+    request = ask(world)
+    done = world.kz.run("register", "cosign", request, "-o", world.path("own"))
+    assert (done.code, world.path("own").exists()) == (6, False)
 
 
-def test_answer_that_was_lost_is_given_again(logged: World) -> None:
-    logged.seal()
-    request = ask(logged)
-    answers = [logged.path(name) for name in ("one", "two")]
+def test_answer_that_was_lost_is_given_again(world: World) -> None:
+    world.seal()
+    request = ask(world)
+    answers = [world.path(name) for name in ("one", "two")]
     for answer in answers:
-        logged.by.works("register", "cosign", request, "-o", answer, *REGISTRAR)
+        world.by.works("register", "cosign", request, "-o", answer)
     assert answers[0].read_bytes() == answers[1].read_bytes()
 
 
-def test_longer_log_goes_on_from_what_was_cosigned(logged: World) -> None:
-    logged.seal()
-    cosigned(logged)
-    logged.seal(name="second.vlz")
-    request = ask(logged, "second")
+def test_longer_log_goes_on_from_what_was_cosigned(world: World) -> None:
+    world.seal()
+    cosigned(world)
+    world.seal(name="second.vlz")
+    request = ask(world, "second")
     assert request.read_bytes().startswith(b"old 2\n")
-    logged.by.works("register", "cosign", request, *REGISTRAR)
-    done = logged.by.run("register", "cosign", ask(logged, "third", "--from", "0"), *REGISTRAR)
+    world.by.works("register", "cosign", request)
+    done = world.by.run("register", "cosign", ask(world, "third", "--from", "0"))
     assert done.code in {0, 6}, "the same head again, or from where nobody asked"
-    logged.seal(name="third.vlz")
-    done = logged.by.run("register", "cosign", ask(logged, "fourth", "--from", "1"), *REGISTRAR)
+    world.seal(name="third.vlz")
+    done = world.by.run("register", "cosign", ask(world, "fourth", "--from", "1"))
     assert (done.code, "ask for a consistency proof from 4" in done.err) == (6, True)
 
 
 @pytest.mark.parametrize("what", ["request", "cosigned"])
-def test_changed_byte_is_refused(what: str, logged: World) -> None:
-    logged.seal()
-    request, answer = ask(logged), logged.path("answer")
+def test_changed_byte_is_refused(what: str, world: World) -> None:
+    world.seal()
+    request, answer = ask(world), world.path("answer")
     if what == "cosigned":
-        logged.by.works("register", "cosign", request, "-o", answer, *REGISTRAR)
+        world.by.works("register", "cosign", request, "-o", answer)
     path = request if what == "request" else answer
     good = path.read_bytes()
     for at in range(0, len(good), 97):
         path.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :])
-        if what == "request":
-            done = logged.by.run("register", "cosign", path, "-o", logged.path("other"), *REGISTRAR)
-        else:
-            done = logged.kz.run("register", "import", path)
+        done = world.by.run("register", "cosign", path, "-o", world.path("other")) if what == "request" else world.kz.run("register", "import", path)
         assert done.code in {3, 4, 6}, f"byte {at}: {done.err}"
-        assert not logged.path("other").exists()
+        assert not world.path("other").exists()
 
 
-def test_head_nobody_of_the_other_party_cosigned_is_not_taken_in(logged: World) -> None:
-    logged.seal()
-    note = ask(logged).read_bytes().partition(b"\n\n")[2]
-    logged.path("bare").write_bytes(note)
-    assert logged.kz.run("register", "import", logged.path("bare")).code == 4
+def test_head_nobody_of_the_other_party_cosigned_is_not_taken_in(world: World) -> None:
+    world.seal()
+    note = ask(world).read_bytes().partition(b"\n\n")[2]
+    world.path("bare").write_bytes(note)
+    assert world.kz.run("register", "import", world.path("bare")).code == 4
 
 
 # -- what travels ---------------------------------------------------------------------------------------------------------
 
 
-def test_heads_travel_with_envelope_and_receipt(logged: World) -> None:
+def test_heads_travel_with_envelope_and_receipt(world: World) -> None:
     """Nobody sends a file for it: a checkpoint goes with the second envelope, its cosignature comes with the receipt."""
-    logged.seal(name="first.vlz")
-    checkpoint(logged.kz)
-    envelope = logged.seal()
-    logged.open(envelope)
-    assert [head["kind"] for head in logged.by.works("register", "heads", "--json").facts["heads"]] == ["seen"]
-    logged.by.works("register", "cosign", "--seen", *REGISTRAR)
-    checkpoint(logged.by)
-    receipt = logged.countersign(logged.acknowledge(envelope), envelope)
-    done = logged.kz.works("receipt", "verify", receipt, "--json")
+    world.seal(name="first.vlz")
+    checkpoint(world.kz)
+    envelope = world.seal()
+    world.open(envelope)
+    assert [head["kind"] for head in world.by.works("register", "heads", "--json").facts["heads"]] == ["seen"]
+    world.by.works("register", "cosign", "--seen")
+    checkpoint(world.by)
+    receipt = world.countersign(world.acknowledge(envelope), envelope)
+    done = world.kz.works("receipt", "verify", receipt, "--json")
     assert done.facts["verdict"] == "delivered"
-    heads = logged.kz.works("register", "heads", "--json").facts["heads"]
+    heads = world.kz.works("register", "heads", "--json").facts["heads"]
     assert {(head["kind"], head["body"]) for head in heads} == {("own", "KZ/KZ-MFA"), ("cosigned", "BY/BY-MFA"), ("seen", "BY/BY-MFA")}
-    assert logged.by.works("register", "cosign", "--seen", *REGISTRAR, "--json").facts["cosigned"] == []
-    assert len(logged.kz.works("register", "cosign", "--seen", *REGISTRAR, "--json").facts["cosigned"]) == 1
+    assert world.by.works("register", "cosign", "--seen", "--json").facts["cosigned"] == []
+    assert len(world.kz.works("register", "cosign", "--seen", "--json").facts["cosigned"]) == 1
 
 
-def test_without_a_checkpoint_nothing_travels(logged: World) -> None:
-    envelope, _, receipt = logged.exchange()
+def test_without_a_checkpoint_nothing_travels(world: World) -> None:
+    envelope, _, receipt = world.exchange()
     assert works("inspect", envelope, "--json").facts["read"]["attachments"] == []
-    logged.kz.works("receipt", "verify", receipt)
-    assert logged.kz.works("register", "heads", "--json").facts["heads"] == []
+    world.kz.works("receipt", "verify", receipt)
+    assert world.kz.works("register", "heads", "--json").facts["heads"] == []
 
 
 # -- what was rewritten is found ------------------------------------------------------------------------------------------
@@ -222,16 +204,16 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_change_is_found(change: str, logged: World) -> None:
+def test_change_is_found(change: str, world: World) -> None:
     for number in range(2):
-        logged.seal(name=f"{number}.vlz")
-    checkpoint(logged.kz)
-    assert holds(logged.kz)
+        world.seal(name=f"{number}.vlz")
+    checkpoint(world.kz)
+    assert holds(world.kz)
     statements = CHANGES[change]
     if change == "two swapped":
         statements = ("UPDATE entry SET seq = seq + 1000 WHERE seq IN (2, 3)", "UPDATE entry SET seq = 1005 - seq WHERE seq > 1000")
-    rewritten(logged.kz, "PRAGMA ignore_check_constraints = ON", *statements)
-    assert wrong(logged.kz)
+    rewritten(world.kz, "PRAGMA ignore_check_constraints = ON", *statements)
+    assert wrong(world.kz)
 
 
 def rehashed(office: Office) -> None:
@@ -257,68 +239,68 @@ def rehashed(office: Office) -> None:
             before = values["link"]
 
 
-def test_register_that_was_rewritten_with_all_its_hashes_is_found_by_its_own_checkpoint(logged: World) -> None:
+def test_register_that_was_rewritten_with_all_its_hashes_is_found_by_its_own_checkpoint(world: World) -> None:
     for number in range(2):
-        logged.seal(name=f"{number}.vlz")
-    checkpoint(logged.kz)
-    rewritten(logged.kz, "DELETE FROM entry WHERE kind = 'sealed' AND seq > 2")
-    rehashed(logged.kz)
-    assert any("is not the one of which this office signed" in said or "went back" in said for said in wrong(logged.kz))
+        world.seal(name=f"{number}.vlz")
+    checkpoint(world.kz)
+    rewritten(world.kz, "DELETE FROM entry WHERE kind = 'sealed' AND seq > 2")
+    rehashed(world.kz)
+    assert any("is not the one of which this office signed" in said or "went back" in said for said in wrong(world.kz))
 
 
-def test_register_that_was_rewritten_with_its_own_key_is_found_by_the_other_side(logged: World) -> None:
+def test_register_that_was_rewritten_with_its_own_key_is_found_by_the_other_side(world: World) -> None:
     """Who has the office and its key of the register can make everything fit, but for what the other side cosigned and keeps."""
     for number in range(2):
-        logged.seal(name=f"{number}.vlz")
-    answer = cosigned(logged)
-    rewritten(logged.kz, "DELETE FROM head", "UPDATE entry SET note = '1' WHERE kind = 'sealed' AND seq = 2")
-    rehashed(logged.kz)
-    assert holds(logged.kz), "nothing here tells"
-    checkpoint(logged.kz)
-    assert "is not the one of which BY/BY-MFA has seen" in logged.kz.fails(4, "register", "import", answer).error
-    logged.seal(name="third.vlz")
-    request = ask(logged, "rewritten", "--from", "4")
-    done = logged.by.run("register", "cosign", request, "-o", logged.path("never"), *REGISTRAR)
-    assert (done.code, logged.path("never").exists()) == (4, False)
-    with closing(sqlite3.connect(logged.by.home / "register.db")) as register:
+        world.seal(name=f"{number}.vlz")
+    answer = cosigned(world)
+    rewritten(world.kz, "DELETE FROM head", "UPDATE entry SET note = '1' WHERE kind = 'sealed' AND seq = 2")
+    rehashed(world.kz)
+    assert holds(world.kz), "nothing here tells"
+    checkpoint(world.kz)
+    assert "is not the one of which BY/BY-MFA has seen" in world.kz.fails(4, "register", "import", answer).error
+    world.seal(name="third.vlz")
+    request = ask(world, "rewritten", "--from", "4")
+    done = world.by.run("register", "cosign", request, "-o", world.path("never"))
+    assert (done.code, world.path("never").exists()) == (4, False)
+    with closing(sqlite3.connect(world.by.home / "register.db")) as register:
         (row,) = register.execute("SELECT statement FROM entry WHERE kind = 'log-conflict'").fetchall()
     kept = unpack(row[0], max_bytes=1 << 20, what="evidence")
     assert isinstance(kept, list)
     assert len(kept) == 3, "what it is, and both heads"
 
 
-def test_register_restored_from_an_older_backup_is_told_by_the_other_side(logged: World) -> None:
-    logged.seal()
-    checkpoint(logged.kz)
+def test_register_restored_from_an_older_backup_is_told_by_the_other_side(world: World) -> None:
+    world.seal()
+    checkpoint(world.kz)
     gc.collect()
-    backup = logged.path("backup.db")
-    with closing(sqlite3.connect(logged.kz.home / "register.db")) as register, closing(sqlite3.connect(backup)) as copy:
+    backup = world.path("backup.db")
+    with closing(sqlite3.connect(world.kz.home / "register.db")) as register, closing(sqlite3.connect(backup)) as copy:
         register.backup(copy)
-    logged.seal(name="lost.vlz")
-    answer = cosigned(logged)
+    world.seal(name="lost.vlz")
+    answer = cosigned(world)
     gc.collect()
     for ending in ("-wal", "-shm"):
-        (logged.kz.home / f"register.db{ending}").unlink(missing_ok=True)
-    shutil.copy(backup, logged.kz.home / "register.db")
-    assert holds(logged.kz), "an older register is a good one"
-    done = logged.kz.run("register", "import", answer)
+        (world.kz.home / f"register.db{ending}").unlink(missing_ok=True)
+    shutil.copy(backup, world.kz.home / "register.db")
+    assert holds(world.kz), "an older register is a good one"
+    done = world.kz.run("register", "import", answer)
     assert done.code == 6
     assert "went back" in done.err
     assert "restore the newest backup" in done.err
-    assert any("went back" in said for said in wrong(logged.kz)), "it is remembered"
+    assert any("went back" in said for said in wrong(world.kz)), "it is remembered"
 
 
 # -- proofs ---------------------------------------------------------------------------------------------------------------
 
 
-def test_proof_is_checked_with_hashlib_alone(logged: World) -> None:
+def test_proof_is_checked_with_hashlib_alone(world: World) -> None:
     """RFC 9162, 2.1.3.2, written out once more: what a stranger would do with leaf, proof and checkpoint."""
     for number in range(2):
-        logged.seal(name=f"{number}.vlz")
-    envelope = logged.seal()
-    cosigned(logged)
-    folder = logged.path("proofs")
-    logged.kz.works("register", "prove", envelope, "-o", folder)
+        world.seal(name=f"{number}.vlz")
+    envelope = world.seal()
+    cosigned(world)
+    folder = world.path("proofs")
+    world.kz.works("register", "prove", envelope, "-o", folder)
     (leaf,) = folder.glob("*-sealed.leaf")
     lines = leaf.with_suffix(".tlog-proof").read_text(encoding="utf-8").split("\n")
     assert lines[0] == "c2sp.org/tlog-proof@v1"
@@ -338,15 +320,15 @@ def test_proof_is_checked_with_hashlib_alone(logged: World) -> None:
     assert found == root
 
 
-def test_before_a_checkpoint_there_is_no_proof(logged: World) -> None:
-    envelope = logged.seal()
-    assert logged.kz.run("register", "prove", envelope, "-o", logged.path("proofs")).code == 6
-    assert not logged.path("proofs").exists()
+def test_before_a_checkpoint_there_is_no_proof(world: World) -> None:
+    envelope = world.seal()
+    assert world.kz.run("register", "prove", envelope, "-o", world.path("proofs")).code == 6
+    assert not world.path("proofs").exists()
 
 
-def test_keys_are_shown_as_other_tools_take_them(logged: World) -> None:
-    logged.seal()
-    keys = logged.kz.works("register", "heads", "--vkeys", "--json").facts["vkeys"]
+def test_keys_are_shown_as_other_tools_take_them(world: World) -> None:
+    world.seal()
+    keys = world.kz.works("register", "heads", "--vkeys", "--json").facts["vkeys"]
     assert len(keys) == 4
     for key in keys:
         name, key_id, coded = key.split("+", 2)
@@ -361,27 +343,27 @@ def writing(world: World) -> dict[str, tuple[Office, list[str | Path]]]:
     """Every command of this page that writes a file, in its order of the work."""
     world.seal()
     return {
-        "checkpoint": (world.kz, ["register", "checkpoint", *REGISTRAR]),
-        "cosign": (world.by, ["register", "cosign", ask(world, "first"), *REGISTRAR]),
+        "checkpoint": (world.kz, ["register", "checkpoint"]),
+        "cosign": (world.by, ["register", "cosign", ask(world, "first")]),
         "prove": (world.kz, ["register", "prove", world.path("envelope.vlz")]),
     }
 
 
 @pytest.mark.parametrize("command", ["checkpoint", "cosign", "prove"])
-def test_output_that_exists_or_cannot_be(command: str, logged: World) -> None:
-    office, words = writing(logged)[command]
-    there = logged.path("there")
+def test_output_that_exists_or_cannot_be(command: str, world: World) -> None:
+    office, words = writing(world)[command]
+    there = world.path("there")
     there.write_bytes(b"mine")
     assert office.run(*words, "-o", there).code == 6
     assert there.read_bytes() == b"mine"
-    assert office.run(*words, "-o", logged.path("missing") / "out").code == 7
-    office.works(*words, "-o", logged.path("new"))
+    assert office.run(*words, "-o", world.path("missing") / "out").code == 7
+    office.works(*words, "-o", world.path("new"))
 
 
 @pytest.mark.parametrize("content", [b"", b"old 0\n", b"\xff" * 100, b"old 0\n\n" + b"x" * 300_000], ids=["empty", "cut", "no text", "huge"])
 @pytest.mark.parametrize("command", ["cosign", "import"])
-def test_what_is_no_note(command: str, content: bytes, logged: World) -> None:
-    path = logged.path("note")
+def test_what_is_no_note(command: str, content: bytes, world: World) -> None:
+    path = world.path("note")
     path.write_bytes(content)
-    done = logged.by.run("register", command, path, *(REGISTRAR if command == "cosign" else ()))
+    done = world.by.run("register", command, path)
     assert done.code == 3, done.err
