@@ -341,6 +341,24 @@ def example_external_signer() -> Iterator[str]:
         yield _cut(f"← {reply[1]}")
 
 
+def example_log() -> Iterator[str]:
+    """A checkpoint that was cosigned, and a proof of inclusion down to its checkpoint."""
+    note = _vector("cosignature_good").decode("utf-8")
+    proof = _vector("tlog-proof_of_8").decode("utf-8")
+    yield f"vectors/cosignature_good.vector, {len(note.encode('utf-8'))} bytes"
+    yield ""
+    yield from map(_note_line, note.splitlines())
+    yield ""
+    yield f"vectors/tlog-proof_of_8.vector, {len(proof.encode('utf-8'))} bytes"
+    yield ""
+    yield from map(_note_line, proof.splitlines())
+
+
+def _note_line(line: str) -> str:
+    """A line as it is; of a signature only how it begins."""
+    return re.sub(r"^(— \S+ \S{16})\S+$", r"\1…", line)
+
+
 EXAMPLES: Final = {
     "statement": example_statement,
     "credential": example_credential,
@@ -355,6 +373,7 @@ EXAMPLES: Final = {
     "transcript": example_transcript,
     "backup": example_backup,
     "external-signer": example_external_signer,
+    "log": example_log,
 }
 
 

@@ -253,21 +253,22 @@ def vkeys(name: str, key: LogVerifyKey) -> tuple[str, str]:
     return _vkey(name, _ED25519, key.ed25519), _vkey(name, _MLDSA_COSIGNATURE, key.mldsa)
 
 
-def _halves(lines: Sequence[SignatureLine], name: str, kind: int, key: LogVerifyKey) -> tuple[bytes, bytes] | None:
-    """What the lines of this key hold, Ed25519 first; none if there is none of it."""
-    found: list[bytes] = []
-    for wanted in (_key_id(name, kind, key.ed25519), _key_id(name, _MLDSA_COSIGNATURE, key.mldsa)):
-        signatures = [line.signature for line in lines if line.name == name and line.key_id == wanted]
-        if len(signatures) > 1:
-            message = f"a checkpoint has two signatures of one key of {name}"
-            raise Malformed(message)
-        found += signatures
-    if not found:
-        return None
-    if len(found) == 1:
+_Pair = tuple["LogVerifyKey", bytes, bytes]
+
+
+def _pairs(lines: Sequence[SignatureLine], name: str, kind: int, keys: Sequence[LogVerifyKey]) -> list[_Pair]:
+    """The keys that have lines here, and what is in these: Ed25519, ML-DSA-44."""
+    found = []
+    for key in keys:
+        wanted = (_key_id(name, kind, key.ed25519), _key_id(name, _MLDSA_COSIGNATURE, key.mldsa))
+        found.append([[line.signature for line in lines if (line.name, line.key_id) == (name, key_id)] for key_id in wanted])
+    if any(len(half) > 1 for halves in found for half in halves):
+        message = f"a checkpoint has two signatures of one key of {name}"
+        raise Malformed(message)
+    if any(len(ed25519) != len(mldsa) for ed25519, mldsa in found):
         message = f"a checkpoint has only half of a signature of {name}"
         raise NotAuthentic(message, "an Ed25519 and an ML-DSA-44 line belong together")
-    return found[0], found[1]
+    return [(key, ed25519[0], mldsa[0]) for key, (ed25519, mldsa) in zip(keys, found, strict=True) if ed25519]
 
 
 # -- checkpoints ------------------------------------------------------------------------------------------------------
@@ -389,13 +390,13 @@ def verify_checkpoint(data: bytes, origin: str, keys: Sequence[LogVerifyKey]) ->
         message = f"a checkpoint of another log: {checkpoint.origin}"
         raise NotAuthentic(message)
     # 7. The lines of known keys: at most one of each, and none without its other half.
-    found = [(key, halves) for key in keys if (halves := _halves(note.lines, origin, _ED25519, key))]
+    found = _pairs(note.lines, origin, _ED25519, keys)
     if not found:
         message = f"a checkpoint is not signed by a known key of {origin}"
         raise NotAuthentic(message)
     # 8. Every one of them holds.
     times = []
-    for key, (ed25519, mldsa) in found:
+    for key, ed25519, mldsa in found:
         key.verify_ed25519(ed25519, checkpoint.text)
         times.append(_verify_mldsa(mldsa, origin, checkpoint, key))
     return SignedCheckpoint(checkpoint, times[0], found[0][0], data)
@@ -424,14 +425,11 @@ def cosign(signed: SignedCheckpoint, body: Body, key: LogSigningKey, at: int) ->
     """
     _require_time(at)
     checkpoint, name, public = signed.checkpoint, office_name(body), LogVerifyKey(key.public, key.realm)
-    own = _halves(read_note(signed.raw).lines, checkpoint.origin, _ED25519, signed.key)
-    if own is None:  # signed.raw was verified with signed.key
-        message = "a checkpoint lost its signature"
-        raise NotAuthentic(message)
+    ((_, ed25519, mldsa),) = _pairs(read_note(signed.raw).lines, checkpoint.origin, _ED25519, [signed.key])
     stamped = at.to_bytes(_TIME_BYTES, "big") + key.sign_ed25519(_timed(at, checkpoint))
     lines = (
-        SignatureLine(checkpoint.origin, _key_id(checkpoint.origin, _ED25519, signed.key.ed25519), own[0]),
-        SignatureLine(checkpoint.origin, _key_id(checkpoint.origin, _MLDSA_COSIGNATURE, signed.key.mldsa), own[1]),
+        SignatureLine(checkpoint.origin, _key_id(checkpoint.origin, _ED25519, signed.key.ed25519), ed25519),
+        SignatureLine(checkpoint.origin, _key_id(checkpoint.origin, _MLDSA_COSIGNATURE, signed.key.mldsa), mldsa),
         SignatureLine(name, _key_id(name, _ED25519_COSIGNATURE, public.ed25519), stamped),
         _mldsa_line(name, checkpoint, key, public, at),
     )
@@ -446,14 +444,14 @@ def read_cosignature(signed: SignedCheckpoint, body: Body, keys: Sequence[LogVer
         NotAuthentic: half of it is missing, or does not verify.
     """
     name = office_name(body)
-    note = read_note(signed.raw)
-    found = [(key, halves) for key in keys if (halves := _halves(note.lines, name, _ED25519_COSIGNATURE, key))]
-    cosignatures = [Cosignature(name, _verify_cosignature(halves, name, signed.checkpoint, key), key) for key, halves in found]
+    # 9. Its lines: at most one of each key, and none without its other half.
+    found = _pairs(read_note(signed.raw).lines, name, _ED25519_COSIGNATURE, keys)
+    # 10. Every one of them holds, and both halves have one time.
+    cosignatures = [Cosignature(name, _verify_cosignature(ed25519, mldsa, name, signed.checkpoint, key), key) for key, ed25519, mldsa in found]
     return cosignatures[0] if cosignatures else None
 
 
-def _verify_cosignature(halves: tuple[bytes, bytes], name: str, checkpoint: Checkpoint, key: LogVerifyKey) -> int:
-    ed25519, mldsa = halves
+def _verify_cosignature(ed25519: bytes, mldsa: bytes, name: str, checkpoint: Checkpoint, key: LogVerifyKey) -> int:
     if len(ed25519) != _TIME_BYTES + ED25519_SIGNATURE_BYTES:
         message = f"an Ed25519 cosignature of {name} has another length"
         raise NotAuthentic(message)

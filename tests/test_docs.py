@@ -641,7 +641,20 @@ def test_man_page_of_a_command_says_what_its_help_says() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["statement", "credential", "request", "revocation", "designation", "agreement", "clearance", "envelope", "receipt", "backup", "external-signer"],
+    [
+        "statement",
+        "credential",
+        "request",
+        "revocation",
+        "designation",
+        "agreement",
+        "clearance",
+        "envelope",
+        "receipt",
+        "backup",
+        "external-signer",
+        "log",
+    ],
 )
 def test_example_on_top_of_a_specification_is_a_real_object(name: str) -> None:
     make_examples = _script("make_examples")

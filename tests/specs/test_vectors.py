@@ -39,6 +39,7 @@ from valiza.keys.errors import Incomplete, NoKey, NotAuthentic, Refused, ValizaE
 from valiza.keys.fields import Mark
 from valiza.keys.fingerprint import parse_fingerprint, same_fingerprint
 from valiza.keys.keyfile import key_file, load_key
+from valiza.keys.log_key import LogVerifyKey
 from valiza.keys.realm import Realm
 from valiza.keys.recipient import Identity
 from valiza.keys.request import check_vouching, read_request
@@ -51,6 +52,9 @@ from valiza.keys.statement import read_statement
 from valiza.keys.trust import Trust
 from valiza.office.backup import recover
 from valiza.office.ceremony.replay import verify_transcript
+from valiza.register.note import parse_office_name, read_cosignature, read_note, verify_checkpoint
+from valiza.register.proof import read_proof, verify_proof, verify_request
+from valiza.register.proof import read_request as read_request_to_cosign
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -397,6 +401,30 @@ def read_one_transcript(vector: Vector, _tmp: Path) -> None:
     found.require_root(next(iter(vector.pinned.values()), None))
 
 
+def _log_keys(vector: Vector, key: str) -> list[LogVerifyKey]:
+    return [LogVerifyKey(bytes.fromhex(raw.decode())) for raw in vector.files(key)]
+
+
+def read_one_checkpoint(vector: Vector, _tmp: Path) -> None:
+    signed = verify_checkpoint(vector.raw, vector.one("origin"), _log_keys(vector, "log-key"))
+    assert read_note(vector.raw).format() == vector.raw
+    if vector.one("cosigner") and read_cosignature(signed, parse_office_name(vector.one("cosigner")), _log_keys(vector, "cosigner-key")) is None:
+        message = "not cosigned"
+        raise NotAuthentic(message)
+
+
+def read_one_proof(vector: Vector, _tmp: Path) -> None:
+    verify_proof(vector.raw, bytes.fromhex(vector.one("leaf")), vector.one("origin"), _log_keys(vector, "log-key"))
+    assert read_proof(vector.raw).format() == vector.raw
+
+
+def read_one_cosign_request(vector: Vector, _tmp: Path) -> None:
+    origin, keys = vector.one("origin"), _log_keys(vector, "log-key")
+    last = [verify_checkpoint(raw, origin, keys) for raw in vector.files("last")]
+    verify_request(vector.raw, origin, keys, last[0] if last else None)
+    assert read_request_to_cosign(vector.raw).format() == vector.raw
+
+
 READERS: dict[str, Callable[[Vector, Path], None]] = {
     "encoding": read_encoding,
     "standing": read_one_standing,
@@ -426,6 +454,9 @@ READERS: dict[str, Callable[[Vector, Path], None]] = {
     "key-file": read_one_key_file,
     "signer-question": read_one_question,
     "signer-reply": read_one_reply,
+    "checkpoint": read_one_checkpoint,
+    "tlog-proof": read_one_proof,
+    "cosign-request": read_one_cosign_request,
 }
 
 

@@ -17,6 +17,7 @@ import cases_encoding
 import cases_envelope
 import cases_fingerprint
 import cases_keyfile
+import cases_log
 import cases_payload
 import cases_receipt
 import cases_request
@@ -52,6 +53,7 @@ MODULES = (
     cases_backup,
     cases_keyfile,
     cases_signer,
+    cases_log,
 )
 
 

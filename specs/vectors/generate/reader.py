@@ -21,6 +21,7 @@ import decode as d
 import designating
 import fingerprints
 import halves
+import logs
 import opening
 import reading
 import replaying
@@ -212,8 +213,28 @@ def _read_question(vector: Vector) -> None:
         raise ValueError(reply)
 
 
+def _keys(vector: Vector, key: str) -> list[logs.Key]:
+    return [logs.Key(bytes.fromhex(raw.decode())) for raw in vector.files(key)]
+
+
+def _read_checkpoint(vector: Vector) -> None:
+    """A checkpoint, and where the vector names a cosigner his cosignature on it."""
+    logs.read_checkpoint(vector.raw, vector.one("origin"), _keys(vector, "log-key"))
+    if vector.one("cosigner"):
+        logs.require_cosignature(vector.raw, vector.one("cosigner"), _keys(vector, "cosigner-key"))
+
+
+def _read_request_to_cosign(vector: Vector) -> None:
+    origin, keys = vector.one("origin"), _keys(vector, "log-key")
+    last = [logs.read_checkpoint(raw, origin, keys) for raw in vector.files("last")]
+    logs.read_request(vector.raw, origin, keys, last[0] if last else None)
+
+
 # What is read with nothing else at hand.
 ALONE: dict[str, Callable[[Vector], object]] = {
+    "checkpoint": _read_checkpoint,
+    "tlog-proof": lambda vector: logs.read_proof(vector.raw, bytes.fromhex(vector.one("leaf")), vector.one("origin"), _keys(vector, "log-key")),
+    "cosign-request": _read_request_to_cosign,
     "encoding": lambda vector: d.decode(vector.raw),
     "key-file": _read_key_file,
     "role": lambda vector: designating.read_role(vector.raw),
