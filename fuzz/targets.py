@@ -8,6 +8,7 @@ is a finding. Signatures would stop every mutation at once, so the targets of bo
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import re
 import shutil
@@ -74,6 +75,9 @@ from valiza.office.ceremony.script import attestations, script
 from valiza.office.home import Office, read_given_roster
 from valiza.office.keyring import read_signers
 from valiza.office.papers import parse_leg, read_basis, read_carriers, read_route_file
+from valiza.register.note import Checkpoint, contradict, peek_checkpoint, read_cosignature, read_note, verify_checkpoint
+from valiza.register.proof import read_proof, verify_proof, verify_request
+from valiza.register.proof import read_request as read_request_to_cosign
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -887,6 +891,51 @@ def whole_transport(data: bytes) -> None:
     _genuine(data)
 
 
+# -- logs, nothing believed --------------------------------------------------------------------------------------------
+
+
+def signed_note(data: bytes) -> None:
+    found = read_note(data)
+    same(found.format(), data)
+    holds(not any(line.format().count(b"\n") != 1 for line in found.lines), "a signature of several lines")
+
+
+def checkpoint(data: bytes) -> None:
+    """A checkpoint, and its cosignature. Nobody has the keys, so only what the vectors hold verifies, whatever lines of others are about it."""
+    said = peek_checkpoint(data)
+    same(said.text, read_note(data).text)
+    known = world.log_head(13).checkpoint
+    signed = verify_checkpoint(data, known.origin, world.log_keys())
+    holds(signed.checkpoint in _checkpoints(), "a checkpoint that nobody signed")
+    if signed.checkpoint == known:
+        holds(contradict(signed, world.log_head(13)) is None, "one head contradicts itself")
+    read_cosignature(signed, Body("BY", "BY-MFA"), world.log_keys())
+
+
+@functools.cache
+def _checkpoints() -> frozenset[Checkpoint]:
+    """What the vectors of checkpoints say."""
+    found = set()
+    for kind, raw in world.vectors():
+        if kind == "checkpoint":
+            with contextlib.suppress(ValizaError):
+                found.add(peek_checkpoint(raw))
+    return frozenset(found)
+
+
+def tlog_proof(data: bytes) -> None:
+    same(read_proof(data).format(), data)
+    place, signed = verify_proof(data, world.leaf(), world.log_head(13).checkpoint.origin, world.log_keys())
+    holds(place == 8 and signed.checkpoint == world.log_head(13).checkpoint, "entry 8 elsewhere")
+
+
+def cosign_request(data: bytes) -> None:
+    same(read_request_to_cosign(data).format(), data)
+    last = world.log_head(7)
+    signed = verify_request(data, last.checkpoint.origin, world.log_keys(), last)
+    holds(signed.checkpoint in {last.checkpoint, world.log_head(13).checkpoint}, "a log that does not go on from 7 entries")
+
+
 # -- ceremonies --------------------------------------------------------------------------------------------------------
 
 
@@ -990,6 +1039,10 @@ TARGETS: Final = {
         Target("plan", plan, 8192, tree=False),
         Target("answers", answers, 8192, tree=False),
         Target("transcript", transcript, 65536),
+        Target("signed-note", signed_note, 16384, tree=False),
+        Target("checkpoint", checkpoint, 16384, tree=False),
+        Target("tlog-proof", tlog_proof, 16384, tree=False),
+        Target("cosign-request", cosign_request, 16384, tree=False),
         Target("whole-transcript", whole_transcript, 65536),
         Target("whole-envelope", whole_envelope, 32768, tree=False),
         Target("whole-answer", whole_answer, 32768),

@@ -17,11 +17,13 @@ from valiza.envelope.verifying import VerifiedEnvelope, authenticate, verify_dis
 from valiza.keys import keyfile, labels
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack, unpack
+from valiza.keys.log_key import LogVerifyKey
 from valiza.keys.recipient import Identity
 from valiza.keys.roster import Roster, peek_roster, read_roster
 from valiza.keys.signing import VerifyKey
 from valiza.keys.statement import SIGNATURE_BYTES, SignerHeader, read_statement
 from valiza.keys.trust import Trust
+from valiza.register.note import SignedCheckpoint, peek_checkpoint, verify_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -97,6 +99,26 @@ def record(name: str) -> Expectation:
         proof=bytes.fromhex(lines["proof"][0]),
         marks=bytes.fromhex(hidden[0]) if hidden else tuple(lines["marks"]),
     )
+
+
+@cache
+def log_keys() -> tuple[LogVerifyKey, ...]:
+    """Both keys of the log in the world."""
+    return tuple(LogVerifyKey(bytes.fromhex((WORLD / f"{name}.key").read_text())) for name in ("kz-log", "kz-log-next"))
+
+
+@cache
+def log_head(size: int) -> SignedCheckpoint:
+    """A checkpoint of that log: of 7, 8 or 13 entries."""
+    raw = (WORLD / f"log-{size}.note").read_bytes()
+    return verify_checkpoint(raw, peek_checkpoint(raw).origin, log_keys())
+
+
+@cache
+def leaf() -> bytes:
+    """Entry 8 of it."""
+    head = (VECTORS / "tlog-proof_of_8.vector").read_bytes().partition(b"\n\n")[0].decode()
+    return bytes.fromhex(next(line.removeprefix("leaf: ") for line in head.splitlines() if line.startswith("leaf: ")))
 
 
 @cache
