@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from tests.support import cli
 
 from valiza.keys.fields import Body
 from valiza.keys.log_key import LogSigningKey, LogVerifyKey
@@ -120,3 +121,33 @@ def test_proofs_of_inclusion(run: Run) -> None:
 def test_a_request_to_cosign(run: Run) -> None:
     assert run(VKEYS, REQUEST.format(), OLD.raw, more=["old"]).endswith("it goes on from 13 leaves\n")
     assert "invalid" in refused(run, VKEYS, proof.Request(13, REQUEST.hashes[::-1], HEAD.raw).format(), OLD.raw, more=["old"])
+
+
+def test_what_the_commands_write(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two offices: one signs its log and proves what is in it, the other cosigns; nothing but files goes to the program."""
+    for officers in ("KZ_OFFICERS", "BY_OFFICERS"):
+        monkeypatch.setattr(cli, officers, (*getattr(cli, officers), "registrar:register"))
+    world = cli.found_world(tmp_path / "world")
+    envelope, _, receipt = world.exchange()
+    world.kz.works("receipt", "verify", receipt)
+    names = ("first", "first.cosigned", "proofs", "second", "second.cosigned")
+    first, cosigned, proofs, second, again = (world.path(name) for name in names)
+    log, office = (
+        [vkey for vkey in one.works("register", "heads", "--vkeys").out.split() if vkey.startswith(f"valiza/v1/{kind}/")]
+        for one, kind in ((world.kz, "log"), (world.by, "office"))
+    )
+    for request, answer in ((first, cosigned), (second, again)):
+        world.kz.works("register", "checkpoint", "--for=BY-MFA", "-o", request)
+        world.by.works("register", "cosign", request, "-o", answer)
+        world.kz.works("register", "import", answer)
+        if answer == cosigned:
+            world.kz.works("register", "prove", envelope, "-o", proofs)
+            world.seal(name="another.vlz")
+    origin = log[0].partition("+")[0]
+    assert run([*log, *office], cosigned.read_bytes()) == f"{origin}: 3 leaves, 4 signatures\n"
+    assert run(log, second.read_bytes(), cosigned.read_bytes(), more=["old"]).endswith("it goes on from 3 leaves\n")
+    found = sorted(proofs.glob("*.tlog-proof"))
+    assert len(found) == 2
+    for proved in found:
+        assert run([*log, *office], proved.read_bytes(), proved.with_suffix(".leaf").read_bytes()).endswith("is in it\n")
+    assert "invalid" in refused(run, log, found[0].read_bytes(), found[1].with_suffix(".leaf").read_bytes())
