@@ -34,7 +34,9 @@ from valiza.office.book import index_faults
 from valiza.office.home import BODY_OFFICER, Office, purpose_of
 from valiza.office.keyring import OfficeKey, office_keys
 from valiza.office.revoking import FOLDER, pending
+from valiza.register.connecting import open_store
 from valiza.register.sqlite import VERSION
+from valiza.register.store import Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -458,6 +460,11 @@ def _end(*times: int | None) -> float:
 
 def _register(patient: _Patient) -> Iterator[_Row]:
     path = patient.home / "register.db"
+    if patient.office.register_address is not None:
+        yield from _shared_register(patient, patient.office.register_address)
+        if path.exists():
+            yield NOTE, "it is not used any more: the register is in a database", str(path)
+        return
     if not path.exists():
         yield NOTE, "there is no register yet; the first command that needs it makes it", str(path)
         return
@@ -476,11 +483,31 @@ def _register(patient: _Patient) -> Iterator[_Row]:
         yield PROBLEM, f"it cannot be read: {error}", str(path), "restore it from a backup"
         return
     if last is not None and last > patient.at:
-        mend = "set the clock right; within one office time never runs back"
-        yield PROBLEM, f"its last entry is of {time.strftime('%Y-%m-%d %H:%M', time.gmtime(last))} UTC, which is still to come", str(path), mend
+        yield _ahead(last, str(path))
     if logged:
         yield NOTE, "it has a log that is not taken in: a command is at work, or was killed; the next one takes it in", str(log)
     yield OK, f"{count} entries, no damage found", str(path)
+
+
+def _shared_register(patient: _Patient, address: str) -> Iterator[_Row]:
+    try:
+        with contextlib.closing(open_store(address, patient.home, lambda: patient.at)) as store:
+            count, body = store.count(Query()), store.identity()
+            last = next(store.facts(Query(newest_first=True, limit=1)), None)
+    except ValizaError as error:
+        yield PROBLEM, error.message, "", error.hint
+        return
+    if body not in {None, patient.office.body}:
+        mend = "set register in office.toml, or VALIZA_REGISTER, to the address of the register of this body"
+        yield PROBLEM, f"it is that of {body}, and this office is of {patient.office.body}", address, mend
+    if last is not None and last.at > patient.at:
+        yield _ahead(last.at, address)
+    yield OK, f"{count} entries in {address}", address
+
+
+def _ahead(at: int, where: str) -> _Row:
+    what = f"its last entry is of {time.strftime('%Y-%m-%d %H:%M', time.gmtime(at))} UTC, which is still to come"
+    return PROBLEM, what, where, "set the clock right; within one office time never runs back"
 
 
 def _read_only(path: Path, *, logged: bool) -> sqlite3.Connection:

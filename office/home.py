@@ -1,6 +1,6 @@
 """An office's folder: who it is, whom it trusts, its officers' keys and its register.
 
-office.toml                    body and names
+office.toml                    body and names; `register`, the address of a database, where the register is not in register.db
 roots/PARTY                    pinned fingerprints
 rosters/PARTY-VERSION.vls      imported rosters, each with its index; the highest version counts
 agreements/*.vls               adopted agreements and terminations
@@ -115,6 +115,7 @@ class Office:
             self.body = Body(party(config.get("party"), "party"), body_id(config.get("body"), "body"))
             given = config.get("names")
             self.names: Names = names(dict(sorted(given.items())) if isinstance(given, dict) else given, "names")
+            self.register_address = _register_address(config)
 
     @property
     def own_roster(self) -> Book:
@@ -194,12 +195,13 @@ class Office:
     @cached_property
     def journal(self) -> RegisterJournal:
         """The office's journal. What a killed command recorded as sealed, and never wrote, is withdrawn first."""
-        from valiza.register.journal import RegisterJournal  # noqa: PLC0415 - SQLite only where a journal is used
-        from valiza.register.sqlite import SqliteStore  # noqa: PLC0415 - the same
+        from valiza.register.connecting import open_store  # noqa: PLC0415 - a database only where a journal is used
+        from valiza.register.journal import RegisterJournal  # noqa: PLC0415 - the same
 
-        store = SqliteStore(self.home / "register.db", self._clock)
+        store = open_store(self.register_address, self.home / "register.db", self._clock)
+        place = "" if self.register_address is None else f"{os.uname().nodename}:{self.home.resolve()}"  # the one of those who share it
         try:
-            journal = RegisterJournal(store, self.body, self._clock)
+            journal = RegisterJournal(store, self.body, self._clock, place=place)
         except BaseException:
             store.close()
             raise
@@ -232,6 +234,8 @@ class Office:
     def register_files(self) -> tuple[Path, ...]:
         """The files of the register, which is opened if it was not: all that is written in this folder while an envelope is opened."""
         _ = self.journal
+        if self.register_address is not None:
+            return ()
         return tuple(self.home / f"register.db{ending}" for ending in ("", "-wal", "-shm"))
 
     def close(self) -> None:
@@ -517,6 +521,15 @@ def _dispatch_of(path: Path) -> bytes | None:
 
 def _config(path: Path) -> dict[str, object]:
     return parse_toml(read_text_file(path, _MAX_CONFIG, "office file"), "it")
+
+
+def _register_address(config: dict[str, object]) -> str | None:
+    """Where the register is, if it is not in the office's folder. The environment wins, so that one machine can go another way to it."""
+    given = os.environ.get("VALIZA_REGISTER") or config.get("register")
+    if given is not None and not isinstance(given, str):
+        message = "register is not the address of a database"
+        raise Malformed(message, 'write it so: register = "postgresql://USER@HOST/DATABASE"')
+    return given
 
 
 def toml_string(text: str) -> str:

@@ -15,7 +15,7 @@ _SCRIPT: Final = """\
 -- Who may do what in the register of the database {database}. Run it with psql in that database, as its owner and one who may make roles,
 -- after valiza register migrate; again after every migration. It can be run as often as wanted.
 --
--- {gateway} reads and appends. {office} does that, and forgets which envelope was about to get its name.
+-- {gateway} reads and appends. {office} may seal too: it notes which envelope is about to get its name, and forgets that note.
 -- Neither can log in. Make a role for each program that does: CREATE ROLE mfa_gateway LOGIN IN ROLE {gateway};
 \\set ON_ERROR_STOP on
 BEGIN;
@@ -40,8 +40,9 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA valiza FROM PUBLIC, {gateway}, {office};
 GRANT CONNECT ON DATABASE {database} TO {gateway}, {office};
 GRANT USAGE ON SCHEMA valiza TO {gateway}, {office};
 GRANT SELECT ON valiza.version TO {gateway}, {office};
-GRANT SELECT, INSERT ON valiza.identity, valiza.entry, valiza.node, valiza.head, valiza.unnamed TO {gateway}, {office};
-GRANT DELETE ON valiza.unnamed TO {office};
+GRANT SELECT, INSERT ON valiza.identity, valiza.entry, valiza.node, valiza.head TO {gateway}, {office};
+GRANT SELECT ON valiza.unnamed TO {gateway};
+GRANT SELECT, INSERT, DELETE ON valiza.unnamed TO {office};
 COMMIT;
 """
 
