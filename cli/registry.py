@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from valiza.cli import database, log
+from valiza.cli import database, keeping, log
 from valiza.cli.register import register
 
-__all__ = ["database", "log", "register"]
+__all__ = ["database", "keeping", "log", "register"]

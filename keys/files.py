@@ -26,6 +26,7 @@ __all__ = [
     "about",
     "advise",
     "new_file",
+    "new_file_by_name",
     "new_folder",
     "open_new_file",
     "read_file",
@@ -446,6 +447,35 @@ def new_folder(path: Path) -> Iterator[Path]:
             if os.path.lexists(path):  # a folder renamed on to an empty one would replace it
                 raise FileExistsError(errno.EEXIST, "exists", str(path))
             work.rename(path)
+            sync_folder(path.parent)
+    finally:
+        if lock is not None:
+            os.close(lock)
+        if work is not None and os.path.lexists(work):
+            shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def new_file_by_name(path: Path) -> Iterator[Path]:
+    """A file for what writes files by their names only, as SQLite does: it is `path` when the block ends well, and vanishes when it does not.
+
+    Raises:
+        Refused: something of that name exists.
+        Unavailable: the disk.
+    """
+    begin()
+    require_new(path)
+    work: Path | None = None
+    lock: int | None = None
+    try:
+        with storage_errors(path), held():
+            work, lock = _private_folder(path.parent)
+        made = work / "file"
+        yield made
+        with naming(), storage_errors(path):
+            with made.open("rb") as file:
+                os.fsync(file.fileno())
+            _rename_to_new(made, path)
             sync_folder(path.parent)
     finally:
         if lock is not None:

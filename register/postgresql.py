@@ -274,7 +274,8 @@ class PostgresqlStore(Store):
         row = self._read(lambda connection: connection.execute(_TAIL, {"agreement": agreement}).one_or_none())
         return EMPTY if row is None else Tail(*row)
 
-    def _insert(self, chained: Chained, nodes: Sequence[Node]) -> None:
+    def insert(self, chained: Chained, nodes: Sequence[Node]) -> None:
+        """Insert an entry with the nodes that it completes."""
         with self._writing() as connection:
             connection.execute(entry.insert(), _row(chained))
             if nodes:

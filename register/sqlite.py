@@ -130,14 +130,17 @@ class SqliteStore(Store):
         Unavailable: the file cannot be used, or is of another version of the program.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], int]) -> None:
+    def __init__(self, path: Path, clock: Callable[[], int], *, read_only: bool = False) -> None:
         super().__init__(str(path), clock)
         self._path = path
         self._inside = False
         with _database_errors(self.name):
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S)
+            if read_only:
+                self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=_WAIT_S)
+            else:
+                self._db = sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S)
             try:
-                self._prepare()
+                self._require_version() if read_only else self._prepare()
             except BaseException:
                 self._db.close()
                 raise
@@ -147,10 +150,13 @@ class SqliteStore(Store):
             self._path.chmod(0o600)
         self._write_ahead()
         self._db.execute("PRAGMA synchronous = FULL")
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
+        if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
             self._create()
-        elif version != VERSION:
+        self._require_version()
+
+    def _require_version(self) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version != VERSION:
             message = f"the register {self.name!r} is of version {version}, and this program knows {VERSION}"
             raise Unavailable(message)
 
@@ -232,7 +238,8 @@ class SqliteStore(Store):
             size = self._db.execute("SELECT place + 1 FROM entry WHERE agreement = ? ORDER BY place DESC LIMIT 1", [agreement]).fetchone()
         return EMPTY if last is None else Tail(seq=last[0], at=last[1], link=last[2], size=0 if size is None else size[0])
 
-    def _insert(self, chained: Chained, nodes: Sequence[Node]) -> None:
+    def insert(self, chained: Chained, nodes: Sequence[Node]) -> None:
+        """Insert an entry with the nodes that it completes."""
         with _database_errors(self.name):
             self._db.execute(_INSERT, _row(chained))
             if nodes:
@@ -338,6 +345,11 @@ class SqliteStore(Store):
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    def settle(self) -> None:
+        """Make it one file, which can be carried away: nothing is left in a write-ahead log beside it."""
+        with _database_errors(self.name):
+            self._db.execute("PRAGMA journal_mode = DELETE")
 
 
 _INSERT: Final = f"INSERT INTO entry ({', '.join(_ALL)}) VALUES ({', '.join('?' * len(_ALL))})"  # noqa: S608 - constant column names

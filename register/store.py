@@ -132,7 +132,7 @@ class Store(ABC):
         """The end of the register, and the size of a log."""
 
     @abstractmethod
-    def _insert(self, chained: Chained, nodes: Sequence[Node]) -> None:
+    def insert(self, chained: Chained, nodes: Sequence[Node]) -> None:
         """Insert an entry with the nodes that it completes."""
 
     @abstractmethod
@@ -230,7 +230,7 @@ class Store(ABC):
         entry = replace(entry, seq=tail.seq + 1, place=tail.size)
         hashed = leaf_hash(entry.leaf())
         chained = Chained(entry, hashed, tail.link, link(tail.link, hashed))
-        self._insert(chained, arising(entry.place, hashed, lambda wanted: self.nodes(entry.agreement, wanted)))
+        self.insert(chained, arising(entry.place, hashed, lambda wanted: self.nodes(entry.agreement, wanted)))
         self._end = self._tails[entry.agreement] = Tail(entry.seq, entry.at, chained.link, entry.place + 1)
         return entry
 

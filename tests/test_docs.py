@@ -292,6 +292,8 @@ def _log(at: Desk) -> None:
     at.type("register prove first.vlz --home kz")
     at.type("register prove first.vlz --home kz -o proofs")
     at.type("register verify --home kz")
+    at.type("register backup --home kz -o kz.register")
+    at.type("register restore kz.register --home kz --replace")
     with contextlib.closing(sqlite3.connect(at.folder / "kz" / "register.db")) as register:
         register.execute("DROP TRIGGER entry_never_changes")
         register.execute("UPDATE entry SET note = 'other' WHERE seq = 1")

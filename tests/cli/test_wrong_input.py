@@ -475,6 +475,7 @@ WRITES: Final[dict[str, Callable[[World], Words]]] = {
     "revocation make": lambda w: ["revocation", "make", "aigul:seal", "--kind=retired", "--reason=left", "-o", "OUT", "--home", w.kz.home],
     "designation make": lambda w: ["designation", "make", "KZ-MFA", "--role=competent", "--by-root", "-o", "OUT", "--home", w.kz.home],
     "roster export": lambda w: ["roster", "export", "-o", "OUT", "--home", w.kz.home],
+    "register backup": lambda w: ["register", "backup", "-o", "OUT", "--home", w.kz.home],
     "agreement sign": lambda w: ["agreement", "sign", "kz-by", "-o", "OUT", "--home", w.kz.home],
     "agreement terminate": lambda w: ["agreement", "terminate", "kz-by", "--takes-effect=2099-01-01T00:00:00Z", "-o", "OUT", "--home", w.kz.home],
     "seal": lambda w: [*w.order("-o", "OUT"), "--home", w.kz.home],
