@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from contextlib import nullcontext
+from typing import Any, Final
 
 import nacl.bindings
 import pytest
@@ -16,6 +17,7 @@ from valiza.keys.errors import Malformed, NotAuthentic
 from valiza.keys.log_key import ED25519_SIGNATURE_BYTES, LOG_PUBLIC_BYTES, LOG_SEED_BYTES, MLDSA44_SIGNATURE_BYTES, LogSigningKey, LogVerifyKey
 from valiza.keys.realm import Realm
 
+WYCHEPROOF: Final = json.loads((VECTORS / "mldsa44-wycheproof.json").read_text(encoding="utf-8"))["testGroups"]
 EDGE_POINTS: Final = json.loads((VECTORS / "ed25519-edge-points.json").read_text(encoding="utf-8"))
 
 
@@ -45,6 +47,26 @@ def test_an_altered_ed25519_signature_does_not_hold(index: int) -> None:
 def test_an_altered_ml_dsa_signature_does_not_hold(index: int) -> None:
     with pytest.raises(NotAuthentic, match="of a register"):
         VERIFY.verify_mldsa(flipped(KEY.sign_mldsa(MESSAGE), index), MESSAGE)
+
+
+@pytest.mark.parametrize("group", WYCHEPROOF, ids=lambda group: str(group["tests"][0]["tcId"]))
+def test_wycheproof_signature_is_accepted_exactly_if_it_is_valid_and_has_no_context(group: dict[str, Any]) -> None:
+    public = bytes.fromhex(group["publicKey"])
+    if len(public) != 1312:
+        with pytest.raises(Malformed):
+            LogVerifyKey(public + KEY.public[-32:])
+        return
+    key = LogVerifyKey(public + KEY.public[-32:])
+    for test in group["tests"]:
+        good = test["result"] == "valid" and not test.get("ctx")
+        with nullcontext() if good else pytest.raises(NotAuthentic):
+            key.verify_mldsa(bytes.fromhex(test["sig"]), bytes.fromhex(test["msg"]))
+
+
+def test_wycheproof_seeds_give_their_keys() -> None:
+    seeds = {group["privateSeed"]: group["publicKey"] for group in WYCHEPROOF if "privateSeed" in group}
+    assert len(seeds) == 8
+    assert {seed: LogSigningKey(bytes.fromhex(seed) + bytes(32)).public[:-32].hex() for seed in seeds} == seeds
 
 
 def test_a_signature_belongs_to_one_message_and_one_key() -> None:
