@@ -97,7 +97,7 @@ def test_register_with_its_triggers_is_not_rewritten(statement: str, world: Worl
 
 
 def test_register_without_its_triggers_is_rewritten_and_nothing_tells(world: World) -> None:
-    """The limit, until the register is a signed log: an envelope that was sent is gone, and its receipt was never asked for."""
+    """The limit where no head was ever signed: an envelope that was sent is gone, and its receipt was never asked for."""
     _, _, receipt = world.exchange()
     _rewritten(world.kz, "DELETE FROM entry")
     assert world.kz.works("register", "list", "--json").facts["envelopes"] == []
