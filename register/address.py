@@ -38,11 +38,11 @@ class Address:
 
     @property
     def local(self) -> bool:
-        """Whether the server is on this machine, so that nobody sits in between."""
-        return not self.host or self.host.startswith("/") or self.host in _LOCAL
+        """Whether the server is surely on this machine, so that nobody sits in between. Where no host is named, PGHOST may name one."""
+        return self.host.startswith("/") or self.host in _LOCAL
 
     def parameters(self) -> dict[str, str | int]:
-        """What libpq is told. To another machine only a connection is made whose server has proved who it is."""
+        """What libpq is told. To another machine only a connection is made whose server has proved who it is; a socket needs no proof."""
         given = {"user": self.user, "host": self.host, "dbname": self.database, **self.options}
         found: dict[str, str | int] = {name: value for name, value in given.items() if value}
         if self.port is not None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import pytest
 from tests.support import signers
+from tests.support.postgresql import OWNER
 
 from valiza.cli.main import cli, run
 from valiza.cli.register import STANDINGS
@@ -36,6 +37,8 @@ from valiza.office.quorum import begin_credential, begin_termination
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
+
+    from tests.support.postgresql import Cluster
 
 pytestmark = pytest.mark.checkout
 
@@ -242,7 +245,7 @@ SEAL: Final = (
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+def desk(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Desk:
     """Two offices in one folder, and every command typed at least once."""
     folder = tmp_path_factory.mktemp("desk")
     with pytest.MonkeyPatch.context() as patch:
@@ -256,10 +259,19 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
         _do_many(at, trust)
         _look_up(at)
         _log(at)
+        _share(at, cluster)
         _clear(at, trust)
         _gather(at)
         _enrol(at)
     return at
+
+
+def _share(at: Desk, cluster: Cluster) -> None:
+    """A register in a database."""
+    address = shlex.quote(cluster.url(cluster.make_database()))
+    at.type(f"register migrate {address}")
+    at.type(f"register migrate {address}")
+    at.type(f"register roles {address}")
 
 
 def _enrol(at: Desk) -> None:
@@ -723,7 +735,7 @@ class Typed:
 
 def _stories() -> dict[str, list[Typed]]:
     found: dict[str, list[Typed]] = {}
-    for page in ("README.md", "docs/tutorial.md", "docs/tutorial-quorum.md", "docs/hardware-keys.md"):
+    for page in ("README.md", "docs/tutorial.md", "docs/tutorial-quorum.md", "docs/hardware-keys.md", "docs/register-postgresql.md"):
         parts = re.split(r"<!-- story: (.+?) -->\n", (ROOT / page).read_text(encoding="utf-8"))
         for name, text in zip(parts[1::2], parts[2::2], strict=True):
             found[f"{page}-{name}"] = list(_story(text))
@@ -765,6 +777,7 @@ STORIES: Final = (
     "docs/tutorial.md-exchange",
     "docs/tutorial-quorum.md-quorum",
     "docs/hardware-keys.md-token",
+    "docs/register-postgresql.md-administrator",
 )  # a checkout is not at hand while tests are collected
 
 
@@ -774,7 +787,7 @@ def test_every_story_is_played() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STORIES)
-def test_story_happens_as_it_is_told(name: str, tmp_path: Path) -> None:
+def test_story_happens_as_it_is_told(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     story = _stories()[name]
     if name.endswith("-token") and None in (shutil.which("softhsm2-util"), shutil.which("pkcs11-tool")):
         pytest.skip("SoftHSM2 or OpenSC is not installed")
@@ -788,6 +801,9 @@ def test_story_happens_as_it_is_told(name: str, tmp_path: Path) -> None:
     script = "".join(f"{typed.command}\ns=$?; printf '{_MARK}%d{_MARK}' $s; (exit $s)\n" for typed in story)
     kept = {key: value for key, value in os.environ.items() if not key.startswith("VALIZA_")}
     environment = kept | {"PATH": f"{programs}:{kept['PATH']}", "LC_ALL": "C.UTF-8", "HOME": str(home)}
+    if name.endswith("-administrator"):  # who has a server at hand, as its programs find it
+        server: Cluster = request.getfixturevalue("cluster")
+        environment |= {"PATH": f"{environment['PATH']}:{server.binaries}", "PGHOST": str(server.folder), "PGUSER": OWNER}
     bash = shutil.which("bash")
     assert bash is not None
     (tmp_path / "story").write_text(script, encoding="utf-8")

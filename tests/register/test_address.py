@@ -79,6 +79,7 @@ def test_a_password_is_refused_and_not_repeated(text: str) -> None:
         "postgresql:///register?sslmode",
         "postgresql:///register?sslmode=",
         "postgresql:///register?passfile=/a&passfile=/b",
+        "postgresql:///register?sslmode=prefer",
         "postgresql://db/register?sslmode=prefer",
         "postgresql://db/register?sslmode=disable",
         "postgresql://db/register?sslmode=require",
@@ -96,7 +97,7 @@ def test_what_is_no_address_is_refused(text: str) -> None:
         ("postgresql://db/register", "verify-full"),
         ("postgresql://192.0.2.1/register", "verify-full"),
         ("postgresql://db/register?sslmode=verify-ca", "verify-ca"),
-        ("postgresql:///register", None),
+        ("postgresql:///register", "verify-full"),
         ("postgresql:///register?host=/run/postgresql", None),
         ("postgresql://127.0.0.1/register", None),
         ("postgresql://localhost/register?sslmode=disable", "disable"),
@@ -109,4 +110,4 @@ def test_a_server_elsewhere_has_to_prove_who_it_is(text: str, mode: str | None) 
 def test_the_library_is_told_what_the_address_says() -> None:
     parameters = parse_address("postgresql://office@db:5433/register?passfile=/etc/pgpass").parameters()
     assert parameters == {"user": "office", "host": "db", "port": 5433, "dbname": "register", "passfile": "/etc/pgpass", "sslmode": "verify-full"}
-    assert parse_address("postgresql:///register").parameters() == {"dbname": "register"}
+    assert parse_address("postgresql:///register").parameters() == {"dbname": "register", "sslmode": "verify-full"}
