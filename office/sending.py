@@ -35,9 +35,8 @@ if TYPE_CHECKING:
     from valiza.keys.fields import Attachments
     from valiza.keys.trust import Trust
     from valiza.office.home import Office
-    from valiza.register.entry import Entry
 
-__all__ = ["DAY", "SealOrder", "SealPlan", "Sent", "find_dispatch", "kept_manifest", "plan_sealing", "seal", "seal_group", "story", "withdraw"]
+__all__ = ["DAY", "SealOrder", "SealPlan", "Sent", "find_dispatch", "kept_manifest", "plan_sealing", "seal", "seal_group", "withdraw"]
 
 DAY: Final = 86400
 _LEAST_ADDRESSEES: Final = 2  # officers go on leave while a bag travels
@@ -346,13 +345,6 @@ def withdraw(office: Office, wanted: str | Path, *, reason: str, at: int) -> byt
     with naming():
         office.journal.withdraw(digest, reason=reason, at=at)
     return digest
-
-
-def story(office: Office, dispatch_digest: bytes) -> list[tuple[Entry, int | None]]:
-    """All entries of an envelope in order, and for its sealing when the receipt is due, in seconds since 1970."""
-    from valiza.register.state import receipt_due  # noqa: PLC0415 - the register only where it is used
-
-    return [(entry, receipt_due(entry) if entry.kind == "sealed" else None) for entry in office.journal.story(dispatch_digest)]
 
 
 def kept_manifest(office: Office, dispatch_digest: bytes, officer: str | None) -> Manifest:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from valiza.envelope.acknowledgement import peek_answer
 from valiza.envelope.dispatch import EnvelopeName
+from valiza.envelope.header import read_core
 from valiza.envelope.journal import Expectation, Opening, StoredReceipt
 from valiza.envelope.receipt import Verdict
 from valiza.keys import labels
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack, unpack
-from valiza.keys.errors import Conflict, Refused, Unavailable
+from valiza.keys.errors import Conflict, Malformed, Refused, Unavailable
 from valiza.keys.fields import array, blob, optional
 from valiza.keys.statement import read_statement
 from valiza.register.entry import BLIND_BYTES, Entry
@@ -28,13 +29,14 @@ from valiza.register.store import Query
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from valiza.envelope.header import Core
     from valiza.keys.encoding import Value
     from valiza.keys.fields import Body
     from valiza.register.entry import EntryFacts
     from valiza.register.state import EnvelopeState
     from valiza.register.store import Store
 
-__all__ = ["RegisterJournal"]
+__all__ = ["RegisterJournal", "core_of"]
 
 _MAX_RECORD = 8 << 20
 
@@ -368,3 +370,20 @@ def _count(numbered: EntryFacts) -> int:
         message = f"entry {numbered.seq} of the register is damaged: {numbered.number!r} is no number"
         raise Unavailable(message, "restore it from a backup")
     return int(count)
+
+
+def core_of(entry: Entry) -> Core | None:
+    """What the header of the envelope says, by what an entry keeps of it; None where it keeps none of it.
+
+    Raises:
+        Unavailable: the entry is damaged.
+    """
+    try:
+        if entry.kind == "sealed":
+            return read_core(blob(array(_sealed(entry)[0], "recorded expectation")[0], "core"))
+        if entry.kind == "opened":
+            return read_core(Opening.read(entry.record).expectation.core)
+        return peek_answer(entry.statement)[1] if entry.kind == "answered" else None
+    except Malformed as error:
+        message = f"entry {entry.seq} of the register is damaged: {error.message}"
+        raise Unavailable(message, "see what else is wrong: valiza register verify; then restore it from a backup") from error

@@ -23,8 +23,8 @@ import pytest
 from tests.support import signers
 from tests.support.postgresql import OWNER
 
+from valiza.cli.following import STANDINGS
 from valiza.cli.main import cli, run
-from valiza.cli.register import STANDINGS
 from valiza.envelope.agreement import Agreement, agreement_digest
 from valiza.envelope.draft import packaged_draft, read_draft
 from valiza.keys.credential import CredentialDraft
