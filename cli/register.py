@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import click
 
+from valiza.cli.exporting import export
 from valiza.cli.following import list_, show
 from valiza.cli.options import OrderedGroup
+from valiza.cli.reminding import overdue, remind
+from valiza.cli.report import report
 
 
 @click.group(cls=OrderedGroup)
@@ -13,5 +16,5 @@ def register() -> None:
     """The register: what was sent and received, answered, and what is outstanding."""
 
 
-for command in (list_, show):
+for command in (list_, show, overdue, remind, report, export):
     register.add_command(command)

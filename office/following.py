@@ -62,9 +62,11 @@ class Standing:
         """The body on the other side."""
         return self.destination if self.state.direction == "out" else self.state.origin
 
-    def overdue(self, at: int) -> bool:
-        """Whether it still waits for something, and its receipt was due before `at`."""
-        return self.waits_for is not None and self.due is not None and at > self.due
+    def days_late(self, at: int) -> int:
+        """Since how many whole days its receipt is overdue at the time `at`, but 1 on the first; 0 if it is not, or nothing is waited for."""
+        if self.waits_for is None or self.due is None or at <= self.due:
+            return 0
+        return max(1, (at - self.due) // DAY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,7 @@ class Wanted:
     """
 
     direction: str | None = None
-    verdicts: Collection[str] = ()
+    verdicts: frozenset[str] = frozenset()
     other: str | None = None
     agreement: str | None = None
     since: int | None = None

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from valiza.envelope.acknowledgement import Refusal, peek_answer
 from valiza.envelope.dispatch import read_dispatch_body
+from valiza.envelope.handover import read_handover_body
 from valiza.envelope.journal import Opening
+from valiza.envelope.notice import read_notice_body
+from valiza.envelope.overdue import read_overdue_body
 from valiza.envelope.receipt import peek_receipt
 from valiza.keys import labels
 from valiza.keys.errors import ValizaError
@@ -92,9 +95,9 @@ class _Teller:
             "receipt": self._receipt,
             "conflict": self._conflict,
             "attempt": self._attempt,
-            "notice": lambda entry: self._kept(entry, "transport notice"),
-            "handover": lambda entry: self._kept(entry, "handed over on the way"),
-            "overdue": lambda entry: self._kept(entry, "declared overdue"),
+            "notice": self._notice,
+            "handover": self._handover,
+            "overdue": self._overdue,
             "log-conflict": lambda entry: self._kept(entry, "the log of the other body was rewritten"),
         }
 
@@ -159,6 +162,40 @@ class _Teller:
     def _attempt(self, entry: Entry) -> Told:
         kind, _, why = entry.note.partition(": ")
         return self._kept(entry, f"refused, and not entered: {_STEPS.get(kind, kind)}, since {why or 'it may not follow'}")
+
+    def _notice(self, entry: Entry) -> Told:
+        statement, by = self._signed(entry.statement)
+        said = read_notice_body(statement.body)
+        leaves, expected = utc(said.leaves_at), utc(said.expected_at)
+        deviation = f"; not as the stamp says: {said.deviation}" if said.deviation else ""
+        words = f"transport notice {said.number} for {said.told}, by {by}: leaves {leaves}, expected {expected}{deviation}"
+        says = {"notice": said.number, "told": str(said.told), "leaves_at": leaves, "expected_at": expected, "deviation": said.deviation}
+        return Told(entry=entry, words=words, by=by, says=says)
+
+    def _handover(self, entry: Entry) -> Told:
+        statement, by = self._signed(entry.statement)
+        said = read_handover_body(statement.body)
+        at, seal = utc(said.taken_at), "seal intact" if said.intact else "seal broken"
+        remark = f"; {said.remark}" if said.remark else ""
+        words = f"handed over in {said.place} at {at}: taken by {by} from {said.giver.name} ({said.giver.body}); {seal}, {said.condition}{remark}"
+        says = {
+            "leg": said.leg,
+            "place": said.place,
+            "taken_at": at,
+            "giver": said.giver.name,
+            "giver_body": str(said.giver.body),
+            "intact": said.intact,
+            "condition": said.condition,
+            "remark": said.remark,
+        }
+        return Told(entry=entry, words=words, by=by, says=says)
+
+    def _overdue(self, entry: Entry) -> Told:
+        statement, by = self._signed(entry.statement)
+        said = read_overdue_body(statement.body)
+        noticed, due = utc(said.noticed_at), utc(said.due_at)
+        words = f"declared overdue by {by}: at {noticed} there was no receipt, which was due {due}"
+        return Told(entry=entry, words=words, by=by, says={"noticed_at": noticed, "was_due": due})
 
     def _other(self, entry: Entry) -> Told:
         return self._kept(entry, f"{entry.kind}{f': {entry.note}' if entry.note else ''}")
