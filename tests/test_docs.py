@@ -383,7 +383,10 @@ def _found(at: Desk) -> str:
         encoding="utf-8",
     )
     (at.folder / "signers.toml").write_text(signers.toml(("aigul", "seal", signers.command())), encoding="utf-8")
-    kz = at.type("office init kz --party KZ --body KZ-MFA --degrees 1,2,3 --officer aigul:seal,open:1:Aigul --officer rustem:register --external signers.toml --unprotected")
+    kz = at.type(
+        "office init kz --party KZ --body KZ-MFA --degrees 1,2,3 --officer aigul:seal,open:1:Aigul --officer rustem:register "
+        "--external signers.toml --unprotected"
+    )
     by = at.type(
         "office init by --party BY --body BY-MFA --degrees 1,2,3 --unprotected "
         "--officer yanka:open,acknowledge:1:Yanka --officer maryna:open,countersign:1:Maryna --officer raman:register"
