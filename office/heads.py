@@ -304,11 +304,19 @@ def _last_given(office: HasRegister, body: Body, agreement: bytes) -> SignedChec
     return verify_checkpoint(found[0].note, log_origin(body, agreement), log_keys(office.trust, body)) if found else None
 
 
-def _seen(office: HasRegister, body: Body, agreement: bytes) -> list[SignedCheckpoint]:
-    """Heads of a body's log that came with envelopes and receipts, each verified again."""
-    keys, origin = log_keys(office.trust, body), log_origin(body, agreement)
-    found = office.journal.store.heads("seen", body, agreement)
-    return [verify_checkpoint(read_request(head.note).note, origin, keys) for head in found]
+def _known(office: HasRegister, body: Body, agreement: bytes, *sizes: int) -> list[SignedCheckpoint]:
+    """What a head of a body's log is compared with: the last ones seen and cosigned here, and those of some sizes. Each is verified again.
+
+    They are few, however many came: a head is kept as seen only if it is longer than all before it.
+    """
+    store, origin, keys = office.journal.store, log_origin(body, agreement), log_keys(office.trust, body)
+    found: dict[bytes, None] = {}
+    for kind in ("given", "seen"):
+        heads = store.heads(kind, body, agreement, newest=True)
+        for size in set(sizes):
+            heads += store.heads(kind, body, agreement, size=size)
+        found |= dict.fromkeys(head.note if kind == "given" else read_request(head.note).note for head in heads)
+    return [verify_checkpoint(note, origin, keys) for note in found]
 
 
 def cosign_request(office: Office, data: bytes, *, officer: str | None, at: int) -> bytes:
@@ -334,7 +342,7 @@ def cosign_request(office: Office, data: bytes, *, officer: str | None, at: int)
                 return last.raw  # the answer was lost
             signed = verify_request(data, log_origin(body, agreement), log_keys(office.trust, body), last)
             _require_standing(office.trust, body, signed.key, signed.at, "signing a checkpoint")
-            for earlier in _seen(office, body, agreement):
+            for earlier in _known(office, body, agreement, signed.checkpoint.size):
                 _require_no_conflict(earlier, signed)
             note = cosign(signed, office.body, key, at)
             journal.store.add_head(Head(kind="given", body=body, agreement=agreement, size=signed.checkpoint.size, at=at, note=note))
@@ -417,7 +425,7 @@ def _take_checkpoint(office: HasRegister, data: bytes, body: Body, agreement: by
     request = read_request(data)
     signed = checked_checkpoint(office.trust, body, agreement, request.note)
     size, journal = signed.checkpoint.size, office.journal
-    known = [head for head in (_last_given(office, body, agreement), *_seen(office, body, agreement)) if head is not None]
+    known = _known(office, body, agreement, size, request.old)
     try:
         for earlier in known:
             _require_no_conflict(earlier, signed)

@@ -364,11 +364,13 @@ class PostgresqlStore(Store):
         with self.transaction(), self._writing() as connection:
             connection.execute(schema.head.insert(), of | {"size": head.size, "at": head.at, "note": head.note})
 
-    def heads(self, kind: str, body: Body, agreement: bytes, *, newest: bool = False) -> list[Head]:
-        """Heads of a kind of a body's log, in the order in which they were stored; or only the last."""
+    def heads(self, kind: str, body: Body, agreement: bytes, *, size: int | None = None, newest: bool = False) -> list[Head]:
+        """Heads of a kind of a body's log, in the order in which they were stored; only those of a size, or only the last."""
         table = schema.head.c
         statement = sa.select(table.size, table.at, table.note)
         statement = statement.where(table.agreement == agreement, table.party == body.party, table.body == body.id, table.kind == kind)
+        if size is not None:
+            statement = statement.where(table.size == size)
         statement = statement.order_by(table.seq.desc()).limit(1) if newest else statement.order_by(table.seq)
         return [Head(kind=kind, body=body, agreement=agreement, **row) for row in self._rows(statement)]
 

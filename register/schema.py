@@ -104,6 +104,7 @@ head: Final = sa.Table(
     sa.Column("at", sa.BigInteger, nullable=False),
     *_bytes("note"),
     sa.Index("head_by_log", "agreement", "party", "body", "kind", "seq"),
+    sa.Index("head_by_size", "agreement", "party", "body", "kind", "size"),
 )
 
 unnamed: Final = sa.Table(

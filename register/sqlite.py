@@ -66,7 +66,8 @@ CREATE TABLE head (
     seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, party TEXT NOT NULL, body TEXT NOT NULL, agreement BLOB NOT NULL, size INTEGER NOT NULL,
     at INTEGER NOT NULL, note BLOB NOT NULL
 ) STRICT;
-CREATE INDEX head_by_log ON head (agreement, party, body, kind);
+CREATE INDEX head_by_log ON head (agreement, party, body, kind, seq);
+CREATE INDEX head_by_size ON head (agreement, party, body, kind, size);
 CREATE TABLE unnamed (dispatch_digest BLOB PRIMARY KEY, place TEXT NOT NULL, path BLOB NOT NULL) STRICT, WITHOUT ROWID;
 """.replace("(ONCE)", f"({_ONCE})")
 _TRIGGERS: Final = "".join(
@@ -309,12 +310,13 @@ class SqliteStore(Store):
                 [head.kind, head.body.party, head.body.id, head.agreement, head.size, head.at, head.note],
             )
 
-    def heads(self, kind: str, body: Body, agreement: bytes, *, newest: bool = False) -> list[Head]:
-        """Heads of a kind of a body's log, in the order in which they were stored; or only the last."""
+    def heads(self, kind: str, body: Body, agreement: bytes, *, size: int | None = None, newest: bool = False) -> list[Head]:
+        """Heads of a kind of a body's log, in the order in which they were stored; only those of a size, or only the last."""
         order = "DESC LIMIT 1" if newest else ""
+        only = "" if size is None else f"AND size = {size:d}"
         with _database_errors(self.name):
             rows = self._db.execute(
-                f"SELECT size, at, note FROM head WHERE agreement = ? AND party = ? AND body = ? AND kind = ? ORDER BY seq {order}",  # noqa: S608
+                f"SELECT size, at, note FROM head WHERE agreement = ? AND party = ? AND body = ? AND kind = ? {only} ORDER BY seq {order}",  # noqa: S608
                 [agreement, body.party, body.id, kind],
             )
             return [Head(kind=kind, body=body, agreement=agreement, size=size, at=at, note=note) for size, at, note in rows]

@@ -168,8 +168,8 @@ class Store(ABC):
         """Store a head, durably once the transaction ends."""
 
     @abstractmethod
-    def heads(self, kind: str, body: Body, agreement: bytes, *, newest: bool = False) -> list[Head]:
-        """Heads of a kind of a body's log, in the order in which they were stored; or only the last."""
+    def heads(self, kind: str, body: Body, agreement: bytes, *, size: int | None = None, newest: bool = False) -> list[Head]:
+        """Heads of a kind of a body's log, in the order in which they were stored; only those of a size, or only the last."""
 
     @abstractmethod
     def head_logs(self) -> list[tuple[str, Body, bytes]]:

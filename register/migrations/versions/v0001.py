@@ -130,6 +130,7 @@ def _make_log() -> None:
         schema=_SCHEMA,
     )
     op.create_index("head_by_log", "head", ["agreement", "party", "body", "kind", "seq"], schema=_SCHEMA)
+    op.create_index("head_by_size", "head", ["agreement", "party", "body", "kind", "size"], schema=_SCHEMA)
 
 
 def _guard() -> None:
