@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from valiza.keys.fields import Body, Mark
     from valiza.keys.fingerprint import parse_fingerprint
     from valiza.keys.keyfile import load_key, save_key
+    from valiza.keys.log_key import LogSigningKey, LogVerifyKey
     from valiza.keys.recipient import Identity, Recipient
     from valiza.keys.request import Request, RequestDraft, check_vouching, make_request, read_request
     from valiza.keys.root import Custodian, Root, RootDraft, make_root, read_root, read_roots
@@ -33,6 +34,8 @@ __all__ = [
     "Custodian",
     "Identity",
     "Incomplete",
+    "LogSigningKey",
+    "LogVerifyKey",
     "Malformed",
     "Mark",
     "NoKey",
@@ -80,6 +83,7 @@ __getattr__ = lazy(
         "fields",
         "statement",
         "signing",
+        "log_key",
         "recipient",
         "keyfile",
         "cost",
