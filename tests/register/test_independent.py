@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from tests.support import cli
+from tests.support.cli import found_world
 
 from valiza.keys.fields import Body
 from valiza.keys.log_key import LogSigningKey, LogVerifyKey
@@ -123,11 +123,9 @@ def test_a_request_to_cosign(run: Run) -> None:
     assert "invalid" in refused(run, VKEYS, proof.Request(13, REQUEST.hashes[::-1], HEAD.raw).format(), OLD.raw, more=["old"])
 
 
-def test_what_the_commands_write(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_commands_write(run: Run, tmp_path: Path) -> None:
     """Two offices: one signs its log and proves what is in it, the other cosigns; nothing but files goes to the program."""
-    for officers in ("KZ_OFFICERS", "BY_OFFICERS"):
-        monkeypatch.setattr(cli, officers, (*getattr(cli, officers), "registrar:register"))
-    world = cli.found_world(tmp_path / "world")
+    world = found_world(tmp_path / "world")
     envelope, _, receipt = world.exchange()
     world.kz.works("receipt", "verify", receipt)
     names = ("first", "first.cosigned", "proofs", "second", "second.cosigned")
