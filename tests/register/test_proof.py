@@ -103,6 +103,7 @@ def test_another_leaf_or_log_or_key_is_refused() -> None:
         (b"index 8\n", b"index -8\n"),
         (b"index 8\n", b"index\n"),
         (b"index 8\n", b"Index 8\n"),
+        (b"index 8\n", b"8\n"),
         (b"index 8\n", b"index 21\n"),
         (b"index 8\n", b""),
         (b"\n\n", b"\n"),
@@ -173,6 +174,7 @@ def test_a_request_from_an_empty_log_that_was_cosigned() -> None:
         (b"old 13\n", b"old\n"),
         (b"old 13\n", b"old 13\n\n"),
         (b"old 13\n", b"new 13\n"),
+        (b"old 13\n", b"13\n"),
         (b"old 13\n", b"old 13\r\n"),
         (b"\n\n", b"\n"),
         (b"=\n", b"=="),
@@ -237,6 +239,7 @@ def test_the_same_head_again() -> None:
 
 
 def test_limits() -> None:
+    assert (note.MAX_NOTE, note.MAX_SIGNATURES, proof.MAX_FILE, merkle.MAX_PROOF, merkle.MAX_SIZE) == (131072, 16, 135168, 63, 2**62)
     for read in (proof.read_proof, proof.read_request):
         with pytest.raises(Malformed, match="at most"):
             read(b" " * (proof.MAX_FILE + 1))
