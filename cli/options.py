@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ENVELOPE",
+    "EVIDENCE",
     "FILE",
     "FOLDER",
     "INVENTORY",
@@ -86,7 +87,8 @@ FILE = File()
 FOLDER = File(folder=True)
 ENVELOPE = File(".vlz")
 STATEMENT = File(".vls")
-OBJECT = File(".vlz", ".vls")
+EVIDENCE = File(".vle")
+OBJECT = File(".vlz", ".vls", ".vle")
 PAPER = File(".toml")
 INVENTORY = File(".toml", ".csv")
 

@@ -42,6 +42,7 @@ from valiza.cli.options import (
 from valiza.cli.render import (
     agreement_facts,
     as_of,
+    bundle_facts,
     core_facts,
     credential_facts,
     dispatch_facts,
@@ -70,14 +71,17 @@ if TYPE_CHECKING:
 @click.argument("file", type=OBJECT)
 @as_json
 def inspect(file: Path, json_: bool) -> None:
-    """Show what an envelope (.vlz) or statement (.vls) says. No signature is checked: nothing here is to be believed."""
+    """Show what an envelope (.vlz), statement (.vls) or evidence bundle (.vle) says. No signature is checked: nothing here is to be believed."""
     from valiza.keys import labels
     from valiza.office.reader import envelope_file
 
     with envelope_file(file) as source:
         start = source.read(len(labels.MAGIC))
         source.seek(0)
-        facts = _inspect_envelope(source) if start == labels.MAGIC else _inspect_statement(file, source)
+        if start == labels.MAGIC_EVIDENCE:
+            facts = _inspect_evidence(source)
+        else:
+            facts = _inspect_envelope(source) if start == labels.MAGIC else _inspect_statement(file, source)
     emit({"believed": False, "read": facts}, json_=json_)
 
 
@@ -103,6 +107,12 @@ def _inspect_envelope(source: Any) -> dict[str, Any]:  # noqa: ANN401 - a file
         "attachments": [kind for kind, _ in body.attachments],
         "remarks_of_dispatch": plain(body.extensions),
     }
+
+
+def _inspect_evidence(source: Any) -> dict[str, Any]:  # noqa: ANN401 - a file
+    from valiza.office.evidence import read_evidence
+
+    return bundle_facts(read_evidence(source))
 
 
 def _inspect_statement(path: Path, source: Any) -> dict[str, Any]:  # noqa: ANN401 - a file

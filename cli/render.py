@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     from valiza.office.heads import HeadNews
     from valiza.office.quorum import Unfinished
     from valiza.office.roots import ClaimedRoot
+    from valiza.register.bundle import Bundle
 
 __all__ = [
     "agreement_facts",
     "answer_facts",
     "as_of",
+    "bundle_facts",
     "credential_facts",
     "designation_facts",
     "dispatch_facts",
@@ -496,6 +498,30 @@ def as_of(trust: Trust, parties: Sequence[str], at: int) -> Facts:
     """As of when the rosters are that a verification rests on, and whether they have expired."""
     found = {name: trust.rosters[name] for name in parties if name in trust.rosters}
     return {name: {"issued_at": utc(r.issued_at), "version": r.version, "expired": at >= r.expires_at} for name, r in found.items()}
+
+
+def bundle_facts(bundle: Bundle) -> Facts:
+    """What a bundle says that it holds."""
+    from valiza.keys.roster import peek_roster
+    from valiza.register.bundle import read_leaf
+    from valiza.register.evidence import peek_core
+
+    return {
+        "type": "evidence",
+        "kind": bundle.kind,
+        "made_at": utc(bundle.made_at),
+        **core_facts(peek_core(bundle)),
+        "rosters": [peek_roster(raw)[0] for raw in bundle.rosters],
+        "agreements": len(bundle.agreements),
+        "further_statements": len(bundle.further),
+        "log": [
+            {"body": str(part.body), "kind": leaf.facts.kind, "entered_at": utc(leaf.facts.at), "standing": entry.standing}
+            for part in bundle.logs
+            for entry, leaf in ((entry, read_leaf(entry.leaf)) for entry in part.entries)
+        ],
+        "manifest": bundle.manifest is not None,
+        "carriers": [{"index": carrier.index, "size": carrier.size} for carrier in bundle.carriers],
+    }
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - whatever MessagePack can hold

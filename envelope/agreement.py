@@ -295,6 +295,11 @@ class Agreements:
         self.require_in_force(latest, sealed_at=at, accepted_at=at)
         return latest
 
+    def bearing_on(self, agreement: Agreement) -> list[bytes]:
+        """All that decides whether something was in force under an agreement: itself, its next versions, what ends it; in ascending order."""
+        following = [later.raw for later in self._by_digest.values() if _is_next(later, agreement)]
+        return sorted({agreement.raw, *following, *(t.raw for t in self._terminations if t.agreement == agreement.digest)})
+
     def terminated_at(self, agreement: Agreement) -> int | None:
         """When the earliest known termination of an agreement takes effect."""
         return min((t.takes_effect_at for t in self._terminations if t.agreement == agreement.digest), default=None)

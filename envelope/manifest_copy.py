@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from valiza.keys.credential import Credential
     from valiza.keys.recipient import Identity
 
-__all__ = ["make_manifest_copy", "manifest_copy_recipients", "open_manifest_copy"]
+__all__ = ["make_manifest_copy", "manifest_copy_recipients", "open_manifest_copy", "open_manifest_stream"]
 
 _MAX_COPY: Final = 9 << 20  # the longest manifest, encrypted, and as many stanzas as there may be
 
@@ -44,6 +44,11 @@ def open_manifest_copy(copy: bytes, dispatch_digest: bytes, credential_digest: b
         NoKey: it was not wrapped for this credential.
         NotAuthentic: it is altered.
     """
+    return unpack_manifest(open_manifest_stream(copy, dispatch_digest, credential_digest, identity))
+
+
+def open_manifest_stream(copy: bytes, dispatch_digest: bytes, credential_digest: bytes, identity: Identity) -> bytes:
+    """The same, as the plaintext of the manifest stream: the bytes whose digest the dispatch signs."""
     stanzas, sealed = _parts(copy)
     if credential_digest not in stanzas:
         message = "the manifest copy is not kept for this officer"
@@ -51,7 +56,7 @@ def open_manifest_copy(copy: bytes, dispatch_digest: bytes, credential_digest: b
     key = identity.unwrap(stanzas[credential_digest].wrapped, _info(dispatch_digest, credential_digest))
     decryptor = Cobblestone256Decryptor(key, _context(dispatch_digest))
     try:
-        return unpack_manifest(decryptor.update(sealed) + decryptor.finalize())
+        return decryptor.update(sealed) + decryptor.finalize()
     except InvalidTag as error:
         message = "the manifest copy is altered"
         raise NotAuthentic(message) from error

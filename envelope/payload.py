@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
     from blake3 import blake3
 
-__all__ = ["MANIFEST_STREAM", "PAD_STREAM", "PayloadReader", "PayloadWriter", "Streams", "carrier_stream", "stream_length"]
+__all__ = ["MANIFEST_STREAM", "PAD_STREAM", "PayloadReader", "PayloadWriter", "Streams", "carrier_stream", "stream_decryptor", "stream_length"]
 
 MANIFEST_STREAM: Final = 0
 PAD_STREAM: Final = 1
@@ -59,20 +59,27 @@ class Streams:
         self._core_digest = core_digest
         self._header_digest = header_digest
 
-    def _key(self, number: int) -> bytes:
+    def key(self, number: int) -> bytes:
+        """The key of a stream, 32 bytes: who has it reads that stream and no other."""
         info = pack([labels.STREAM_KEY, number, self._core_digest])
         return HKDF(SHA256(), 32, salt=None, info=info).derive(self._payload_key)
 
-    def _context(self, number: int) -> bytes:
-        return pack([labels.STREAM, self._header_digest, number])
-
     def encryptor(self, number: int) -> Cobblestone256Encryptor:
         """What encrypts a stream."""
-        return Cobblestone256Encryptor(self._key(number), self._context(number))
+        return Cobblestone256Encryptor(self.key(number), _context(self._header_digest, number))
 
     def decryptor(self, number: int) -> Cobblestone256Decryptor:
         """What decrypts a stream."""
-        return Cobblestone256Decryptor(self._key(number), self._context(number))
+        return stream_decryptor(self.key(number), header_digest=self._header_digest, number=number)
+
+
+def _context(header_digest: bytes, number: int) -> bytes:
+    return pack([labels.STREAM, header_digest, number])
+
+
+def stream_decryptor(key: bytes, *, header_digest: bytes, number: int) -> Cobblestone256Decryptor:
+    """What decrypts one stream of the envelope with this header, by that stream's own key."""
+    return Cobblestone256Decryptor(key, _context(header_digest, number))
 
 
 class _Digesting:

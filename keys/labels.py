@@ -70,6 +70,7 @@ BEGIN: Final = "valiza/v1/"
 REHEARSAL: Final = "valiza/rehearsal/"
 REHEARSAL_KIND: Final = "rehearsal/"
 MAGIC: Final = bytes.fromhex("89564C5A0D0A1A0A")
+MAGIC_EVIDENCE: Final = bytes.fromhex("89564C450D0A1A0A")
 PAE_PREFIX: Final = b"VALIZAv1"
 KIND_SIGNATURE: Final = "MLDSA65-Ed25519"
 KIND_ENCRYPTION: Final = "X-Wing"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from valiza.envelope.opening import OpenedEnvelope, open_envelope, unseal_manifest
+from valiza.envelope.opening import OpenedEnvelope, UnsealedManifest, open_envelope, unseal_manifest
 from valiza.envelope.rewrap import Rewrap, make_rewrap, read_rewrap
 from valiza.envelope.verifying import VerifiedDispatch, VerifiedEnvelope, authenticate, verify_dispatch, verify_envelope
 from valiza.keys import labels
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from valiza.envelope.evidence import Seen
     from valiza.office.home import Office
 
-__all__ = ["Opened", "check", "open_into", "pass_on", "verify"]
+__all__ = ["Opened", "check", "open_into", "pass_on", "unseal", "verify"]
 
 
 def check(source: BinaryIO, reader: Reader, *, at: int, seen: Seen | None = None) -> VerifiedDispatch:
@@ -107,17 +107,37 @@ def open_into(
     return Opened(envelope=opened, number=number, again=again, news=tuple(news))
 
 
+def unseal(office: Office, source: BinaryIO, *, officer: str | None, at: int) -> UnsealedManifest:
+    """Open the manifest of an envelope, and nothing else of it, with the key of an addressee, or of whom it was passed on to here.
+
+    Raises:
+        Refused: something forbids it. NoKey: no key of the officer's opens it. Malformed, NotAuthentic: envelope.md, Reading.
+    """
+    reader = office_reader(office)
+    verified = check(source, reader, at=at)
+    opening = office.journal.opening(verified.signed.digest)
+    detached = None if opening is None or opening.rewrap is None else _checked_rewrap(verified, opening.rewrap, reader)
+    name = _opener(office, verified, detached, officer)
+    addressee = office.addressee(name, _addressed(verified, detached))
+    identities = {addressee.digest: office.identity(name, addressee)}
+    return unseal_manifest(verified, own=office.body, identities=identities, trust=reader.trust, trust_rewrap=detached, at=at)
+
+
 def _read_rewrap(verified: VerifiedDispatch, path: Path, reader: Reader) -> Rewrap:
-    route = verified.core.stamp.route
     with about(path, Malformed):
-        return read_rewrap(
-            read_object(path, labels.REWRAP),
-            signed=verified.signed,
-            trust=reader.trust,
-            degree=None if route is None else route.marks.destination.code,
-            skew=verified.agreement.profile.skew,
-            seen=reader.seen,
-        )
+        return _checked_rewrap(verified, read_object(path, labels.REWRAP), reader)
+
+
+def _checked_rewrap(verified: VerifiedDispatch, raw: bytes, reader: Reader) -> Rewrap:
+    route = verified.core.stamp.route
+    return read_rewrap(
+        raw,
+        signed=verified.signed,
+        trust=reader.trust,
+        degree=None if route is None else route.marks.destination.code,
+        skew=verified.agreement.profile.skew,
+        seen=reader.seen,
+    )
 
 
 def _opener(office: Office, verified: VerifiedDispatch, rewrap: Rewrap | None, wanted: str | None) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from valiza.register.entry import Entry
     from valiza.register.store import Head
 
-__all__ = ["HeadChecked", "LeafProof", "RegisterVerified", "agreements_named", "prove", "verify_register"]
+__all__ = ["HeadChecked", "LeafProof", "RegisterVerified", "agreements_named", "prove", "prove_entry", "verify_register"]
 
 _FEW: Final = 2000  # entries for which further processes do not pay
 _KINDS: Final = ("own", "cosigned", "ahead", "given", "seen")
@@ -198,14 +198,19 @@ def prove(office: Office, dispatch_digest: bytes) -> list[LeafProof]:
         Refused: no checkpoint covers any of them. NotAuthentic, WentBack: the register is not what was signed.
     """
     story = office.journal.story(dispatch_digest)
-    found = [proved for entry in story if (proved := _prove(office, entry)) is not None]
+    found = [proved for entry in story if (proved := prove_entry(office, entry)) is not None]
     if not found:
         message = "no checkpoint was signed since this envelope was entered"
         raise Refused(message, "sign one: valiza register checkpoint")
     return found
 
 
-def _prove(office: Office, entry: Entry) -> LeafProof | None:
+def prove_entry(office: Office, entry: Entry) -> LeafProof | None:
+    """The proof of one entry; None where no checkpoint covers it.
+
+    Raises:
+        NotAuthentic, WentBack: the register is not what was signed.
+    """
     log = log_of(office, entry.agreement)
     best = _covering(office, entry)
     if best is None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from valiza.envelope import permission
 from valiza.envelope.dispatch import EnvelopeName
-from valiza.envelope.manifest_copy import manifest_copy_recipients, open_manifest_copy
+from valiza.envelope.manifest import unpack_manifest
+from valiza.envelope.manifest_copy import manifest_copy_recipients, open_manifest_stream
 from valiza.envelope.sealing import Consignment, PreparedConsignment, SealedEnvelope, prepare, seal_envelope
 from valiza.envelope.verifying import authenticate
 from valiza.keys.errors import Refused, Unavailable, Usage, ValizaError
@@ -36,7 +37,19 @@ if TYPE_CHECKING:
     from valiza.keys.trust import Trust
     from valiza.office.home import Office
 
-__all__ = ["DAY", "SealOrder", "SealPlan", "Sent", "find_dispatch", "kept_manifest", "plan_sealing", "seal", "seal_group", "withdraw"]
+__all__ = [
+    "DAY",
+    "SealOrder",
+    "SealPlan",
+    "Sent",
+    "find_dispatch",
+    "kept_manifest",
+    "kept_manifest_stream",
+    "plan_sealing",
+    "seal",
+    "seal_group",
+    "withdraw",
+]
 
 DAY: Final = 86400
 _LEAST_ADDRESSEES: Final = 2  # officers go on leave while a bag travels
@@ -353,10 +366,19 @@ def kept_manifest(office: Office, dispatch_digest: bytes, officer: str | None) -
     Raises:
         Refused: no copy was kept. NoKey: it was not kept for this officer.
     """
+    return unpack_manifest(kept_manifest_stream(office, dispatch_digest, officer))
+
+
+def kept_manifest_stream(office: Office, dispatch_digest: bytes, officer: str | None) -> bytes:
+    """The same, as the plaintext of the manifest stream, whose digest the dispatch signs.
+
+    Raises:
+        Refused: no copy was kept. NoKey: it was not kept for this officer.
+    """
     copy = office.journal.manifest_copy(dispatch_digest)
     if copy is None:
         message = "no copy of this manifest was kept in this office"
         raise Refused(message, "seal --keep-for NAME keeps one for an officer who can open")
     name = office.pick(officer, "open")
     kept_for = office.addressee(name, manifest_copy_recipients(copy))
-    return open_manifest_copy(copy, dispatch_digest, kept_for.digest, office.identity(name, kept_for))
+    return open_manifest_stream(copy, dispatch_digest, kept_for.digest, office.identity(name, kept_for))

@@ -256,6 +256,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Desk:
         trust = _found(at)
         _send(at)
         _answer(at, trust)
+        _evidence(at)
         _do_many(at, trust)
         _look_up(at)
         _log(at)
@@ -498,6 +499,21 @@ def _answer(at: Desk, trust: str) -> None:
         at.type(f"receipt show {name}.receipt.vls")
         at.type(f"receipt verify {name}.receipt.vls --home kz", code=code)
         at.type(f"receipt verify {name}.receipt.vls --envelope {name}.vlz {trust}", code=code)
+
+
+def _evidence(at: Desk) -> None:
+    roots = " ".join(
+        f"--root {(at.folder / office / 'roots' / party).read_text(encoding='ascii').strip()}" for office, party in (("kz", "KZ"), ("by", "BY"))
+    )
+    at.type("evidence make first.vlz --home kz --disclose manifest -o first.vle")
+    at.type("evidence make second.vlz --home by --disclose 0 --as alena -o second.vle")
+    at.type("evidence make third.vlz --home kz -o third.vle")
+    at.type(f"evidence verify first.vle {roots}", code=6)
+    at.type(f"evidence verify second.vle {roots} -o shown")
+    at.type(f"evidence verify third.vle {roots}", code=6)
+    for name in ("first", "second", "third"):
+        at.type(f"evidence show {name}.vle")
+    at.type("inspect second.vle")
 
 
 def _do_many(at: Desk, trust: str) -> None:

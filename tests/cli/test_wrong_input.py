@@ -75,6 +75,10 @@ READS: Final[dict[str, Callable[[World, Path], Words]]] = {
     "receipt show": _at("", "receipt", "show", "FILE"),
     "receipt verify": _at("KZ", "receipt", "verify", "FILE"),
     "receipt verify --envelope": _at("KZ", "receipt", "verify", "RECEIPT", "--envelope", "FILE"),
+    "evidence make": _at("KZ", "evidence", "make", "FILE", "-o", "OUT"),
+    "evidence make --envelope": _at("KZ", "evidence", "make", "NUMBER", "--envelope", "FILE", "-o", "OUT"),
+    "evidence show": _at("", "evidence", "show", "FILE"),
+    "evidence verify": _at("", "evidence", "verify", "FILE", f"--root={64 * '0'}"),
     "credential verify": _at("KZ", "credential", "verify", "FILE"),
     "roster import": _at("KZ", "roster", "import", "FILE"),
     "roster diff": _at("KZ", "roster", "diff", "FILE"),
@@ -106,6 +110,7 @@ def finished(founded: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     world.exchange("--addressee=Yanka Kupava", "--addressee=Maryna Bor")
     world.by.works("rewrap", world.path("envelope.vlz"), "--to-officer=alena", "-o", world.path("rewrap.vls"), "--as=yanka")
     world.kz.works("agreement", "terminate", "kz-by", "--takes-effect=2099-01-01T00:00:00Z", "-o", world.path("termination.vls"))
+    world.by.works("evidence", "make", world.path("envelope.vlz"), "--disclose=0", "--as=yanka", "-o", world.path("envelope.vle"))
     gc.collect()
     return world
 
@@ -116,8 +121,12 @@ def here(finished: World, tmp_path: Path) -> World:
 
 
 def _words(place: str, world: World, file: Path) -> Words:
-    others: dict[str | Path, Path] = {"ANSWER": world.path("envelope.ack.vls"), "RECEIPT": world.path("envelope.receipt.vls")}
-    return [others.get(word, word) for word in READS[place](world, file)]
+    others: dict[str | Path, str | Path] = {"ANSWER": world.path("envelope.ack.vls"), "RECEIPT": world.path("envelope.receipt.vls")}
+    words = READS[place](world, file)
+    if "NUMBER" in words:
+        (row,) = world.kz.works("register", "list", "--json").facts["envelopes"]
+        others["NUMBER"] = row["number"]
+    return [others.get(word, word) for word in words]
 
 
 def _refused(place: str, world: World, file: Path, codes: set[int]) -> None:
@@ -134,6 +143,7 @@ def test_every_command_that_reads_a_file_is_here() -> None:
     tried = {" ".join(word for word in place.split() if not word.startswith("-")) for place in READS}
     assert tried == {
         *("inspect", "verify", "open", "rewrap", "acknowledge", "refuse", "countersign", "receipt show", "receipt verify"),
+        *("evidence make", "evidence show", "evidence verify"),
         *("credential verify", "roster import", "roster diff", "roster publish", "revocation make", "designation make"),
         *("agreement show", "agreement check", "agreement sign", "agreement adopt"),
         *("clearance answer", "clearance show", "clearance verify"),
@@ -159,7 +169,7 @@ def test_what_is_no_readable_file(place: str, kind: str, here: World) -> None:
         file.symlink_to("nowhere")
     elif kind == "unreadable":
         file.symlink_to("/proc/self/mem")  # opens, and then cannot be read: for root too
-    codes = {2, 7} if place in {"withdraw", "register show", "revocation make"} else {7}
+    codes = {2, 7} if place in {"withdraw", "register show", "evidence make", "revocation make"} else {7}
     _refused(place, here, file, codes)
 
 
@@ -184,6 +194,8 @@ CONTENTS: Final = {
     "random": bytes((n * n * 7 + 13) % 251 for n in range(5000)),
     "JPEG": JPEG,
     "magic alone": b"\x89VLZ\r\n\x1a\n",
+    "magic of evidence alone": b"\x89VLE\r\n\x1a\n",
+    "evidence that claims to be long": b"\x89VLE\r\n\x1a\n" + bytes([255] * 8),
     "text": "Құпия мәтін\n".encode(),
     "nested arrays": b"\x91" * 5000,
     "an array of three": b"\x93\xa1x\xc4\x00\x90",
@@ -210,6 +222,7 @@ OBJECTS: Final = {
     "envelope": "envelope.vlz",
     "acknowledgement": "envelope.ack.vls",
     "receipt": "envelope.receipt.vls",
+    "evidence": "envelope.vle",
     "rewrap": "rewrap.vls",
     "roster": "KZ.roster.vls",
     "agreement": "agreement.vls",
@@ -222,7 +235,10 @@ OBJECTS: Final = {
 }
 # What each place takes, or answers otherwise than with "malformed".
 TAKEN: Final = {
-    "inspect": {"envelope", "acknowledgement", "receipt", "rewrap", "roster", "agreement", "half of an agreement", "termination", "credential"},
+    "inspect": {
+        *("envelope", "acknowledgement", "receipt", "evidence", "rewrap", "roster"),
+        *("agreement", "half of an agreement", "termination", "credential"),
+    },
     "verify": {"envelope"},
     "verify --roster": {"roster"},
     "verify --agreement": {"agreement", "termination"},
@@ -240,6 +256,10 @@ TAKEN: Final = {
     "receipt show": {"receipt"},
     "receipt verify": {"receipt", "acknowledgement"},
     "receipt verify --envelope": {"envelope"},
+    "evidence make": {"envelope"},
+    "evidence make --envelope": {"envelope"},
+    "evidence show": {"evidence"},
+    "evidence verify": {"evidence"},
     "credential verify": {"credential"},
     "roster import": {"roster"},
     "roster diff": {"roster"},
@@ -485,6 +505,8 @@ WRITES: Final[dict[str, Callable[[World], Words]]] = {
     "countersign": lambda w: [
         *("countersign", w.path("envelope.ack.vls"), "--envelope", w.path("envelope.vlz"), "-o", "OUT", "--as=maryna", "--home", w.by.home)
     ],
+    "evidence make": lambda w: ["evidence", "make", w.path("envelope.vlz"), "-o", "OUT", "--home", w.by.home],
+    "evidence verify": lambda w: [*("evidence", "verify", w.path("envelope.vle"), f"--root={w.kz.root}", f"--root={w.by.root}", "-o", "OUT")],
     "key backup": lambda w: ["key", "backup", _root_key(w), "--shares=2", "--threshold=2", "-o", "OUT"],
     "key recover": lambda w: ["key", "recover", *_sheets(w), "-o", "OUT", "--unprotected"],
     "custodian new": lambda _: ["custodian", "new", "--party=XX", "--name=en=X", "-o", "OUT", "--unprotected"],

@@ -77,6 +77,7 @@ def test_suite() -> None:
 def test_other_constants() -> None:
     rows = dict(tables()["Other constants"])
     assert bytes.fromhex(rows["magic of a container"].strip("`")) == labels.MAGIC
+    assert bytes.fromhex(rows["magic of an evidence bundle"].strip("`")) == labels.MAGIC_EVIDENCE
     assert rows["prefix of the pre-authentication encoding"] == f"`{labels.PAE_PREFIX.decode()}`"
     assert rows["beginnings in a rehearsal"] == f"`{labels.REHEARSAL}`, `{labels.REHEARSAL_KIND}`"
     assert rows["kinds of public key"] == (
@@ -87,9 +88,10 @@ def test_other_constants() -> None:
 
 
 def test_the_magic_of_a_container_is_spoilt_by_whoever_takes_it_for_text() -> None:
-    assert labels.MAGIC[0] > 127
-    assert b"\r\n" in labels.MAGIC
-    assert b"\x1a" in labels.MAGIC
+    for magic in (labels.MAGIC, labels.MAGIC_EVIDENCE):
+        assert magic[0] > 127
+        assert b"\r\n" in magic
+        assert b"\x1a" in magic
 
 
 def test_no_other_module_writes_a_label_down() -> None:

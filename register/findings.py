@@ -1,0 +1,171 @@
+"""What a verified evidence bundle comes to, in sentences for people: what is proved, by whom and as of when, and what is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from valiza.envelope.acknowledgement import Acknowledgement, Refusal
+from valiza.keys.fields import utc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from valiza.envelope.acknowledgement import VerifiedAnswer
+    from valiza.envelope.receipt import Verdict
+    from valiza.keys.credential import Credential
+    from valiza.register.evidence import LoggedFact, ShownCarrier, VerifiedBundle
+
+__all__ = ["Findings", "findings"]
+
+_SHORT: Final = 16  # digits by which a digest is told
+_NOT_COMPARED: Final = {
+    "openings": "that the openings in the answer are those of the carriers that were sealed: the manifest is not shown",
+    "proof": "that the answer was made with the salt of the manifest, which only opening shows: the manifest is not shown",
+    "marks": "that the marks put on are those that the manifest asks for: the manifest is not shown",
+    "addressee": "that whoever opened it was an addressee of the envelope's header, which is not in the bundle",
+    "payload": "that the ciphertext of the envelope is the one whose digest the dispatch signs: the envelope is not in the bundle",
+    "evidence": "that the dispatch was there before the sealer's key was compromised, by anything but the answering party's word",
+}
+_ENTERED: Final = {
+    "sealed": "the sealing",
+    "arrived": "the arrival",
+    "opened": "the opening",
+    "answered": "the answer",
+    "receipt": "the receipt",
+    "withdrawn": "that it was never sent",
+    "conflict": "something that contradicts it",
+    "notice": "a transport notice",
+    "handover": "a hand-over",
+    "overdue": "that the receipt was overdue",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What comes of a bundle."""
+
+    verdict: Verdict
+    proved: tuple[str, ...]
+    not_proved: tuple[str, ...]
+
+
+def findings(verified: VerifiedBundle, shown: Sequence[ShownCarrier]) -> Findings:
+    """Say what a bundle proves and what not; `shown` are the carriers that were read and compared."""
+    return Findings(verdict=verified.verdict, proved=tuple(_proved(verified, shown)), not_proved=tuple(_not_proved(verified, shown)))
+
+
+def _person(who: Credential) -> str:
+    return f"{who.title} of {who.body}"
+
+
+def _carriers(count: int) -> str:
+    return "1 carrier" if count == 1 else f"{count} carriers"
+
+
+def _proved(verified: VerifiedBundle, shown: Sequence[ShownCarrier]) -> Iterator[str]:
+    signed = verified.signed
+    core, trust = signed.core, verified.trust
+    for name in sorted(verified.parties):
+        roster = trust.rosters[name]
+        yield f"whose keys are whose in {name}: by version {roster.version} of its roster, of {utc(roster.issued_at)}, under the root that was given"
+    known = {agreement.digest: agreement for agreement in verified.agreements.all()}
+    under = f"under {known[core.agreement]}, signed by both parties" if core.agreement in known else "under an agreement that is not shown"
+    what, when = f"the envelope {core.envelope_id.hex()[:_SHORT]}… to {core.destination}", utc(signed.body.sealed_at)
+    yield f"{_person(signed.sealer)} sealed {what} {under}, at {when} by the signer's word (dispatch {signed.digest.hex()[:_SHORT]}…)"
+    if verified.answer is not None:
+        yield from _answered(verified.answer)
+    if verified.receipt is not None:
+        receipt = verified.receipt.receipt
+        checked = f", having checked: {', '.join(receipt.checked)}" if receipt.checked else ""
+        when = utc(receipt.countersigned_at)
+        yield f"{_person(verified.receipt.countersigner)} countersigned that answer for {receipt.confirming} at {when} by the signer's word{checked}"
+    for fact in verified.logged:
+        if fact.checkpoint is not None:
+            yield _entered(fact)
+    yield from (said for _, said in verified.further)
+    if verified.manifest is not None:
+        count = _carriers(len(verified.manifest.carriers))
+        yield f"the manifest shown is the one that {_person(signed.sealer)} signed: {count}" + (
+            "; the answer was made with it: openings, proof and marks put on follow from it" if _claimed(verified) else ""
+        )
+    for carrier in shown:
+        by = " and ".join((["acknowledged"] if carrier.acknowledged else []) + (["sealed"] if verified.manifest is not None else []))
+        yield f"the carrier {carrier.index} ({carrier.name!r}, {carrier.size} bytes) is shown, byte for byte as it was {by}"
+
+
+def _claimed(verified: VerifiedBundle) -> bool:
+    return verified.answer is not None and verified.answer.answer.claim is not None
+
+
+def _answered(answer: VerifiedAnswer) -> Iterator[str]:
+    given, who, when = answer.answer, _person(answer.signer), utc(answer.answer.answered_at)
+    if given.claim is not None and answer.opener is not None:
+        opened = utc(given.claim.opened_at)
+        passed = "" if answer.rewrap is None else f"; {_person(answer.rewrap.addressee)} had passed it on"
+        yield f"somebody with the key of {_person(answer.opener)} decrypted every file carrier whole, at {opened} by the signer's word{passed}"
+    if isinstance(given, Refusal):
+        comment = f" ({given.comment!r})" if given.comment else ""
+        yield f"{who} refused the envelope ({given.stage}) at {when} by the signer's word, for the reason {given.reason!r}{comment}"
+    if isinstance(given, Acknowledgement):
+        wrong = [f"carrier {index} {word}" for index, word in enumerate(given.conditions) if word != "present"]
+        found = f"{_carriers(len(given.conditions))}, {', '.join(wrong) or 'all present'}"
+        yield f"{who} acknowledged the envelope at {when} by the signer's word: {found}"
+
+
+def _entered(fact: LoggedFact) -> str:
+    facts, checkpoint = fact.leaf.facts, fact.checkpoint
+    if checkpoint is None or fact.place is None:
+        raise AssertionError
+    size = checkpoint.checkpoint.size
+    said = (
+        f"{fact.body} entered {_ENTERED[facts.kind]} in its log, at {utc(facts.at)} by its own word, as entry {fact.place + 1} of the {size} that it"
+        f" signed at {utc(checkpoint.at)}"
+    )
+    if fact.cosigner is None or fact.cosigned_at is None:
+        return said
+    return f"{said}; {fact.cosigner} cosigned that at {utc(fact.cosigned_at)}, so neither can take it back"
+
+
+def _not_proved(verified: VerifiedBundle, shown: Sequence[ShownCarrier]) -> Iterator[str]:
+    core = verified.signed.core
+    if verified.answer is None:
+        yield f"that anybody received the envelope: no answer of {core.destination} is in the bundle"
+    elif verified.receipt is None:
+        yield f"that {core.confirming} confirms the answer: it is not countersigned, and no receipt"
+    yield from _unvouched(verified.logged)
+    logs = {fact.body for fact in verified.logged}
+    for body in sorted({core.origin, core.destination, core.confirming} - logs):
+        yield f"what stands in the log of {body}: nothing of it is in the bundle"
+    yield "that the logs have no other entry about this envelope, and that nobody signed another receipt"
+    yield from (_NOT_COMPARED[what] for what in verified.not_compared)
+    yield from _hidden(verified, shown)
+    for name in sorted(verified.parties):
+        yield f"whether a credential of {name} was revoked after its roster of {utc(verified.trust.rosters[name].issued_at)}"
+    yield "that the agreement was not ended or replaced otherwise than shown"
+    yield "when each of them signed: times are the signers' own words; order follows from what contains what, and from cosignatures"
+
+
+def _unvouched(logged: Sequence[LoggedFact]) -> Iterator[str]:
+    """Entries that a body could take back, as far as the bundle shows; why, who made it says."""
+    for body in sorted({fact.body for fact in logged}):
+        for signed, why in ((False, "in no signed head of its log"), (True, "cosigned by nobody of the other party")):
+            weak = [f for f in logged if f.body == body and f.cosigner is None and (f.checkpoint is not None) == signed]
+            if weak:
+                what = " and ".join(dict.fromkeys(_ENTERED[fact.leaf.facts.kind] for fact in weak))
+                yield f"that {body} could not take back its entry of {what}: when the bundle was made that was {why}, says who made it"
+
+
+def _hidden(verified: VerifiedBundle, shown: Sequence[ShownCarrier]) -> Iterator[str]:
+    """Contents that are not shown."""
+    if verified.manifest is None:
+        yield "what the contents are: the manifest is not shown" + (", and no carrier is" if not shown else "")
+    count = None
+    if verified.manifest is not None:
+        count = {index for index, entry in enumerate(verified.manifest.carriers) if not entry.physical}
+    elif verified.answer is not None and verified.answer.answer.claim is not None:
+        count = {index for index, opening in enumerate(verified.answer.answer.claim.openings) if opening is not None}
+    hidden = sorted((count or set()) - {carrier.index for carrier in shown})
+    if hidden and (shown or verified.manifest is not None):
+        which = f"carrier {hidden[0]} contains: it is" if len(hidden) == 1 else f"carriers {', '.join(map(str, hidden))} contain: they are"
+        yield f"what the {which} not shown"
