@@ -336,10 +336,13 @@ class RegisterJournal:
 
     def named(self, wanted: str) -> list[bytes]:
         """Digests of the dispatches whose envelope id begins so, or that have this number; the first known one of each envelope."""
+        queries = [Query(number=wanted, enveloped=True)] if wanted else []
+        if re.fullmatch("[0-9a-f]*", wanted):
+            first, before = _ids(wanted)
+            queries.append(Query(id_from=first, id_before=before, enveloped=True))
         found: dict[bytes, bytes] = {}
-        for entry in self.store.facts(Query(enveloped=True)):
-            if wanted in {entry.number, entry.envelope_id.hex()[: len(wanted)]}:
-                found.setdefault(entry.envelope_id, entry.dispatch_digest)
+        for entry in sorted((entry for query in queries for entry in self.store.facts(query)), key=lambda entry: entry.seq):
+            found.setdefault(entry.envelope_id, entry.dispatch_digest)
         return list(found.values())
 
     def states(self, at: int) -> list[EnvelopeState]:
@@ -352,6 +355,13 @@ class RegisterJournal:
     def close(self) -> None:
         """Close the register."""
         self.store.close()
+
+
+def _ids(prefix: str) -> tuple[bytes, bytes | None]:
+    """The ids that begin so in hexadecimal digits: the first that can, and the first behind them; None where there is none behind."""
+    behind = f"{int(prefix or '0', 16) + 1:0{len(prefix)}x}"
+    even = len(prefix) + len(prefix) % 2
+    return bytes.fromhex(prefix.ljust(even, "0")), bytes.fromhex(behind.ljust(even, "0")) if prefix and len(behind) == len(prefix) else None
 
 
 def _sealed(entry: Entry) -> list[Value]:

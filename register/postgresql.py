@@ -335,8 +335,9 @@ class PostgresqlStore(Store):
         return self._read(lambda connection: connection.execute(statement).mappings().all())
 
     def count(self, query: Query) -> int:
-        """How many entries there are."""
-        statement = sa.select(sa.func.count()).select_from(entry).where(*_conditions(query))
+        """How many entries there are; no further than to the limit are they counted."""
+        counted = sa.select(entry.c.seq).where(*_conditions(query)).limit(query.limit)
+        statement = sa.select(sa.func.count()).select_from(counted.subquery())
         return self._read(lambda connection: connection.scalar(statement)) or 0
 
     def logs(self) -> list[bytes]:
@@ -433,6 +434,10 @@ def _conditions(query: Query) -> list[sa.ColumnElement[bool]]:
         (query.statement, entry.c.statement),
     )
     found: list[sa.ColumnElement[bool]] = [column == value for value, column in given if value is not None]
+    if query.id_from is not None:
+        found.append(entry.c.envelope_id >= query.id_from)
+    if query.id_before is not None:
+        found.append(entry.c.envelope_id < query.id_before)
     if query.after is not None:
         found.append(entry.c.seq > query.after)
     if query.kinds:  # written into the statement, so that the indexes over some kinds are seen to fit

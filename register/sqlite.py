@@ -103,6 +103,8 @@ _ALL: Final = (*_FACTS, "statement", "record", "blind", "leaf_hash", "previous",
 _CONDITIONS: Final = {
     "dispatch_digest": "dispatch_digest = ?",
     "envelope_id": "envelope_id = ?",
+    "id_from": "envelope_id >= ?",
+    "id_before": "envelope_id < ?",
     "agreement": "agreement = ?",
     "place": "place = ?",
     "direction": "direction = ?",
@@ -285,10 +287,11 @@ class SqliteStore(Store):
         return self._db.execute(f"SELECT {', '.join(columns)} FROM entry WHERE {where} {order}", values)  # noqa: S608 - the program's own text
 
     def count(self, query: Query) -> int:
-        """How many entries there are."""
+        """How many entries there are; no further than to the limit are they counted."""
         where, values = _where(query)
+        counted = f"entry WHERE {where}" if query.limit is None else f"(SELECT 1 FROM entry WHERE {where} LIMIT {query.limit:d})"  # noqa: S608
         with _database_errors(self.name):
-            return int(self._db.execute(f"SELECT count(*) FROM entry WHERE {where}", values).fetchone()[0])  # noqa: S608 - the program's own text
+            return int(self._db.execute(f"SELECT count(*) FROM {counted}", values).fetchone()[0])  # noqa: S608 - the program's own text
 
     def logs(self) -> list[bytes]:
         """Digests of the agreements that have a log here, in the order in which their first entries stand."""

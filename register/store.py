@@ -33,6 +33,8 @@ class Query:
     Attributes:
         kinds: any of them; empty for all.
         enveloped: only entries about an envelope.
+        id_from: only ids of envelopes that are not before this one, byte by byte.
+        id_before: only ids of envelopes that are before this one.
         series: only numbers that begin so.
         after: only entries behind this one.
         newest_first: in the opposite order.
@@ -43,6 +45,8 @@ class Query:
     enveloped: bool = False
     dispatch_digest: bytes | None = None
     envelope_id: bytes | None = None
+    id_from: bytes | None = None
+    id_before: bytes | None = None
     agreement: bytes | None = None
     place: int | None = None
     direction: str | None = None
@@ -153,7 +157,7 @@ class Store(ABC):
 
     @abstractmethod
     def count(self, query: Query) -> int:
-        """How many entries there are."""
+        """How many entries there are; no further than to the limit are they counted."""
 
     @abstractmethod
     def logs(self) -> list[bytes]:

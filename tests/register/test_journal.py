@@ -208,6 +208,9 @@ def life(journal: RegisterJournal, number: int) -> dict[str, int]:
         "expectation": lambda: journal.expectation(name.dispatch_digest),
         "opening": lambda: journal.opening(other.dispatch_digest),
         "story": lambda: journal.story(name.dispatch_digest),
+        "named by id": lambda: journal.named(name.envelope_id.hex()),
+        "named by the beginning of its id": lambda: journal.named(name.envelope_id.hex()[:-1]),
+        "named by number": lambda: journal.named(str(number)),
         "dispatches_of": lambda: journal.dispatches_of(name.envelope_id),
         "record_other_dispatch": lambda: journal.record_other_dispatch(b"other", replace(name, dispatch_digest=bytes(32)), at=NOW),
     }
@@ -471,6 +474,43 @@ def test_envelopes_stand_in_the_order_in_which_they_were_entered(journal: Regist
     ]
     assert [state.dispatch_digest for state in states] == [name.dispatch_digest for name in (sent(1), received(2), sent(3))]
     assert [state.envelope_id for state in states] == [bytes([n]) * 32 for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("", [1, 15, 16, 18, 255]),
+        ("0", [1, 15]),
+        ("01", [1]),
+        ("010", [1]),
+        ("01" * 32, [1]),
+        ("01" * 33, []),
+        ("1", [16, 18]),
+        ("12", [18]),
+        ("f", [255]),
+        ("ff", [255]),
+        ("fff", [255]),
+        ("ff" * 32, [255]),
+        ("FF", []),
+        ("KZ-MFA/2026/out/15", [15]),
+        ("KZ-MFA/2026/out", []),
+        ("%", []),
+        ("0x", []),
+        ("\u0661", []),
+    ],
+)
+def test_an_envelope_is_named_by_its_number_or_the_beginning_of_its_id(journal: RegisterJournal, wanted: str, found: list[int]) -> None:
+    for number in (1, 15, 16, 18, 255):
+        seal(journal, number)
+    assert journal.named(wanted) == [sent(number).dispatch_digest for number in found]
+
+
+def test_what_is_a_number_and_begins_an_id_names_both_in_their_order(journal: RegisterJournal) -> None:
+    seal(journal, 0x12)
+    name = sent(0x34)
+    journal.record_sealed(expectation(0x34), name, path=Path("it.vlz"), number="12", due_at=NOW, manifest_copy=None, at=NOW)
+    journal.record_receipt(b"receipt", "delivered", sent(0x12), at=NOW)
+    assert journal.named("12") == [sent(0x12).dispatch_digest, name.dispatch_digest]
 
 
 def test_numbers_without_an_envelope_are_no_envelopes(journal: RegisterJournal) -> None:
