@@ -54,7 +54,7 @@ COMMANDS: Final = {
     "refuse": ("answering", "refuse", "Refuse an envelope, opened or not."),
     "countersign": ("answering", "countersign", "Countersign an acknowledgement or refusal: makes the receipt."),
     "receipt": ("answering", "receipt", "Show and verify receipts."),
-    "register": ("registry", "register", "Look up what was sent and received."),
+    "register": ("registry", "register", "Look up, follow up, prove and keep what was sent and received."),
     "evidence": ("evidence", "evidence", "Make and verify bundles that prove what became of an envelope."),
     "doctor": ("doctor", "doctor", "Say what is wrong with an office, and how to mend it."),
     "key": ("key", "key", "Show and check keys; change their passphrase; share a key out on paper, and get it back."),

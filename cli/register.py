@@ -13,7 +13,7 @@ from valiza.cli.report import report
 
 @click.group(cls=OrderedGroup)
 def register() -> None:
-    """The register: what was sent and received, answered, and what is outstanding."""
+    """The register: what was sent and received, answered, and what is outstanding; and the logs that prove it."""
 
 
 for command in (list_, show, overdue, remind, report, export):

@@ -35,7 +35,7 @@ def test_an_arbiter_needs_nothing_else(case: Case, tmp_path: Path) -> None:
     bundle.write_bytes(case.destination.read_bytes())
     empty = tmp_path / "empty"
     empty.mkdir()
-    words = [VALIZA, "evidence", "verify", bundle, *case.roots, "-o", tmp_path / "shown", "--json"]
+    words: list[str | Path] = [VALIZA, "evidence", "verify", bundle, *case.roots, "-o", tmp_path / "shown", "--json"]
     done = subprocess.run(words, env={"HOME": str(empty)}, cwd=empty, capture_output=True, check=True, timeout=60)
     facts = json.loads(done.stdout)
     assert facts["verdict"] == "attested"
