@@ -238,6 +238,12 @@ def test_the_same_head_again() -> None:
         proof.verify_request(proof.Request(21, (bytes(32),), HEAD.raw).format(), ORIGIN, KEYS, HEAD)
 
 
+def test_as_many_hashes_as_any_proof_has_are_read() -> None:
+    hashes = (bytes(32),) * merkle.MAX_PROOF
+    assert proof.read_proof(proof.Proof(8, hashes, HEAD.raw).format()).hashes == hashes
+    assert proof.read_request(proof.Request(13, hashes, HEAD.raw).format()).hashes == hashes
+
+
 def test_limits() -> None:
     assert (note.MAX_NOTE, note.MAX_SIGNATURES, proof.MAX_FILE, merkle.MAX_PROOF, merkle.MAX_SIZE) == (131072, 16, 135168, 63, 2**62)
     for read in (proof.read_proof, proof.read_request):
