@@ -77,6 +77,7 @@ def test_names() -> None:
         ORIGIN.replace("log", "office"),
         ORIGIN.replace("v1", "v2"),
         " " + ORIGIN,
+        ORIGIN.removeprefix("valiza/v1/log/"),
         ORIGIN + "\n",
         NAME,
     ],
@@ -86,7 +87,9 @@ def test_other_names_are_no_logs(name: str) -> None:
         note.parse_log_origin(name)
 
 
-@pytest.mark.parametrize("name", ["", NAME + "/", "valiza/v1/office/BY", NAME + " ", NAME.lower(), NAME + "+", ORIGIN, "valiza/v1/office//"])
+@pytest.mark.parametrize(
+    "name", ["", NAME + "/", "valiza/v1/office/BY", "BY/BY-MFA", NAME + " ", NAME.lower(), NAME + "+", ORIGIN, "valiza/v1/office//"]
+)
 def test_other_names_are_no_offices(name: str) -> None:
     with pytest.raises(Malformed):
         note.parse_office_name(name)
@@ -135,6 +138,10 @@ LINE: Final = "— b AAAAAAA=\n".encode()
         b"text" + LINE,
         b"text\n" + LINE,
         b"text\n\n" + LINE[:-1],
+        LINE,
+        b"\n" + LINE,
+        b"x" + LINE,
+        b"text\n\n" + LINE.removeprefix("— ".encode()),
         b"text\n\n" + LINE + b"\n",
         b"text\n\n" + LINE + b"more\n",
         b"text\r\n\r\n" + LINE,
