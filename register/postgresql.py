@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from psycopg import errors as postgres
 from psycopg.pq import TransactionStatus
 from sqlalchemy import exc
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, insert
 
 from valiza.keys.errors import Refused, Unavailable, ValizaError
 from valiza.keys.fields import Body
@@ -77,6 +77,33 @@ _NODES: Final = sa.select(schema.node.c.level, schema.node.c.place, schema.node.
 _LEAVES: Final = sa.select(entry.c.place, entry.c.leaf_hash).where(
     entry.c.agreement == sa.bindparam("agreement"), entry.c.place == sa.any_(sa.bindparam("places", type_=ARRAY(sa.BigInteger)))
 )
+
+# An entry and the nodes that it completes, in one go. What is there already is left alone, and no error that would end the transaction.
+_ADDED: Final = (
+    insert(entry).values({column: sa.bindparam(column.name) for column in entry.c}).on_conflict_do_nothing().returning(entry.c.seq).cte("added")
+)
+_COMPLETED: Final = (
+    sa.func.unnest(
+        sa.bindparam("levels", type_=ARRAY(sa.Integer)),
+        sa.bindparam("places", type_=ARRAY(sa.BigInteger)),
+        sa.bindparam("hashes", type_=ARRAY(BYTEA)),
+    )
+    .table_valued("level", "place", "hash", name="completed")
+    .render_derived()
+)
+_GROWN: Final = (
+    sa.insert(schema.node)
+    .from_select(
+        ["agreement", "level", "place", "hash"],
+        sa.select(sa.bindparam("agreement", type_=BYTEA), _COMPLETED.c.level, _COMPLETED.c.place, _COMPLETED.c.hash).where(
+            sa.exists(sa.select(_ADDED))
+        ),
+    )
+    .cte("grown")
+)
+_APPEND: Final = sa.select(_ADDED.c.seq).add_cte(_GROWN)
+_CLAIM: Final = insert(schema.identity).on_conflict_do_nothing().returning(schema.identity.c.id)
+_EXPECT: Final = insert(schema.unnamed).on_conflict_do_nothing().returning(schema.unnamed.c.place)
 
 
 def _engine(address: Address) -> sa.Engine:
@@ -239,17 +266,18 @@ class PostgresqlStore(Store):
             connection.close()
             return found
 
-    @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
-        """The connection of the transaction, for statements that it goes on without if they are refused."""
+    def _write(self, statement: sa.Executable, values: dict[str, Any], refused: str | None = None) -> None:
+        """Execute a statement in the transaction; where it must return a row and does not, Refused with what is in the way."""
         connection = self._open
         if connection is None:
             message = "nothing is written outside a transaction"
             raise RuntimeError(message)
         with _errors(self.name):
             self._require_alive(connection)
-            with connection.begin_nested():
-                yield connection
+            result = connection.execute(statement, values)
+            if refused is not None and result.first() is None:
+                message = f"the register refuses the entry: {refused}"
+                raise Refused(message)
 
     def close(self) -> None:
         """Close the connection."""
@@ -264,8 +292,7 @@ class PostgresqlStore(Store):
 
     def claim(self, body: Body) -> None:
         """Write down whose register this is, once."""
-        with self._writing() as connection:
-            connection.execute(schema.identity.insert(), {"id": 1, "party": body.party, "body": body.id})
+        self._write(_CLAIM, {"id": 1, "party": body.party, "body": body.id}, "it is of one body already")
 
     # -- entries -------------------------------------------------------------------------------------------------------
 
@@ -276,12 +303,12 @@ class PostgresqlStore(Store):
 
     def insert(self, chained: Chained, nodes: Sequence[Node]) -> None:
         """Insert an entry with the nodes that it completes."""
-        with self._writing() as connection:
-            connection.execute(entry.insert(), _row(chained))
-            if nodes:
-                agreement = chained.entry.agreement
-                rows = [{"agreement": agreement, "level": level, "place": place, "hash": hashed} for (level, place), hashed in nodes]
-                connection.execute(schema.node.insert(), rows)
+        grown = {
+            "levels": [level for (level, _), _ in nodes],
+            "places": [place for (_, place), _ in nodes],
+            "hashes": [hashed for _, hashed in nodes],
+        }
+        self._write(_APPEND, _row(chained) | grown, "there is one already that it would repeat")
 
     def nodes(self, agreement: bytes, wanted: Sequence[Position]) -> list[bytes]:
         """Hashes of complete nodes of a log, in the order in which they are wanted; those of level 0 are hashes of leaves.
@@ -362,8 +389,8 @@ class PostgresqlStore(Store):
     def add_head(self, head: Head) -> None:
         """Store a head, durably once the transaction ends."""
         of = {"kind": head.kind, "party": head.body.party, "body": head.body.id, "agreement": head.agreement}
-        with self.transaction(), self._writing() as connection:
-            connection.execute(schema.head.insert(), of | {"size": head.size, "at": head.at, "note": head.note})
+        with self.transaction():
+            self._write(schema.head.insert(), of | {"size": head.size, "at": head.at, "note": head.note})
 
     def heads(self, kind: str, body: Body, agreement: bytes, *, size: int | None = None, newest: bool = False) -> list[Head]:
         """Heads of a kind of a body's log, in the order in which they were stored; only those of a size, or only the last."""
@@ -385,8 +412,7 @@ class PostgresqlStore(Store):
 
     def expect_file(self, dispatch_digest: bytes, place: str, path: bytes) -> None:
         """Note, inside a transaction, that the envelope just recorded gets the name `path` in the office at `place` next."""
-        with self._writing() as connection:
-            connection.execute(schema.unnamed.insert(), {"dispatch_digest": dispatch_digest, "place": place, "path": path})
+        self._write(_EXPECT, {"dispatch_digest": dispatch_digest, "place": place, "path": path}, "its file is expected already")
 
     def expected_files(self, place: str) -> list[tuple[bytes, bytes]]:
         """Digest of the dispatch and path of every envelope that was recorded at `place` and not seen under its name."""
@@ -396,8 +422,8 @@ class PostgresqlStore(Store):
 
     def forget_files(self, dispatch_digests: Iterable[bytes]) -> None:
         """These have their names, or never will. Durable: with the note back, an envelope that was carried away meanwhile would seem lost."""
-        with self.transaction(), self._writing() as connection:
-            connection.execute(sa.delete(schema.unnamed).where(schema.unnamed.c.dispatch_digest.in_(list(dispatch_digests))))
+        with self.transaction():
+            self._write(sa.delete(schema.unnamed).where(schema.unnamed.c.dispatch_digest.in_(list(dispatch_digests))), {})
 
 
 def _row(chained: Chained) -> dict[str, Any]:
