@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import threading
@@ -9,6 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
@@ -16,9 +18,12 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from psycopg import errors as postgres
 from tests.support import appender
-from tests.support.postgresql import OWNER
+from tests.support.postgresql import OWNER, running
 from tests.support.registers import ALL, ENTRY, append, clock, require_whole
 
 from valiza.keys.errors import Refused, Unavailable, Usage
@@ -577,6 +582,55 @@ def test_a_password_comes_from_a_file_and_is_in_no_message(cluster: Cluster, dat
         rules.write_bytes(before)
         cluster.sql("SELECT pg_reload_conf()")
         cluster.sql(f"DROP ROLE keeper_of_{database}")
+
+
+# -- a server on another machine ------------------------------------------------------------------------------------------
+
+
+def certificate() -> tuple[bytes, bytes]:
+    """A certificate for localhost, signed by itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - timedelta(days=1), now + timedelta(days=1))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    signed = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return signed, key.private_bytes(serialization.Encoding.PEM, *form)
+
+
+@pytest.mark.slow
+def test_a_server_elsewhere_proves_who_it_is(tmp_path: Path) -> None:
+    """127.0.0.2 stands for another machine: nobody says that it is this one."""
+    (ours, key), (other, _) = certificate(), certificate()
+    for name, content in (("ours", ours), ("other", other)):
+        (tmp_path / f"{name}.crt").write_bytes(content)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    listening = ("listen_addresses=127.0.0.1,127.0.0.2", f"port={port}")
+
+    def said(host: str, *options: str) -> str:
+        with pytest.raises(Unavailable) as caught:
+            connect(f"postgresql://{OWNER}@{host}:{port}/postgres?{'&'.join(options)}".rstrip("?"))
+        return caught.value.message
+
+    with running() as server:
+        server.keep("server.crt", ours)
+        server.keep("server.key", key)
+        server.stop()
+        server.start(*listening, "ssl=on")
+        trusted, distrusted = (f"sslrootcert={tmp_path / name}.crt" for name in ("ours", "other"))
+        for mode in ("verify-full", "verify-ca"):
+            assert "there is no register" in said("localhost", f"sslmode={mode}", trusted)
+            assert "certificate verify failed" in said("localhost", f"sslmode={mode}", distrusted)
+        assert "does not match host name" in said("127.0.0.2", trusted)
+        assert "certificate verify failed" in said("127.0.0.2", distrusted)
+        server.stop()
+        server.start(*listening)
+        assert "server does not support SSL" in said("127.0.0.2", trusted)
+        assert "there is no register" in said("127.0.0.1")
 
 
 # -- packages that are not there ------------------------------------------------------------------------------------------

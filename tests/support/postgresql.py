@@ -82,11 +82,19 @@ class Cluster:
         said = self.run("psql", *options, "-h", str(self.folder), "-U", user, "-d", database, "-c", text)
         return [line.split("\t") for line in said.splitlines()]
 
-    def start(self) -> None:
-        """Start the server, and wait until it answers."""
-        settings = [*_SETTINGS, f"unix_socket_directories={self.folder}"]
+    def start(self, *more: str) -> None:
+        """Start the server, perhaps with more settings, and wait until it answers."""
+        settings = [*_SETTINGS, f"unix_socket_directories={self.folder}", *more]
         options = " ".join(f"-c {setting}" for setting in settings)
         self.run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-t", "60", "-l", str(self.folder / "log"), "-o", options, "start")
+
+    def keep(self, name: str, content: bytes) -> None:
+        """A file beside its data that only the server reads."""
+        path = self.folder / "data" / name
+        path.write_bytes(content)
+        path.chmod(0o600)
+        state = path.parent.stat()
+        os.chown(path, state.st_uid, state.st_gid)
 
     def stop(self, mode: str = "immediate") -> None:
         """Stop the server; `immediate` as when it dies."""
