@@ -13,16 +13,20 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
 
 import click
 import pytest
 from tests.support import signers
 from tests.support.postgresql import OWNER
 
+from valiza.cli.exporting import ENTRY, STATE
 from valiza.cli.following import STANDINGS
 from valiza.cli.main import cli, run
 from valiza.envelope.agreement import Agreement, agreement_digest
@@ -542,6 +546,13 @@ def _look_up(at: Desk) -> None:
     at.type("register list --home by")
     at.type("register show first.vlz --manifest --home kz")
     at.type("register show first.vlz --home by")
+    at.type(f"{SEAL} -o late.vlz")
+    at.type("register remind late.vlz --home kz -o reminder.txt")
+    at.type("register report --home by -o report.html")
+    at.type("register export --format csv --home kz -o register.csv")
+    later = SimpleNamespace(time=lambda: time.time() + 31 * 86400)
+    with patch("valiza.cli.options.time", later):
+        at.type("register overdue --remind reminders --home kz", code=8)
     at.type("agreement terminate kz-by --home kz --takes-effect 2099-01-01T00:00:00Z --key kz/keys/office/root.key -o end0.vls")
     at.type("agreement terminate kz-by --home kz --takes-effect 2099-06-01T00:00:00Z -o end.vls")
     at.type("agreement adopt end.vls --home kz")
@@ -619,6 +630,12 @@ def _script(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_columns_of_exports_are_documented() -> None:
+    text = (DOCS / "json.md").read_text(encoding="utf-8").partition("## Exported entries\n")[2].partition("\n## ")[0]
+    assert tuple(re.findall(r"^\| `([a-z_]+)` \|", text, flags=re.MULTILINE)) == ENTRY
+    assert tuple(key for key in _read_page().shapes["state"]) == STATE
 
 
 def test_standings_of_the_register_are_documented() -> None:

@@ -218,6 +218,18 @@ def test_who_cannot_act_declares_nothing(world: World, travel: Callable[[int], N
     assert row["declared"] is False
 
 
+def test_wrong_passphrase_declares_nothing(world: World, travel: Callable[[int], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    world.seal("--due=1")
+    monkeypatch.setenv("VALIZA_NEW_PASSPHRASE", "right")
+    world.kz.works("key", "passphrase", "--as=sanzhar")
+    travel(3 * DAY)
+    world.kz.fails(2, "register", "overdue", "--sign")
+    monkeypatch.setenv("VALIZA_PASSPHRASE", "wrong")
+    world.kz.fails(5, "register", "overdue", "--sign")
+    monkeypatch.setenv("VALIZA_PASSPHRASE", "right")
+    assert "signed now" in world.kz.run("register", "overdue", "--sign").out
+
+
 # -- reminders -------------------------------------------------------------------------------------------------------------
 
 
