@@ -6,20 +6,23 @@ import io
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, TypedDict
 
 from valiza.envelope.acknowledgement import Acknowledgement, peek_answer, read_answer, verify_answer
 from valiza.envelope.agreement import Agreements, agreement_digest, read_agreements
 from valiza.envelope.dispatch import SignedDispatch, authenticate_dispatch
+from valiza.envelope.handover import read_handover
 from valiza.envelope.header import Core, read_core
 from valiza.envelope.manifest import carrier_key, commitment, marks_digest, opening_proof, require_core, unpack_manifest
+from valiza.envelope.notice import read_notice
+from valiza.envelope.overdue import read_overdue
 from valiza.envelope.payload import PayloadReader, carrier_stream, stream_decryptor
 from valiza.envelope.receipt import Verdict, peek_receipt, read_receipt, verify_receipt
 from valiza.envelope.verifying import require_agreement
 from valiza.keys import labels
 from valiza.keys.digests import digest, keyed_hasher
 from valiza.keys.errors import Incomplete, Malformed, NotAuthentic, Refused, ValizaError
-from valiza.keys.fields import Body, ascending, utc
+from valiza.keys.fields import MAX_TIME, Body, ascending, utc
 from valiza.keys.files import require_space, storage_errors, sync_content
 from valiza.keys.roster import peek_roster, read_roster
 from valiza.keys.statement import read_statement
@@ -33,7 +36,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from valiza.envelope.acknowledgement import VerifiedAnswer
+    from valiza.envelope.evidence import Seen
+    from valiza.envelope.handover import VerifiedHandover
     from valiza.envelope.manifest import Manifest
+    from valiza.envelope.notice import VerifiedNotice
+    from valiza.envelope.overdue import VerifiedOverdue
     from valiza.envelope.receipt import AuthenticReceipt, VerifiedReceipt
     from valiza.keys.log_key import LogVerifyKey
     from valiza.keys.statement import Statement
@@ -41,7 +48,7 @@ if TYPE_CHECKING:
     from valiza.register.bundle import Bundle, BundleFile, DisclosedCarrier, Leaf, LoggedEntry, LogPart
     from valiza.register.note import Cosignature, SignedCheckpoint
 
-__all__ = ["EVIDENT", "LoggedFact", "ShownCarrier", "VerifiedBundle", "peek_core", "release_carriers", "verify_bundle"]
+__all__ = ["EVIDENT", "Further", "LoggedFact", "ShownCarrier", "VerifiedBundle", "peek_core", "release_carriers", "verify_bundle"]
 
 _SECTOR: Final = 4096
 # About which statement of the envelope an entry is, by its kind; every other entry with a statement is about a further one.
@@ -91,6 +98,21 @@ class ShownCarrier:
     acknowledged: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Further:
+    """Another statement about the envelope, that holds.
+
+    Attributes:
+        type: of the statement.
+        contradiction: what it says, of one that contradicts those in the bundle.
+        statement: of a notice, hand-over or overdue record.
+    """
+
+    type: str
+    contradiction: str = ""
+    statement: VerifiedNotice | VerifiedHandover | VerifiedOverdue | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class VerifiedBundle:
     """A bundle of which every part holds; the carriers that it shows are read by `release_carriers`.
@@ -114,7 +136,7 @@ class VerifiedBundle:
     answer: VerifiedAnswer | None
     receipt: AuthenticReceipt | None
     logged: tuple[LoggedFact, ...]
-    further: tuple[tuple[str, str], ...]
+    further: tuple[Further, ...]
     manifest: Manifest | None
 
     @property
@@ -351,6 +373,24 @@ class _Logs:
         return min((at for whole, at in self._times if statement in whole), default=None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """What holds by the time when further statements are read."""
+
+    parts: _Parts
+    trust: Trust
+    agreements: Agreements
+    signed: SignedDispatch
+    seen: _Logs
+
+
+class _Reading(TypedDict):
+    trust: Trust
+    agreements: Agreements
+    at: int
+    seen: Seen
+
+
 # -- statements --------------------------------------------------------------------------------------------------------
 
 
@@ -382,7 +422,8 @@ def verify_bundle(file: BundleFile, fingerprints: Sequence[bytes]) -> VerifiedBu
         else:
             verdict = Verdict.OUTSTANDING
         signed = _dispatch(bundle, trust, agreements, seen) if answer is None else answer.signed
-    further = tuple(_further(raw, parts, trust, agreements, logged) for raw in bundle.further)  # step 11
+    judged = _Judged(parts=parts, trust=trust, agreements=agreements, signed=signed, seen=seen)
+    further = tuple(_further(raw, judged, logged) for raw in bundle.further)  # step 11
     manifest = _manifest(bundle, signed, answer)  # step 12
     _require_comparable(bundle, answer, manifest)  # step 13
     not_compared = set() if receipt is None else set(receipt.not_compared)
@@ -392,7 +433,7 @@ def verify_bundle(file: BundleFile, fingerprints: Sequence[bytes]) -> VerifiedBu
         file=file,
         trust=trust,
         agreements=agreements,
-        verdict=_verdict(verdict, logged, [type_ for type_, _ in further]),
+        verdict=_verdict(verdict, logged, [one.type for one in further]),
         not_compared=tuple(what for what in (receipt.not_compared if receipt else ()) if what in not_compared),
         signed=signed,
         answer=answer,
@@ -416,24 +457,39 @@ def _verdict(verdict: Verdict, logged: Sequence[LoggedFact], further: Sequence[s
     if any(type_ in _CONTRADICTING for type_ in further):
         return Verdict.CONFLICT
     if verdict is Verdict.OUTSTANDING:
-        kinds = {fact.leaf.facts.kind for fact in logged}
-        if "withdrawn" in kinds:
+        if "withdrawn" in {fact.leaf.facts.kind for fact in logged}:
             return Verdict.WITHDRAWN
-        if "overdue" in kinds:
+        if labels.OVERDUE in further:
             return Verdict.OVERDUE
     return verdict
 
 
-def _further(raw: bytes, parts: _Parts, trust: Trust, agreements: Agreements, logged: Sequence[LoggedFact]) -> tuple[str, str]:
-    """Step 11: another statement about this envelope, in a log: its type, and what it proves."""
+def _further(raw: bytes, verified: _Judged, logged: Sequence[LoggedFact]) -> Further:
+    """Step 11: another statement about this envelope, in a log."""
     with _of("a further statement"):
-        statement = read_statement(raw, *_CONTRADICTING)
+        statement = read_statement(raw, *_CONTRADICTING, labels.TRANSPORT_NOTICE, labels.HANDOVER, labels.OVERDUE)
     name = statement.type.rpartition("/")[2]
-    with _of(f"another {name}"):
+    with _of(f"another {name}" if statement.type in _CONTRADICTING else f"the {name}"):
         if statement.digest not in {fact.leaf.statement for fact in logged}:
             message = "no entry of a log is about it"
             raise Malformed(message)
-        return statement.type, _contradiction(statement, parts, trust, agreements)
+        if statement.type in _CONTRADICTING:
+            return Further(type=statement.type, contradiction=_contradiction(statement, verified.parts, verified.trust, verified.agreements))
+        return _about_the_way(statement, verified)
+
+
+def _about_the_way(statement: Statement, verified: _Judged) -> Further:
+    """A notice, hand-over or overdue record, as transport.md has it; no clock of the reader's decides."""
+    reading: _Reading = {"trust": verified.trust, "agreements": verified.agreements, "at": MAX_TIME, "seen": verified.seen}
+    found: VerifiedNotice | VerifiedHandover | VerifiedOverdue
+    if statement.type == labels.HANDOVER:
+        found = read_handover(statement.raw, signed=verified.signed, **reading)
+        return Further(type=statement.type, statement=found)
+    found = read_notice(statement.raw, **reading) if statement.type == labels.TRANSPORT_NOTICE else read_overdue(statement.raw, **reading)
+    if found.signed.digest != verified.signed.digest:
+        message = "it is about another envelope"
+        raise NotAuthentic(message)
+    return Further(type=statement.type, statement=found)
 
 
 def _contradiction(statement: Statement, parts: _Parts, trust: Trust, agreements: Agreements) -> str:

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valiza.envelope.acknowledgement import Acknowledgement, Refusal
+from valiza.envelope.custody import CustodyState, custody
+from valiza.envelope.handover import VerifiedHandover
+from valiza.envelope.notice import Notices, VerifiedNotice
+from valiza.envelope.overdue import VerifiedOverdue
+from valiza.keys.errors import Refused
 from valiza.keys.fields import utc
 
 if TYPE_CHECKING:
@@ -14,7 +19,7 @@ if TYPE_CHECKING:
     from valiza.envelope.acknowledgement import VerifiedAnswer
     from valiza.envelope.receipt import Verdict
     from valiza.keys.credential import Credential
-    from valiza.register.evidence import LoggedFact, ShownCarrier, VerifiedBundle
+    from valiza.register.evidence import Further, LoggedFact, ShownCarrier, VerifiedBundle
 
 __all__ = ["Findings", "findings"]
 
@@ -59,6 +64,44 @@ def _person(who: Credential) -> str:
     return f"{who.title} of {who.body}"
 
 
+def _said(further: Further) -> str:
+    """What another statement about the envelope proves."""
+    found = further.statement
+    if isinstance(found, VerifiedNotice):
+        notice = found.said
+        told = (
+            f"{_person(found.signer)} told {notice.told} of transport {notice.number} of the envelope at {utc(notice.told_at)} by the signer's word"
+        )
+        return f"{told}: leaving {utc(notice.leaves_at)}, expected {utc(notice.expected_at)}"
+    if isinstance(found, VerifiedHandover):
+        taken = found.said
+        place, seal = f" in {taken.place}" if taken.place else "", "intact" if taken.intact else "broken"
+        took = f"{_person(found.taker)} took the envelope from {taken.giver.name} of {taken.giver.body}{place} at {utc(taken.taken_at)}"
+        return f"{took} by the signer's word: seal {seal}, {taken.condition}"
+    if isinstance(found, VerifiedOverdue):
+        due, at = utc(found.said.due_at), utc(found.said.noticed_at)
+        return f"{_person(found.signer)} stated that {found.signed.core.origin} had no receipt at {at}, which was due at {due}"
+    return further.contradiction
+
+
+def _custody(verified: VerifiedBundle) -> Iterator[str]:
+    """What is wrong with the hand-overs that are shown, or not known."""
+    statements = [one.statement for one in verified.further]
+    handovers = [one for one in statements if isinstance(one, VerifiedHandover)]
+    if not handovers:
+        return
+    legs = None if verified.manifest is None or verified.manifest.route is None else verified.manifest.route.legs
+    try:
+        notices = Notices(one for one in statements if isinstance(one, VerifiedNotice))
+    except Refused as error:
+        yield f"that the transport notices go together: {error.message}"
+        return
+    found = custody(verified.signed, handovers, legs, notices)
+    yield from (f"that the envelope was in good hands all the way: {finding.text}" for finding in found.findings)
+    if found.state is CustodyState.UNDER_WAY:
+        yield "that the envelope came to the end of its way: the hand-overs shown end before"
+
+
 def _carriers(count: int) -> str:
     return "1 carrier" if count == 1 else f"{count} carriers"
 
@@ -83,7 +126,7 @@ def _proved(verified: VerifiedBundle, shown: Sequence[ShownCarrier]) -> Iterator
     for fact in verified.logged:
         if fact.checkpoint is not None:
             yield _entered(fact)
-    yield from (said for _, said in verified.further)
+    yield from (_said(one) for one in verified.further)
     if verified.manifest is not None:
         count = _carriers(len(verified.manifest.carriers))
         yield f"the manifest shown is the one that {_person(signed.sealer)} signed: {count}" + (
@@ -138,6 +181,7 @@ def _not_proved(verified: VerifiedBundle, shown: Sequence[ShownCarrier]) -> Iter
     for body in sorted({core.origin, core.destination, core.confirming} - logs):
         yield f"what stands in the log of {body}: nothing of it is in the bundle"
     yield "that the logs have no other entry about this envelope, and that nobody signed another receipt"
+    yield from _custody(verified)
     yield from (_NOT_COMPARED[what] for what in verified.not_compared)
     yield from _hidden(verified, shown)
     for name in sorted(verified.parties):

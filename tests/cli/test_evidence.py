@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from tests.support.bundles import Case, cosign, make_case
+from tests.support.bundles import Case, cosign, make_case, taken_apart, write
 from tests.support.cli import VALIZA, World, fails, found_world, listing, run, works
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 PARCELS: Final = '[[carrier]]\nfile = "map.txt"\n\n[[carrier]]\nphysical = true\nname = "parcel"\n'
@@ -163,6 +165,34 @@ def test_discrepant_and_its_physical_carrier_cannot_be_shown(world: World) -> No
     done = run("evidence", "verify", world.path("x.vle"), f"--root={world.kz.root}", f"--root={world.by.root}", "--json")
     assert (done.code, done.facts["verdict"]) == (6, "discrepant")
     assert any("carrier 1 missing" in said for said in done.facts["proved"])
+
+
+def test_two_receipts_are_a_conflict(world: World, tmp_path: Path) -> None:
+    envelope = world.seal()
+    world.open(envelope)
+    answer = world.acknowledge(envelope)
+    second = world.copy(tmp_path / "second").countersign(answer, envelope)
+    world.kz.works("receipt", "verify", world.countersign(answer, envelope))
+    assert world.kz.run("receipt", "verify", second).code == 6
+    world.kz.works("evidence", "make", envelope, "-o", world.path("x.vle"))
+    done = run("evidence", "verify", world.path("x.vle"), f"--root={world.kz.root}", f"--root={world.by.root}", "--json")
+    assert (done.code, done.facts["verdict"]) == (6, "conflict")
+    assert any("Maryna Bor of BY/BY-MFA countersigned another receipt" in said for said in done.facts["proved"])
+    bundle, _ = taken_apart(world.path("x.vle"))
+    error = fails(
+        8, "evidence", "verify", write(world.path("y.vle"), replace(bundle, further=())), f"--root={world.kz.root}", f"--root={world.by.root}"
+    )
+    assert "the statement that the entry 'conflict' is about is missing" in error.error
+
+
+def test_an_overdue_record_is_evidence(world: World, travel: Callable[[int], None]) -> None:
+    envelope = world.seal()
+    travel(40 * 86400)
+    assert world.kz.run("register", "overdue", "--sign").code == 8
+    world.kz.works("evidence", "make", envelope, "-o", world.path("x.vle"))
+    done = run("evidence", "verify", world.path("x.vle"), f"--root={world.kz.root}", f"--root={world.by.root}", "--json")
+    assert (done.code, done.facts["verdict"]) == (8, "overdue")
+    assert any("stated that KZ/KZ-MFA had no receipt at" in said for said in done.facts["proved"])
 
 
 def test_what_was_passed_on_is_shown_by_who_got_it(world: World) -> None:
