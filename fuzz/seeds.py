@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from fuzz import world
 from fuzz.targets import TARGETS
 
+from valiza.envelope.acknowledgement import peek_answer
 from valiza.envelope.container import Container, read_container
 from valiza.envelope.draft import packaged_draft
 from valiza.envelope.header import PREFIX
@@ -18,8 +20,10 @@ from valiza.envelope.journal import Opening
 from valiza.envelope.manifest import Manifest, pack_manifest
 from valiza.envelope.manifest_copy import make_manifest_copy
 from valiza.envelope.opening import unseal_manifest
+from valiza.envelope.receipt import peek_receipt
 from valiza.envelope.verifying import VerifiedDispatch
 from valiza.keys import labels
+from valiza.keys.digests import digest
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import ValizaError
 from valiza.keys.external import ExternalSigner, ExternalSigningKey
@@ -28,6 +32,8 @@ from valiza.keys.log_key import LogSigningKey
 from valiza.keys.recipient import Identity
 from valiza.keys.signing import SigningKey
 from valiza.keys.statement import LIMITS, Statement, read_statement
+from valiza.register.bundle import ANSWER, RECEIPT, Bundle, LoggedEntry, LogPart, pack_bundle
+from valiza.register.entry import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -115,6 +121,29 @@ def _handovers() -> list[bytes]:
         items = unpack(raw, max_bytes=1 << 20, what="custody")
         together.append([read_statement(one, labels.HANDOVER).body for one in items[0]] if isinstance(items, list) else [])
     return [pack([body]) for body in bodies(labels.HANDOVER)] + [pack(one) for one in together]
+
+
+@cache
+def _evidence() -> tuple[Bundle, ...]:
+    """Bundles about receipts and answers of the world, made at the origin, with entries that are in no checkpoint."""
+    found = []
+    for raw in raws("receipt", "acknowledgement", "refusal"):
+        try:
+            statement = read_statement(raw, labels.RECEIPT, labels.ACKNOWLEDGEMENT, labels.REFUSAL)
+            kind = RECEIPT if statement.type == labels.RECEIPT else ANSWER
+            bare = Bundle(kind=kind, made_at=world.LATE, statement=raw, core=None, rosters=(), agreements=(), logs=())
+            answer, core = peek_answer(peek_receipt(raw).answer if kind == RECEIPT else raw)
+        except ValizaError:
+            continue
+        about = {"sealed": answer.dispatch, **({"receipt": raw} if kind == RECEIPT else {})}
+        named = {"origin": core.origin, "envelope_id": core.envelope_id, "agreement": core.agreement}
+        named["dispatch_digest"] = digest(labels.DIGEST_STATEMENT, answer.dispatch)
+        entries = [Entry(at=world.AT, kind=one, direction="out", statement=said, blind=bytes(16), **named) for one, said in about.items()]  # type: ignore[arg-type]
+        logged = tuple(LoggedEntry(leaf=entry.leaf(), standing="entered", proof=b"") for entry in entries)
+        known = [one.raw for one in map(world.agreement, world.AGREEMENTS) if one.digest == core.agreement]
+        rosters = tuple(roster.raw for roster in sorted(world.rosters(), key=lambda roster: roster.party))
+        found.append(replace(bare, rosters=rosters, agreements=tuple(known), logs=(LogPart(body=core.origin, entries=logged),)))
+    return tuple(found)
 
 
 def _manifest(verified: VerifiedDispatch) -> Manifest:
@@ -276,6 +305,8 @@ _SEEDS: Final[dict[str, Callable[[], Iterable[bytes]]]] = {
     "plan": _plans,
     "answers": lambda: [_ANSWERS],
     "transcript": lambda: bodies(labels.TRANSCRIPT),
+    "leaf": lambda: [entry.leaf for bundle in _evidence() for entry in bundle.logs[0].entries],
+    "evidence": lambda: [replace(bundle, rosters=()).packed() for bundle in _evidence()],
     "signed-note": lambda: raws("checkpoint"),
     "checkpoint": lambda: raws("checkpoint"),
     "tlog-proof": lambda: raws("tlog-proof"),
@@ -288,6 +319,7 @@ _SEEDS: Final[dict[str, Callable[[], Iterable[bytes]]]] = {
     "whole-agreement": lambda: raws("agreement"),
     "whole-dispatch": lambda: raws("statement"),
     "whole-clearance": lambda: raws("clearance-confirmation"),
+    "whole-evidence": lambda: [pack_bundle(bundle) for bundle in _evidence()[:8]],
     "whole-transport": lambda: raws("transport-notice", "handover", "overdue"),
 }
 

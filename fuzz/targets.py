@@ -75,6 +75,9 @@ from valiza.office.ceremony.script import attestations, script
 from valiza.office.home import Office, read_given_roster
 from valiza.office.keyring import read_signers
 from valiza.office.papers import parse_leg, read_basis, read_carriers, read_route_file
+from valiza.register.bundle import read_bundle, read_bundle_file, read_leaf
+from valiza.register.entry import KINDS as KINDS_OF_ENTRY
+from valiza.register.evidence import verify_bundle
 from valiza.register.note import Checkpoint, contradict, peek_checkpoint, read_cosignature, read_note, verify_checkpoint
 from valiza.register.proof import read_proof, verify_proof, verify_request
 from valiza.register.proof import read_request as read_request_to_cosign
@@ -894,6 +897,24 @@ def whole_transport(data: bytes) -> None:
 # -- logs, nothing believed --------------------------------------------------------------------------------------------
 
 
+def leaf(data: bytes) -> None:
+    found = read_leaf(data)
+    holds(found.facts.kind in KINDS_OF_ENTRY, "an entry of no kind")
+
+
+def evidence_contents(data: bytes) -> None:
+    same(read_bundle(data).packed(), data)
+
+
+def whole_evidence(data: bytes) -> None:
+    """A bundle without disclosed carriers. When it was made, and entries that it says nobody signed, are anybody's word."""
+    file = read_bundle_file(io.BytesIO(data))
+    found = verify_bundle(file, [roster.roots[0].digest for roster in world.rosters()])
+    holds(found.bundle.statement in world.genuine(), "an object verifies that nobody signed")
+    holds(all(fact.checkpoint is None for fact in found.logged), "an entry is proved that is in no log")
+    holds(set(found.bundle.rosters) <= {roster.raw for roster in world.rosters()}, "a roster verifies that nobody signed")
+
+
 def signed_note(data: bytes) -> None:
     found = read_note(data)
     same(found.format(), data)
@@ -1039,6 +1060,8 @@ TARGETS: Final = {
         Target("plan", plan, 8192, tree=False),
         Target("answers", answers, 8192, tree=False),
         Target("transcript", transcript, 65536),
+        Target("leaf", leaf, 8192),
+        Target("evidence", evidence_contents, 65536),
         Target("signed-note", signed_note, 16384, tree=False),
         Target("checkpoint", checkpoint, 16384, tree=False),
         Target("tlog-proof", tlog_proof, 16384, tree=False),
@@ -1052,6 +1075,7 @@ TARGETS: Final = {
         Target("whole-dispatch", whole_dispatch, 16384),
         Target("whole-clearance", whole_clearance, 16384),
         Target("whole-transport", whole_transport, 16384),
+        Target("whole-evidence", whole_evidence, 524288, tree=False),
     )
 }
 
