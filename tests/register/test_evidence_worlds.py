@@ -1,0 +1,248 @@
+"""Evidence in worlds of the tests: a closed stamp and another confirming body, keys that were stolen later, and what is told of the way."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.support.world import (
+    ACKNOWLEDGED,
+    COUNTERSIGNED,
+    DAY,
+    HOUR,
+    SEALED,
+    Exchange,
+    Registrar,
+    World,
+    kz_by_world,
+    make_exchange,
+    three_four_world,
+)
+
+from valiza.envelope.receipt import Verdict
+from valiza.keys.errors import Incomplete, Malformed, NotAuthentic, Refused
+from valiza.register.bundle import ANSWER, RECEIPT, Bundle, LoggedEntry, LogPart, pack_bundle, read_bundle_file
+from valiza.register.entry import Entry
+from valiza.register.evidence import VerifiedBundle, release_carriers, verify_bundle
+from valiza.register.findings import Findings, findings
+from valiza.register.merkle import Frontier, inclusion_proof, leaf_hash
+from valiza.register.note import Checkpoint, cosign, log_origin, sign_checkpoint
+from valiza.register.proof import Proof
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from valiza.envelope.dispatch import EnvelopeName
+    from valiza.keys.fields import Body
+    from valiza.register.merkle import Position
+
+SIGNED = COUNTERSIGNED + HOUR
+COSIGNED = SIGNED + HOUR
+
+
+@pytest.fixture(scope="module")
+def kz_by(tmp_path_factory: pytest.TempPathFactory) -> Exchange:
+    """An exchange under an open stamp, which the destination confirms."""
+    return make_exchange(kz_by_world(), tmp_path_factory.mktemp("kz-by"))
+
+
+@pytest.fixture(scope="module")
+def three_four(tmp_path_factory: pytest.TempPathFactory) -> Exchange:
+    """An exchange under a closed stamp, which another body confirms."""
+    return make_exchange(three_four_world(), tmp_path_factory.mktemp("three-four"))
+
+
+@dataclass(frozen=True)
+class Log:
+    """A log of a body with entries about an envelope, signed and cosigned as asked for."""
+
+    body: Body
+    registrar: Registrar
+    said: Sequence[tuple[str, bytes]] = field(repr=False)
+    cosigner: Registrar | None = None
+
+    def part(self, name: EnvelopeName) -> LogPart:
+        """What a bundle has of it."""
+        named: dict[str, Any] = {"origin": name.origin, "envelope_id": name.envelope_id, "agreement": name.agreement}
+        leaves = [
+            Entry(at=SEALED, kind=kind, direction="out", statement=said, blind=bytes(16), dispatch_digest=name.dispatch_digest, **named).leaf()
+            for kind, said in self.said
+        ]
+        frontier = Frontier()
+        known: dict[Position, bytes] = {}
+        for place, leaf in enumerate(leaves):
+            known[0, place] = leaf_hash(leaf)
+            known.update(frontier.append(known[0, place]))
+        signed = sign_checkpoint(Checkpoint(log_origin(self.body, name.agreement), len(leaves), frontier.root()), self.registrar.key, SIGNED)
+        note = signed.raw if self.cosigner is None else cosign(signed, self.cosigner.body, self.cosigner.key, COSIGNED)
+        standing = "signed" if self.cosigner is None else "cosigned"
+        entries = [
+            LoggedEntry(
+                leaf=leaf,
+                standing=standing,
+                proof=Proof(place, tuple(inclusion_proof(place, len(leaves), lambda wanted: [known[one] for one in wanted])), note).format(),
+            )
+            for place, leaf in enumerate(leaves)
+        ]
+        return LogPart(body=self.body, entries=tuple(entries))
+
+
+def origin_log(exchange: Exchange, *more: tuple[str, bytes], **changes: Any) -> Log:
+    """What the origin entered: the sealing, the receipt, and more."""
+    world = exchange.world
+    said = [("sealed", exchange.expectation.dispatch), *more, ("receipt", exchange.receipt.raw)]
+    given = {"body": world.origin.ministry, "registrar": world.origin.registrar, "said": said, "cosigner": world.destination.registrar}
+    return Log(**{**given, **changes})
+
+
+def bundle_of(exchange: Exchange, *logs: Log, world: World | None = None, **changes: Any) -> Bundle:
+    """A bundle about the receipt of an exchange."""
+    world = world or exchange.world
+    parties = sorted((world.origin.party, world.destination.party))
+    given: dict[str, Any] = {
+        "kind": RECEIPT,
+        "made_at": COSIGNED,
+        "statement": exchange.receipt.raw,
+        "core": None,
+        "rosters": tuple(world.trust.rosters[party].raw for party in parties),
+        "agreements": (world.agreement.raw,),
+        "logs": tuple(sorted((log.part(exchange.sealed.name) for log in logs), key=lambda part: part.body)),
+    }
+    return Bundle(**{**given, **changes})
+
+
+def verified(exchange: Exchange, bundle: Bundle) -> tuple[VerifiedBundle, Findings]:
+    """What comes of a bundle."""
+    world = exchange.world
+    found = verify_bundle(read_bundle_file(io.BytesIO(pack_bundle(bundle))), [side.root.digest for side in (world.origin, world.destination)])
+    return found, findings(found, release_carriers(found, None))
+
+
+# -- another confirming body ---------------------------------------------------------------------------------------------
+
+
+def test_every_body_has_its_own_log(three_four: Exchange) -> None:
+    world, dispatch = three_four.world, three_four.expectation.dispatch
+    answered = [("arrived", dispatch), ("answered", three_four.acknowledgement.raw)]
+    destination = Log(world.destination.ministry, world.destination.registrar, answered, world.origin.registrar)
+    confirming = Log(
+        world.confirming, world.destination.registrars[world.confirming.id], [*answered, ("receipt", three_four.receipt.raw)], world.origin.registrar
+    )
+    found, said = verified(three_four, bundle_of(three_four, origin_log(three_four), destination, confirming))
+    assert found.verdict is Verdict.ATTESTED
+    assert len({fact.body for fact in found.logged}) == 3
+    assert not any(line.startswith("what stands in the log") for line in said.not_proved)
+    assert any(f"countersigned that answer for {world.confirming}" in line for line in said.proved)
+    short = Log(confirming.body, confirming.registrar, answered, world.origin.registrar)
+    with pytest.raises(Incomplete, match=f"the log of {world.confirming}: .*: the entry 'receipt' is missing"):
+        verified(three_four, bundle_of(three_four, short))
+
+
+def test_an_answer_alone_is_no_receipt(three_four: Exchange) -> None:
+    world = three_four.world
+    answered = [("arrived", three_four.expectation.dispatch), ("answered", three_four.acknowledgement.raw)]
+    log = Log(world.destination.ministry, world.destination.registrar, answered, world.origin.registrar)
+    found, said = verified(three_four, bundle_of(three_four, log, kind=ANSWER, statement=three_four.acknowledgement.raw))
+    assert found.verdict is Verdict.ACKNOWLEDGED
+    assert any("it is not countersigned, and no receipt" in line for line in said.not_proved)
+
+
+# -- who signs and cosigns -----------------------------------------------------------------------------------------------
+
+
+def test_only_the_other_party_cosigns(kz_by: Exchange) -> None:
+    world = kz_by.world
+    for stranger in (world.origin.registrars[world.origin.control.id], world.third.registrar):
+        with pytest.raises(Incomplete, match="the cosignature of BY on the checkpoint of the entry 'sealed' is missing"):
+            verified(kz_by, bundle_of(kz_by, origin_log(kz_by, cosigner=stranger)))
+    _, said = verified(kz_by, bundle_of(kz_by, origin_log(kz_by, cosigner=world.destination.registrars[world.destination.control.id])))
+    assert any(f"; {world.destination.control} cosigned that" in line for line in said.proved)
+
+
+def test_only_the_body_itself_signs_its_log(kz_by: Exchange) -> None:
+    world = kz_by.world
+    for other in (world.origin.registrars[world.origin.control.id], world.destination.registrar):
+        with pytest.raises(NotAuthentic, match="the log of KZ/KZ-MFA: a checkpoint is not signed by a known key"):
+            verified(kz_by, bundle_of(kz_by, origin_log(kz_by, registrar=other)))
+
+
+def test_a_register_whose_key_was_stolen_before_proves_nothing(kz_by: Exchange) -> None:
+    world = kz_by.world
+    for side, name, act in ((world.origin, "KZ", "signing"), (world.destination, "BY", "cosigning")):
+        known = world.revoking(side, side.revoke(side.registrar.credential, "compromised", SIGNED - DAY))
+        with pytest.raises(Refused, match=f"the log of KZ/KZ-MFA: .*{name}-MFA.* was compromised.* for {act} a checkpoint"):
+            verified(kz_by, bundle_of(kz_by, origin_log(kz_by), world=known))
+
+
+# -- keys that were stolen later -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("officer", ["sealer", "acknowledger", "countersigner"])
+def test_what_both_registers_had_before_a_key_was_stolen_stands(officer: str, kz_by: Exchange) -> None:
+    world = kz_by.world
+    side, credential = {
+        "sealer": (world.origin, world.origin["chief"].credentials["seal"]),
+        "acknowledger": (world.destination, world.destination["chief"].credentials["acknowledge"]),
+        "countersigner": (world.destination, world.countersigner.credentials["countersign"]),
+    }[officer]
+    stolen = {at: world.revoking(side, side.revoke(credential, "compromised", at)) for at in (COSIGNED, COSIGNED + 1)}
+    found, _ = verified(kz_by, bundle_of(kz_by, origin_log(kz_by), world=stolen[COSIGNED + 1]))
+    assert found.verdict is Verdict.ATTESTED
+    assert "evidence" not in found.not_compared
+    for bundle in (
+        bundle_of(kz_by, origin_log(kz_by), world=stolen[COSIGNED]),  # not before
+        bundle_of(kz_by, origin_log(kz_by, cosigner=None), world=stolen[COSIGNED + 1]),  # only one party vouches
+    ):
+        if officer == "sealer":  # of a dispatch the answer is evidence, and nothing else
+            found, said = verified(kz_by, bundle)
+            assert "evidence" in found.not_compared
+            assert any("by anything but the answering party's word" in line for line in said.not_proved)
+        else:
+            with pytest.raises(Refused, match=r"the receipt: the .* credential of .* was compromised"):
+                verified(kz_by, bundle)
+
+
+# -- what is told of the way ---------------------------------------------------------------------------------------------
+
+
+def _on_the_way(exchange: Exchange) -> list[tuple[str, bytes]]:
+    """A notice, and the first hand-over."""
+    world, sealed = exchange.world, exchange.sealed
+    taken = world.taken(world.handover(sealed, world.origin["chief"]), world.origin["clerk"])
+    return [("notice", world.told(world.notice(sealed))), ("handover", taken)]
+
+
+def test_notices_and_hand_overs_are_told(kz_by: Exchange) -> None:
+    more = _on_the_way(kz_by)
+    further = tuple(sorted(raw for _, raw in more))
+    found, said = verified(kz_by, bundle_of(kz_by, origin_log(kz_by, *more), further=further))
+    assert found.verdict is Verdict.ATTESTED
+    assert any(line.startswith(f"clerk of KZ/KZ-MFA told {kz_by.world.destination.control} of transport 1 of the envelope") for line in said.proved)
+    assert any(
+        line.startswith("clerk of KZ/KZ-MFA took the envelope from chief of KZ/KZ-MFA") and "seal intact, sound" in line for line in said.proved
+    )
+    assert "that the envelope came to the end of its way: the hand-overs shown end before" in said.not_proved
+    for index in range(len(further)):
+        left = further[:index] + further[index + 1 :]
+        with pytest.raises(Incomplete, match=r"the statement that the entry '(notice|handover)' is about is missing"):
+            verified(kz_by, bundle_of(kz_by, origin_log(kz_by, *more), further=left))
+    with pytest.raises(Malformed, match="no entry of a log is about it"):
+        verified(kz_by, bundle_of(kz_by, origin_log(kz_by), further=further[:1]))
+
+
+def test_a_hand_over_of_another_envelope_is_found(kz_by: Exchange) -> None:
+    world = kz_by.world
+    other = world.plan().seal()
+    for said in (world.taken(world.handover(other, world.origin["chief"]), world.origin["clerk"]), world.told(world.notice(other))):
+        kind = "handover" if b"/handover" in said[:64] else "notice"
+        with pytest.raises(NotAuthentic, match=r"of another envelope|about another envelope"):
+            verified(kz_by, bundle_of(kz_by, origin_log(kz_by, (kind, said)), further=(said,)))
+
+
+def test_a_missing_leg_is_told(kz_by: Exchange) -> None:
+    world, sealed = kz_by.world, kz_by.sealed
+    late = world.taken(replace(world.handover(sealed, world.origin["chief"], leg=1), taken_at=ACKNOWLEDGED), world.origin["clerk"])
+    _, said = verified(kz_by, bundle_of(kz_by, origin_log(kz_by, ("handover", late)), further=(late,)))
+    assert any(line.startswith("that the envelope was in good hands all the way: ") for line in said.not_proved)
