@@ -110,6 +110,7 @@ class Store(ABC):
         self.name = name
         self._clock = clock
         self._tails: dict[bytes, Tail] = {}
+        self._lefts: dict[tuple[bytes, Position], bytes] = {}
         self._end: Tail | None = None
 
     # -- what each database does ---------------------------------------------------------------------------------------
@@ -215,6 +216,7 @@ class Store(ABC):
     def forget_tail(self) -> None:
         """A transaction begins or was taken back: what was read of the end counts no longer."""
         self._tails.clear()
+        self._lefts.clear()
         self._end = None
 
     def append(self, entry: Entry) -> Entry:
@@ -234,7 +236,10 @@ class Store(ABC):
         entry = replace(entry, seq=tail.seq + 1, place=tail.size)
         hashed = leaf_hash(entry.leaf())
         chained = Chained(entry, hashed, tail.link, link(tail.link, hashed))
-        self.insert(chained, arising(entry.place, hashed, lambda wanted: self.nodes(entry.agreement, wanted)))
+        arisen = arising(entry.place, hashed, lambda wanted: self._known_nodes(entry.agreement, wanted))
+        self.insert(chained, arisen)
+        position, top = arisen[-1] if arisen else ((0, entry.place), hashed)
+        self._lefts[entry.agreement, position] = top
         self._end = self._tails[entry.agreement] = Tail(entry.seq, entry.at, chained.link, entry.place + 1)
         return entry
 
@@ -243,7 +248,14 @@ class Store(ABC):
         known = self._tails.get(agreement)
         if known is None:
             known = self._tails[agreement] = self._read_tail(agreement)
-        return known if self._end is None else replace(self._end, size=known.size)
+        return known if self._end is None else Tail(self._end.seq, self._end.at, self._end.link, known.size)
+
+    def _known_nodes(self, agreement: bytes, wanted: Sequence[Position]) -> Sequence[bytes]:
+        """Nodes to the left of one that becomes complete: each is asked for once, and those of this transaction are still known."""
+        found = [self._lefts.pop((agreement, position), None) for position in wanted]
+        asked = [position for position, hashed in zip(wanted, found, strict=True) if hashed is None]
+        read = iter(self.nodes(agreement, asked) if asked else ())
+        return [next(read) if hashed is None else hashed for hashed in found]
 
     def size(self, agreement: bytes) -> int:
         """How many entries a log has."""

@@ -21,9 +21,10 @@ from valiza.register.entry import Entry, EntryFacts
 from valiza.register.store import PAGE, Head, Query
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from valiza.register.merkle import Position
     from valiza.register.store import Store
 
 
@@ -273,6 +274,41 @@ def test_who_reads_page_by_page_may_ask_meanwhile(store: Store, newest_first: bo
     assert [first.seq, *(fact.seq for fact in reading)] == list(range(1, PAGE + 3))[:: -1 if newest_first else 1]
     assert len(list(store.facts(Query(newest_first=newest_first, limit=PAGE + 1)))) == PAGE + 1
     assert len(require_whole(store)) == PAGE + 2
+
+
+def test_the_trees_go_on_after_an_entry_that_was_refused(store: Store) -> None:
+    logs = [b"a" * 32, b"b" * 32]
+    for size in range(1, 8):  # so that the refused entry is at every place of a small tree
+        with store.transaction():
+            for count in range(size):
+                append(store, agreement=logs[count % 3 == 0])
+            append(store, kind="sealed", dispatch_digest=bytes([size]) * 32)
+            for _ in range(2):
+                with pytest.raises(Refused, match="refuses the entry"):
+                    append(store, kind="sealed", dispatch_digest=bytes([size]) * 32)
+                append(store)
+        with suppress(_Abandoned), store.transaction():
+            append(store)
+            raise _Abandoned
+    require_whole(store)
+
+
+def test_appending_together_asks_for_no_node_of_the_same_transaction(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(5):
+        append(store)
+    asked: list[tuple[int, int]] = []
+    looked_up = store.nodes
+
+    def nodes(agreement: bytes, wanted: Sequence[Position]) -> list[bytes]:
+        asked.extend(wanted)
+        return looked_up(agreement, wanted)
+
+    monkeypatch.setattr(store, "nodes", nodes)
+    with store.transaction():
+        for _ in range(100):
+            append(store)
+    assert asked == [(0, 4), (2, 0)]
+    require_whole(store)
 
 
 def test_nodes_that_are_missing_are_told(store: Store) -> None:
