@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
 
 from valiza.envelope.acknowledgement import peek_answer, read_answer
 from valiza.envelope.dispatch import authenticate_dispatch
 from valiza.envelope.evidence import NOTHING_SEEN, of_statement
-from valiza.envelope.handover import peek_handover
+from valiza.envelope.handover import read_handover_body
 from valiza.envelope.journal import Expectation
 from valiza.envelope.notice import peek_notice, read_notice
 from valiza.envelope.overdue import read_overdue, read_overdue_body
@@ -19,9 +19,9 @@ from valiza.keys.encoding import unpack
 from valiza.keys.errors import Malformed, NotAuthentic, ValizaError
 from valiza.keys.fields import array
 from valiza.keys.statement import read_statement
-from valiza.register.entry import FIRST_LINK, EntryFacts, link
+from valiza.register.entry import FIRST_LINK, link
 from valiza.register.merkle import Frontier, leaf_hash
-from valiza.register.state import require_step
+from valiza.register.state import require_after
 from valiza.register.store import Query
 
 if TYPE_CHECKING:
@@ -29,11 +29,14 @@ if TYPE_CHECKING:
 
     from valiza.envelope.agreement import Agreements
     from valiza.envelope.evidence import Seen
+    from valiza.keys.fields import Body
     from valiza.keys.trust import Trust
     from valiza.register.entry import Entry
     from valiza.register.store import Chained, Store
 
 __all__ = ["Finding", "LogChecked", "RegisterChecked", "check_register", "check_statement"]
+
+T = TypeVar("T")
 
 _MAX_RECORD: Final = 8 << 20
 _SERIES: Final = 3  # parts of a number before the last
@@ -66,6 +69,16 @@ class RegisterChecked:
     findings: list[Finding] = field(default_factory=list)
 
 
+class _Story(NamedTuple):
+    """What is remembered of an envelope: as little as will do, for there may be a million."""
+
+    seq: int  # of its first entry
+    envelope_id: bytes
+    origin: Body
+    agreement: bytes
+    kinds: frozenset[str]
+
+
 class _Walk:
     """What is remembered from one entry to the next."""
 
@@ -75,8 +88,13 @@ class _Walk:
         self.at = 0
         self.trees: dict[bytes, Frontier] = {}
         self.lasts: dict[str, int] = {}  # number last given out, by series
-        self.steps: dict[bytes, dict[str, EntryFacts]] = {}  # of each envelope, by dispatch
+        self.stories: dict[bytes, _Story] = {}  # of each envelope, by dispatch
+        self.shared: dict[object, object] = {}  # what many stories have in common, kept once
         self.nodes: dict[bytes, int] = {}
+
+    def share(self, value: T) -> T:
+        """The one of equal values that is kept."""
+        return cast("T", self.shared.setdefault(value, value))
 
 
 def check_register(
@@ -167,20 +185,18 @@ def _story_faults(walk: _Walk, entry: Entry) -> Iterator[str]:
         return
     if not entry.dispatch_digest:
         return
-    story = walk.steps.setdefault(entry.dispatch_digest, {})
+    story = walk.stories.get(entry.dispatch_digest)
+    if story is None:
+        origin, agreement = walk.share(entry.origin), walk.share(entry.agreement)
+        story = _Story(entry.seq, entry.envelope_id, origin, agreement, frozenset())
     try:
-        require_step(entry.kind, list(story.values()))
+        require_after(entry.kind, story.kinds)
     except ValizaError as error:
         yield f"entry {entry.seq} ({entry.kind}) may not be there: {error.message}"
-    story.setdefault(entry.kind, _slim(entry))
-    first = next(iter(story.values()))
-    if (entry.envelope_id, entry.origin, entry.agreement) != (first.envelope_id, first.origin, first.agreement):
-        yield f"entry {entry.seq} calls the envelope of entry {first.seq} by another id, origin or agreement"
-
-
-def _slim(entry: Entry) -> EntryFacts:
-    """A copy without the bytes, since one is kept of each kind and envelope."""
-    return EntryFacts(**{name: getattr(entry, name) for name in EntryFacts.__slots__})
+    if (entry.envelope_id, entry.origin, entry.agreement) != (story.envelope_id, story.origin, story.agreement):
+        yield f"entry {entry.seq} calls the envelope of entry {story.seq} by another id, origin or agreement"
+    if entry.kind not in story.kinds:
+        walk.stories[entry.dispatch_digest] = story._replace(kinds=walk.share(story.kinds | {entry.kind}))
 
 
 def _statement_faults(entry: Entry, check: Callable[[Entry], None]) -> list[Finding]:
@@ -240,11 +256,12 @@ def _notice(entry: Entry, trust: Trust, agreements: Agreements, seen: Seen) -> N
 
 def _handover(entry: Entry, trust: Trust, agreements: Agreements, seen: Seen) -> None:  # noqa: ARG001 - as the others
     """Its own signature: to read it whole takes the dispatch, which stands in another entry."""
-    said = peek_handover(entry.statement)
+    statement = read_statement(entry.statement, labels.HANDOVER)
+    said = read_handover_body(statement.body)
     if (said.dispatch_digest, said.envelope_id, said.origin) != (entry.dispatch_digest, entry.envelope_id, entry.origin):
         message = "it is about another envelope than its entry"
         raise NotAuthentic(message)
-    taker = trust.signer(read_statement(entry.statement, labels.HANDOVER))
+    taker = trust.signer(statement)
     evidence = of_statement(seen, entry.dispatch_digest, entry.statement)
     trust.require_standing(taker, dated=said.taken_at, evidence=evidence, act="taking an envelope over")
 

@@ -11,11 +11,12 @@ from valiza.keys.errors import Refused, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
     from valiza.keys.fields import Body
     from valiza.register.entry import EntryFacts
 
-__all__ = ["EnvelopeState", "ForbiddenStep", "receipt_due", "require_step", "state_of"]
+__all__ = ["EnvelopeState", "ForbiddenStep", "receipt_due", "require_after", "require_step", "state_of"]
 
 
 class ForbiddenStep(Refused):
@@ -99,7 +100,12 @@ def _verdict(kinds: dict[str, EntryFacts], due: int | None, at: int) -> str:
 
 def require_step(kind: str, story: Sequence[EntryFacts]) -> None:
     """Raise ForbiddenStep if an entry of this kind may not follow on these."""
-    fault = _fault(kind, {entry.kind for entry in story})
+    require_after(kind, {entry.kind for entry in story})
+
+
+def require_after(kind: str, known: AbstractSet[str]) -> None:
+    """Raise ForbiddenStep if an entry of this kind may not follow on entries of those kinds."""
+    fault = _fault(kind, known)
     if fault:
         raise ForbiddenStep(fault)
 
@@ -128,11 +134,11 @@ _NEVER_AFTER: Final = {
 }
 
 
-def _fault(kind: str, known: set[str]) -> str:
+def _fault(kind: str, known: AbstractSet[str]) -> str:
     """Why not; empty if it may."""
     if kind in _ONCE and (kind in known or (kind == "sealed" and known)):
         return _ONCE[kind]
     wanted, message = _AFTER.get(kind, ((), ""))
-    if wanted and not known.intersection(wanted):
+    if wanted and known.isdisjoint(wanted):
         return message
     return next((said for other, said in _NEVER_AFTER.get(kind, ()) if other in known), "")
