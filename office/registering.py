@@ -90,11 +90,12 @@ def verify_register(office: Office, *, statements: bool = True, progress: Callab
         Unavailable: it cannot be read.
     """
     store = office.journal.store
-    many = statements and store.count(Query()) > _FEW and processors() > 1
-    here = partial(check_statement, trust=office.trust, agreements=office.agreements, seen=office.journal)
-    checked = check_register(store, check=here if statements and not many else None, progress=progress)
-    if many:
-        _check_statements(office.home, checked, progress)
+    count = store.count(Query()) if statements and processors() > 1 else 0
+    if count > _FEW:
+        checked = _check_shared(office, count, progress)
+    else:
+        here = partial(check_statement, trust=office.trust, agreements=office.agreements, seen=office.journal)
+        checked = check_register(store, check=here if statements else None, progress=progress)
     heads = [head for kind, body, agreement in _head_logs(office) for head in _check_heads(office, checked, kind, body, agreement)]
     checked.findings.sort(key=lambda finding: finding.seq)
     return RegisterVerified(checked=checked, heads=tuple(heads))
@@ -126,12 +127,16 @@ def _statement_findings(office: Office, entry: Entry) -> Iterator[Finding]:
         yield Finding(entry.seq, f"the statement of entry {entry.seq} ({entry.kind}) does not hold: {error.message}")
 
 
-def _check_statements(home: Path, checked: RegisterChecked, progress: Callable[[int], None]) -> None:
-    with shared(processors(), (_begin, (home,)), hint="try it without checking statements: --hashes-only") as share:
-        for done, count, findings in share(_check_page, range(0, checked.entries, PAGE)):
-            checked.statements += count
+def _check_shared(office: Office, count: int, progress: Callable[[int], None]) -> RegisterChecked:
+    """Check everything: this process the hashes, and others meanwhile the statements of the `count` entries that are there."""
+    with shared(processors(), (_begin, (office.home,)), hint="try it without checking statements: --hashes-only") as share:
+        pages = share(_check_page, range(0, count, PAGE))  # they begin at once
+        checked = check_register(office.journal.store, check=None, progress=progress)
+        for done, statements, findings in pages:
+            checked.statements += statements
             checked.findings += findings
             progress(done)
+    return checked
 
 
 def _head_logs(office: Office) -> list[tuple[str, Body, bytes]]:

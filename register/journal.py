@@ -350,7 +350,7 @@ class RegisterJournal:
         entries: dict[bytes, list[EntryFacts]] = {}
         for entry in self.store.facts(Query(enveloped=True)):
             entries.setdefault(entry.dispatch_digest, []).append(entry)
-        return [state_of(story, at) for story in entries.values()]
+        return [state_of(entries.pop(name), at) for name in list(entries)]
 
     def close(self) -> None:
         """Close the register."""

@@ -23,7 +23,7 @@ from valiza.keys.fields import Body
 from valiza.register import schema
 from valiza.register.entry import Entry, EntryFacts
 from valiza.register.schema import entry
-from valiza.register.sqlite import require_nodes
+from valiza.register.sqlite import require_nodes, share_common
 from valiza.register.store import EMPTY, PAGE, Chained, Head, Query, Store, Tail
 
 if TYPE_CHECKING:
@@ -344,12 +344,13 @@ class PostgresqlStore(Store):
         They are read in pages, so that the connection is free in between. Entries that others append meanwhile are none of them.
         """
         through, last, left = None, None, query.limit
+        shared: dict[object, Any] = {}
         while left is None or left > 0:
             size = PAGE if left is None else min(PAGE, left)
             statement = _select(_FACTS, query).limit(size)
             if last is not None:
                 statement = statement.where(entry.c.seq < last if query.newest_first else entry.c.seq.between(last + 1, through))
-            page = [EntryFacts(**_named(row)) for row in self._rows(statement)]
+            page = [EntryFacts(**share_common(_named(row), shared)) for row in self._rows(statement)]
             self.require_times(page)
             if len(page) == size and through is None:
                 through = self._read(lambda connection: connection.scalar(sa.select(sa.func.max(entry.c.seq))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from valiza.keys.errors import Refused, Unavailable
 from valiza.keys.fields import Body
@@ -98,6 +98,7 @@ _FACTS: Final = (
     "dispatch_digest",
     "note",
 )
+_COMMON: Final = ("kind", "direction", "agreement", "origin")
 _ALL: Final = (*_FACTS, "statement", "record", "blind", "leaf_hash", "previous", "link")
 # What each field of a query asks for; the columns are the program's own text, never input.
 _CONDITIONS: Final = {
@@ -274,10 +275,11 @@ class SqliteStore(Store):
 
     def facts(self, query: Query) -> Iterator[EntryFacts]:
         """Entries without the bytes that they keep, one after the other: a register of any size takes the same memory."""
+        shared: dict[object, Any] = {}
         with _database_errors(self.name):
             rows = self._select(_FACTS, query)
             while page := rows.fetchmany(PAGE):
-                found = [EntryFacts(**_named(row)) for row in page]  # type: ignore[arg-type]
+                found = [EntryFacts(**share_common(_named(row), shared)) for row in page]
                 self.require_times(found)
                 yield from found
 
@@ -394,6 +396,13 @@ def _where(query: Query) -> tuple[str, list[object]]:
         conditions.append("substr(+number, 1, ?) = ?")
         values += [len(query.series), query.series]
     return " AND ".join(conditions), values
+
+
+def share_common(facts: dict[str, Any], shared: dict[object, Any]) -> dict[str, Any]:
+    """The same, with what many entries have in common kept once for all of them: of a large register that is most of the memory."""
+    for name in _COMMON:
+        facts[name] = shared.setdefault(facts[name], facts[name])
+    return facts
 
 
 def require_nodes(name: str, wanted: Sequence[Position], found: Sequence[bytes | None]) -> list[bytes]:
