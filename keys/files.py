@@ -34,6 +34,7 @@ __all__ = [
     "replace_files",
     "require_new",
     "require_space",
+    "second_name",
     "storage_errors",
     "sweep",
     "sync_content",
@@ -356,6 +357,26 @@ def _link(source: Path, path: Path) -> None:
         os.close(folder)
 
 
+def second_name(path: Path, other: Path) -> None:
+    """Give a file that nobody writes to another name beside the one it has; a copy, where no file has two.
+
+    Raises:
+        Refused: something of that name exists. Unavailable: the disk.
+    """
+    with storage_errors(other):
+        try:
+            _link(path, other)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+        else:
+            sync_folder(other.parent)
+            return
+    with new_file_by_name(other) as work, storage_errors(other):
+        shutil.copyfile(path, work)
+        work.chmod(0o600)
+
+
 def _rename_to_new(source: Path, path: Path) -> None:
     """Give the file a name that did not exist instead of the one it has: for file systems where no file has two, as on most USB sticks."""
     import ctypes  # noqa: PLC0415 - for these file systems only
@@ -456,15 +477,18 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def new_file_by_name(path: Path) -> Iterator[Path]:
+def new_file_by_name(path: Path, *, replaces: bool = False) -> Iterator[Path]:
     """A file for what writes files by their names only, as SQLite does: it is `path` when the block ends well, and vanishes when it does not.
+
+    With `replaces` it takes the place of the file that is there, in one step.
 
     Raises:
         Refused: something of that name exists.
         Unavailable: the disk.
     """
     begin()
-    require_new(path)
+    if not replaces:
+        require_new(path)
     work: Path | None = None
     lock: int | None = None
     try:
@@ -475,7 +499,10 @@ def new_file_by_name(path: Path) -> Iterator[Path]:
         with naming(), storage_errors(path):
             with made.open("rb") as file:
                 os.fsync(file.fileno())
-            _rename_to_new(made, path)
+            if replaces:
+                made.rename(path)
+            else:
+                _rename_to_new(made, path)
             sync_folder(path.parent)
     finally:
         if lock is not None:

@@ -17,7 +17,7 @@ import os
 import re
 import time
 import unicodedata
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -25,7 +25,7 @@ from valiza.envelope.agreement import Agreements, read_agreement, read_terminati
 from valiza.envelope.container import read_container
 from valiza.keys import labels
 from valiza.keys.digests import digest
-from valiza.keys.errors import Malformed, NoKey, NotAuthentic, Refused, Usage, ValizaError
+from valiza.keys.errors import Malformed, NoKey, NotAuthentic, Refused, Unavailable, Usage, ValizaError
 from valiza.keys.external import ExternalSigningKey
 from valiza.keys.fields import Body, body_id, names, party
 from valiza.keys.files import about, read_file, read_text_file, storage_errors, sweep
@@ -109,6 +109,7 @@ class Office:
         self._keys: dict[tuple[str, str, bytes], PrivateKey | NoKey] = {}  # by officer, purpose and public key
         self._credentials: dict[tuple[str, str], Credential] = {}
         self._books: dict[tuple[Path, bytes], KeptBook] = {}
+        self._held = ExitStack()
         path = require_office(home)
         with about(path):
             config = _config(path)
@@ -198,6 +199,8 @@ class Office:
         from valiza.register.connecting import open_store  # noqa: PLC0415 - a database only where a journal is used
         from valiza.register.journal import RegisterJournal  # noqa: PLC0415 - the same
 
+        if self.register_address is None:
+            self._hold(fcntl.LOCK_SH, "the register is being restored", "try again")
         store = open_store(self.register_address, self.home / "register.db", self._clock)
         place = "" if self.register_address is None else f"{os.uname().nodename}:{self.home.resolve()}"  # the one of those who share it
         try:
@@ -212,6 +215,26 @@ class Office:
             journal.close()
             raise
         return journal
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else has the register in this folder open, or opens it, while the block runs.
+
+        Raises:
+            Unavailable: another program has it open.
+        """
+        self._hold(fcntl.LOCK_EX, "another program has the register of this office open", "let it end, and try again")
+        try:
+            yield
+        finally:
+            self._held.close()
+
+    def _hold(self, how: int, message: str, hint: str) -> None:
+        """Hold a lock that says who uses the register: whoever puts another one in its place has to be alone with it."""
+        try:
+            self._held.enter_context(_locked(self.home / "office.toml", how | fcntl.LOCK_NB))
+        except BlockingIOError as error:
+            raise Unavailable(message, hint) from error
 
     @contextmanager
     def naming(self) -> Iterator[None]:
@@ -246,6 +269,7 @@ class Office:
         journal = self.__dict__.pop("journal", None)
         if journal is not None:
             journal.close()
+        self._held.close()
 
     def reread(self) -> None:
         """Forget what was read of trust and agreements, after they changed."""
@@ -499,10 +523,10 @@ def require_office(home: Path) -> Path:
 
 
 @contextmanager
-def _locked(folder: Path, how: int) -> Iterator[None]:
-    """Hold a lock on a folder; `BlockingIOError` if it cannot be had and is not waited for."""
-    with storage_errors(folder):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _locked(path: Path, how: int) -> Iterator[None]:
+    """Hold a lock on a folder or file; `BlockingIOError` if it cannot be had and is not waited for."""
+    with storage_errors(path):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, how)
         yield

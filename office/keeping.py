@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from itertools import count
+from typing import TYPE_CHECKING, Final
 
-from valiza.keys.errors import Refused
-from valiza.keys.files import new_file_by_name, storage_errors, sync_folder
+from valiza.keys.errors import Refused, Unavailable
+from valiza.keys.files import new_file_by_name, second_name, storage_errors
 from valiza.register.copying import Copied, copy_register
 from valiza.register.sqlite import SqliteStore
 from valiza.register.store import Query
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from valiza.office.home import Office
 
 __all__ = ["Restored", "back_up_register", "restore_register"]
+
+_BESIDE: Final = ("-wal", "-shm", "-journal")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,7 @@ def restore_register(office: Office, backup: Path, *, replace: bool, at: int, pr
 
     Raises:
         Refused: the office has entries, or the backup is of another body. NotAuthentic: an entry of the backup is not what was entered.
-        Unavailable: the disk, the database, or the backup is no register.
+        Unavailable: the disk, the database, the backup is no register, or another program has the register open.
     """
     with closing(SqliteStore(backup, lambda: at, read_only=True)) as source:
         body = source.identity()
@@ -81,30 +85,42 @@ def restore_register(office: Office, backup: Path, *, replace: bool, at: int, pr
 
 
 def _restore_file(office: Office, source: SqliteStore, *, replace: bool, at: int, progress: Callable[[int], None]) -> Path | None:
-    """Write the register anew beside the one that is there, and put it in its place when it is whole."""
+    """Write the register anew, and put it in the place of the one that is there when it is whole. At every moment one of the two is there."""
     path = office.home / "register.db"
-    if path.exists() and not replace:
-        with closing(SqliteStore(path, lambda: at)) as store:
-            if store.count(Query()):
-                message = "this office has a register with entries"
-                raise Refused(message, "to put the backup in its place: --replace; the register that is there is kept under another name")
-    aside = office.home / f"register-replaced-{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}.db"
-    if os.path.lexists(aside):
-        message = f"{str(aside)!r} exists"
-        raise Refused(message, "move it away, or wait a second")
-    moved = path.exists()
     office.close()
-    made = office.home / f"register-restored-{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}.db"
-    with new_file_by_name(made) as work, closing(SqliteStore(work, lambda: at)) as target:
-        copy_register(source, target, progress=progress)
-        target.settle()
+    with office.alone():
+        there = path.exists()
+        if there and not replace:
+            with closing(SqliteStore(path, lambda: at)) as store:
+                if store.count(Query()):
+                    message = "this office has a register with entries"
+                    raise Refused(message, "to put the backup in its place: --replace; the register that is there is kept under another name")
+        aside = None
+        with new_file_by_name(path, replaces=True) as work:
+            with closing(SqliteStore(work, lambda: at)) as target:
+                copy_register(source, target, progress=progress)
+                target.settle()
+            if there:
+                aside = _put_aside(path, at)
+        return aside
+
+
+def _put_aside(path: Path, at: int) -> Path:
+    """Give the register that is there a second name, whole; nothing of it may lie beside the one that takes its place. Returns the name."""
+    stem = f"register-replaced-{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}"
+    names = (path.with_name(f"{stem}{'' if number == 1 else f'-{number}'}.db") for number in count(1))
+    aside = next(name for name in names if not os.path.lexists(name))
+    try:
+        with closing(SqliteStore(path, lambda: at)) as store:
+            store.settle()
+    except Unavailable as error:
+        code = getattr(error.__cause__, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+        if code & 0xFF not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+            raise
+    second_name(path, aside)
     with storage_errors(path):
-        if moved:
-            for ending in ("-wal", "-shm"):
-                beside = path.with_name(path.name + ending)
-                if beside.exists():
-                    beside.rename(aside.with_name(aside.name + ending))
-            path.rename(aside)
-        made.rename(path)
-        sync_folder(office.home)
-    return aside if moved else None
+        for ending in _BESIDE:  # of a register that is too damaged to take in what lies beside it
+            beside = path.with_name(path.name + ending)
+            if beside.exists():
+                beside.rename(aside.with_name(aside.name + ending))
+    return aside

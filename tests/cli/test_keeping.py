@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import gc
+import os
 import sqlite3
 import stat
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+
+from valiza.cli import keeping
+from valiza.office.home import Office
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,6 +103,42 @@ def test_backup_of_another_body_is_refused(used: World) -> None:
     backup = used.path("backup")
     used.by.works("register", "backup", "-o", backup)
     assert used.kz.run("register", "restore", backup, "--replace").code == 6
+
+
+def test_register_that_another_program_has_open_is_not_replaced_and_one_that_is_being_replaced_not_opened(used: World) -> None:
+    backup = used.path("backup")
+    used.kz.works("register", "backup", "-o", backup)
+    gc.collect()
+    with closing(Office(used.kz.home, str)) as other:
+        assert other.journal.states(0)
+        assert "another program has the register" in used.kz.fails(7, "register", "restore", backup, "--replace").error
+    with other.alone():
+        assert "is being restored" in used.kz.fails(7, "register", "list").error
+    used.kz.works("register", "restore", backup, "--replace")
+
+
+def test_two_registers_replaced_within_a_second_are_both_kept(used: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "now", lambda: 2_000_000_000)
+    backup = used.path("backup")
+    used.kz.works("register", "backup", "-o", backup)
+    names = [used.kz.works("register", "restore", backup, "--replace", "--json").facts["replaced"].rpartition("/")[2] for _ in range(2)]
+    assert names == ["register-replaced-20330518T033320Z.db", "register-replaced-20330518T033320Z-2.db"]
+    assert [len(entries(used.kz.home / name)) for name in names] == [3, 3]
+
+
+def test_replacing_where_a_file_has_one_name(used: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on most USB sticks: the register that is there is copied aside."""
+
+    def link(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    backup = used.path("backup")
+    used.kz.works("register", "backup", "-o", backup)
+    monkeypatch.setattr(os, "link", link)
+    replaced = used.kz.works("register", "restore", backup, "--replace", "--json").facts["replaced"]
+    gc.collect()
+    assert entries(used.kz.home / replaced.rpartition("/")[2]) == entries(used.kz.home / "register.db")
+    assert used.kz.works("register", "verify", "--json").facts["entries"] == 3
 
 
 @pytest.mark.parametrize("content", [b"", b"no register" * 100], ids=["empty", "text"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import signal
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -130,3 +132,44 @@ def test_the_first_use_of_a_register_can_be_interrupted(founded: World, tmp_path
     _kill_everywhere(world, ["register", "list", "--home", world.kz.home], tmp_path, "office.toml")
     works("register", "list", "--home", world.kz.home)
     assert entries(world.kz.home) == []
+
+
+def test_restoring_leaves_the_old_register_or_the_new_one(exchange: Exchange, tmp_path: Path) -> None:
+    """Never none, and never one without the newest entries that lie beside it in its write-ahead log."""
+    world = exchange.before["open"].copy(tmp_path / "world")
+    words: list[str | Path] = ["register", "restore", world.path("backup"), "--replace", "--home", world.kz.home]
+    world.kz.works("register", "backup", "-o", world.path("backup"))
+    with closing(sqlite3.connect(world.kz.home / "register.db")) as register:
+        before = register.execute("SELECT seq, link FROM entry").fetchall()  # while somebody reads, what is entered stays in the log
+        assert program(*world.order(), "-o", world.path("second.vlz"), "--home", world.kz.home).code == 0
+        world.copy(tmp_path / "used")
+    used = World(tmp_path / "used")
+    assert (used.kz.home / "register.db-wal").stat().st_size > 0
+    known = entries(used.kz.home)
+    assert len(known) == len(before) + 2
+    counted = used.copy(tmp_path / "count")
+    done, calls = traced([VALIZA, *_in(words, world, counted)])
+    assert done.code == 0, done.err
+    every = points(calls, "office.toml")
+    found = set()
+    naming = [index for index, point in enumerate(every) if point.call in NAMING]
+    for point in [every[index + after] for index in naming for after in (0, 1)] + every[:: len(every) // 3]:
+        copy = used.copy(tmp_path / "killed")
+        assert struck([VALIZA, *_in(words, world, copy)], point, signal.SIGKILL).code == -signal.SIGKILL
+        copy.kz.works("register", "list")
+        there = len(entries(copy.kz.home))
+        assert there in {len(before), len(known)}, point
+        assert (there == len(known)) or list(copy.kz.home.glob("register-replaced-*.db")), point
+        copy.kz.works(*_in(words[:-2], world, copy))
+        assert copy.kz.works("register", "verify", "--json").facts["entries"] == len(before)
+        kept = [len(_rows(path)) for path in copy.kz.home.glob("register-replaced-*.db")]
+        assert max(kept) == len(known), point
+        assert left_over(copy) == []
+        found.add(there)
+        shutil.rmtree(copy.folder)
+    assert found == {len(before), len(known)}
+
+
+def _rows(register: Path) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(register)) as database:
+        return database.execute("SELECT seq FROM entry").fetchall()
