@@ -27,7 +27,7 @@ def _address(given: str | None, home: Path | None) -> str:
         return given
     found = os.environ.get("VALIZA_REGISTER") if home is None else open_office(home).register_address
     if not found:
-        message = "no register in a database was named"
+        message = "the address of a register in a database is missing"
         raise Usage(message, "name one: postgresql://USER@HOST/DATABASE; or an office whose office.toml says register = …")
     return found
 
@@ -59,10 +59,7 @@ def migrate(address: str | None, home: Path | None, json_: bool) -> None:
 @register.command(
     "roles",
     short_help="Print the script that makes the roles of a database.",
-    epilog=command_epilog(
-        "valiza register roles postgresql://owner@db.mfa.example/register > roles.sql",
-        "psql postgresql://owner@db.mfa.example/register -f roles.sql",
-    ),
+    epilog=command_epilog("valiza register roles postgresql://owner@db.mfa.example/register > roles.sql"),
 )
 @click.argument("address", type=Text(), required=False, metavar="[ADDRESS]")
 @click.option("--gateway", type=Text(), default="valiza_gateway", show_default=True, metavar="ROLE", help="The role that reads and appends.")
