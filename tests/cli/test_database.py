@@ -224,8 +224,8 @@ def test_the_address_is_that_of_the_office(shared: World, address: str, monkeypa
     assert facts["script"] == shared.kz.works("register", "roles", "--gateway=mfa_gateway", "--office=mfa_office").out
     assert facts["database"] in facts["script"]
     for command in ("migrate", "roles"):
-        assert "no register in a database was named" in shared.by.fails(2, "register", command).error
-        assert "no register in a database was named" in fails(2, "register", command).error
+        assert "the address of a register in a database is missing" in shared.by.fails(2, "register", command).error
+        assert "the address of a register in a database is missing" in fails(2, "register", command).error
     monkeypatch.setenv("VALIZA_REGISTER", address)
     assert works("register", "roles", "--json").facts["database"] == facts["database"]
 
