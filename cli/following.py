@@ -39,7 +39,7 @@ __all__ = ["STANDINGS", "list_", "profile_of", "show", "standing_facts", "story_
 
 # Every way in which an envelope can stand: the verdicts, and what an incoming one goes through.
 STANDINGS: Final = (
-    *("arrived", "opened", "acknowledged", "countersigned", "outstanding", "overdue", "delivered", "refused"),
+    *("announced", "arrived", "opened", "acknowledged", "countersigned", "outstanding", "overdue", "delivered", "refused"),
     *("discrepant", "late", "conflict", "withdrawn"),
 )
 DAY: Final = 86400

@@ -46,6 +46,7 @@ COMMANDS: Final = {
     "clearance": ("clearance", "clearance", "Ask who is cleared, answer, verify confirmations."),
     "seal": ("sending", "seal", "Seal files into an envelope."),
     "withdraw": ("sending", "withdraw", "Record that an envelope was never sent."),
+    "transport": ("transport", "transport", "Tell of transports, record hand-overs, see who had an envelope when (R13)."),
     "inspect": ("receiving", "inspect", "Say what any Valiza object says; nothing is believed."),
     "verify": ("receiving", "verify", "Verify an envelope; no decryption key needed."),
     "open": ("receiving", "open_", "Open an envelope into a new folder."),

@@ -114,7 +114,7 @@ def custody(
         before = one
     for one in apart:
         judge.look_at(one)
-        judge.add(Problem.CHAIN, one.said.leg, one, "what it follows is not the hand-over before it")
+        judge.add(Problem.CHAIN, one.said.leg, one, "what it follows is not the hand-over before it, or is not here")
     judge.missing()
     return Custody(
         state=_state(signed, chain, planned, judge.findings),
@@ -168,21 +168,22 @@ class _Judge:
         self._places = None if legs is None else [*(leg.start for leg in legs), legs[-1].end]
 
     def add(self, problem: Problem, leg: int, one: VerifiedHandover | None, text: str) -> None:
-        """Note a problem."""
+        """Note a problem; of a hand-over, behind the name of its leg."""
+        text = text if one is None else f"{_name(self._legs, leg)}: {text}"
         self.findings.append(Finding(problem=problem, leg=leg, handover=None if one is None else one.digest, text=text))
 
     def look_at(self, one: VerifiedHandover) -> None:
         """What a hand-over tells by itself, and that no other has its leg."""
         said = one.said
         if said.leg in self._seen:
-            self.add(Problem.DOUBLE, said.leg, one, f"{_name(self._legs, said.leg)} was taken over twice")
+            self.add(Problem.DOUBLE, said.leg, one, "another hand-over has it too")
         self._seen.add(said.leg)
         if self._places is not None and said.leg >= len(self._places):
-            self.add(Problem.BEYOND, said.leg, one, f"the way has {len(self._places) - 1} legs, and this is number {said.leg + 1}")
+            self.add(Problem.BEYOND, said.leg, one, f"the way has {len(self._places) - 1} legs")
         elif self._places is not None and said.place not in {"", self._places[said.leg]}:
             self.add(Problem.PLACE, said.leg, one, f"it was taken over at {said.place!r}, and {self._places[said.leg]!r} was planned")
         if self._legs is not None and said.leg == len(self._legs) and one.taker.body != self._signed.core.destination:
-            self.add(Problem.TAKER, said.leg, one, f"at the end of the way {one.taker.body} took it, and it is for {self._signed.core.destination}")
+            self.add(Problem.TAKER, said.leg, one, f"{one.taker.body} took it, and it is for {self._signed.core.destination}")
         if not said.intact:
             self.add(Problem.SEAL, said.leg, one, f"the seal was not intact: {said.remark}")
         if said.condition == "damaged":
@@ -198,7 +199,7 @@ class _Judge:
         if one.giver is None or (one.giver.subject, one.giver.body) != (taker.subject, taker.body):
             self.add(Problem.GIVER, one.said.leg, one, f"{one.said.giver.name!r} gave it, and {taker.title!r} had taken it before")
         if one.said.leg < before.said.leg:
-            self.add(Problem.ORDER, one.said.leg, one, f"{_name(self._legs, one.said.leg)} comes after {_name(self._legs, before.said.leg)}")
+            self.add(Problem.ORDER, one.said.leg, one, f"it comes after {_name(self._legs, before.said.leg)}")
         skew = 0 if one.taker.body == taker.body else one.agreement.profile.skew  # two bodies have two clocks
         if one.said.taken_at < before.said.taken_at - skew:
             self.add(Problem.TIME, one.said.leg, one, "it was taken over before the hand-over that it follows")

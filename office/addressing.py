@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from valiza.keys.credential import Credential
     from valiza.office.home import Office
 
-__all__ = ["named_opener", "named_openers", "openers", "parse_body"]
+__all__ = ["is_called", "named_opener", "named_openers", "openers", "parse_body"]
 
 
 def parse_body(wanted: str, other: str) -> Body:
@@ -45,8 +45,8 @@ def named_openers(office: Office, destination: Body, names: Sequence[str], at: i
     """
     certified, known = office.trust.of_body(destination, "open"), openers(office, destination, at)
     for name in names:
-        found = [c for c in certified if _is_called(c, name)]
-        if found and not any(_is_called(c, name) for c in known):
+        found = [c for c in certified if is_called(c, name)]
+        if found and not any(is_called(c, name) for c in known):
             office.trust.require_in_force(max(found, key=lambda c: c.valid_from), at=at, act=act)
     return [named_opener(known, destination, name) for name in names]
 
@@ -57,12 +57,13 @@ def named_opener(known: Sequence[Credential], destination: Body, wanted: str) ->
     Raises:
         Usage: none is called so, or several are.
     """
-    found = [c for c in known if _is_called(c, wanted)]
+    found = [c for c in known if is_called(c, wanted)]
     if len(found) != 1:
         message = f"{'several officers' if found else 'no officer'} of {destination} certified to open {'are' if found else 'is'} called {wanted!r}"
         raise Usage(message, f"name one of: {', '.join(f'{c.title} ({c.subject.hex()})' for c in known)}")
     return found[0]
 
 
-def _is_called(credential: Credential, wanted: str) -> bool:
+def is_called(credential: Credential, wanted: str) -> bool:
+    """Whether somebody is called so, in any language, or has these digits as subject or credential."""
     return wanted in credential.names.values() or wanted in {credential.subject.hex(), credential.digest.hex()}

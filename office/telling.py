@@ -177,7 +177,8 @@ class _Teller:
         said = read_handover_body(statement.body)
         at, seal = utc(said.taken_at), "seal intact" if said.intact else "seal broken"
         remark = f"; {said.remark}" if said.remark else ""
-        words = f"handed over in {said.place} at {at}: taken by {by} from {said.giver.name} ({said.giver.body}); {seal}, {said.condition}{remark}"
+        where = f" in {said.place}" if said.place else ""
+        words = f"handed over{where} at {at}: taken by {by} from {said.giver.name} ({said.giver.body}); {seal}, {said.condition}{remark}"
         says = {
             "leg": said.leg,
             "place": said.place,
@@ -231,5 +232,7 @@ _STEPS: Final = {
     "opened": "opening it",
     "answered": "an answer",
     "receipt": "a receipt",
+    "notice": "a notice of its transport",
+    "handover": "a hand-over",
     "overdue": "declaring it overdue",
 }

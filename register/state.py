@@ -37,7 +37,7 @@ class EnvelopeState:
         since: when it was first entered, in seconds since 1970.
         changed: when its last entry was made.
         due: when its receipt is due; None of an incoming one.
-        verdict: a verdict of specs/receipt.md, or `arrived`, `opened`, `countersigned` of an incoming one.
+        verdict: a verdict of specs/receipt.md, or `announced`, `arrived`, `opened`, `countersigned` of an incoming one.
     """
 
     direction: str
@@ -95,7 +95,7 @@ def _verdict(kinds: dict[str, EntryFacts], due: int | None, at: int) -> str:
         return kinds["answered"].note
     if due is not None:
         return (Verdict.OVERDUE if at > due else Verdict.OUTSTANDING).value
-    return "opened" if "opened" in kinds else "arrived"
+    return next((kind for kind in ("opened", "arrived") if kind in kinds), "announced")
 
 
 def require_step(kind: str, story: Sequence[EntryFacts]) -> None:
@@ -118,6 +118,7 @@ _ONCE: Final = {
     "receipt": "this envelope has a receipt already",
 }
 _NOT_WITHDRAWN: Final = ("withdrawn", "this envelope is withdrawn")
+_NO_HANDOVER: Final = ("handover", "this envelope was handed over, so it was sent")
 _NO_RECEIPT: Final = ("receipt", "this envelope has a receipt, so it was sent")
 # By kind: entries of which one has to be there, and what is said if none is; entries that must not be there, and what is said if they are.
 _AFTER: Final = {
@@ -128,7 +129,9 @@ _AFTER: Final = {
     "receipt": (("sealed", "answered"), "this envelope was neither sealed nor answered here"),
 }
 _NEVER_AFTER: Final = {
-    "withdrawn": (_NO_RECEIPT,),
+    "withdrawn": (_NO_RECEIPT, _NO_HANDOVER),
+    "notice": (_NOT_WITHDRAWN,),
+    "handover": (_NOT_WITHDRAWN,),
     "overdue": (_NO_RECEIPT, _NOT_WITHDRAWN),
     "receipt": (_NOT_WITHDRAWN,),
 }

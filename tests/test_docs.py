@@ -268,6 +268,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Desk:
         _clear(at, trust)
         _gather(at)
         _enrol(at)
+        _carry(at)
     return at
 
 
@@ -318,6 +319,27 @@ def _log(at: Desk) -> None:
         at.type("register verify --home kz", code=4)
         register.execute("UPDATE entry SET note = '' WHERE seq = 1")
         register.commit()
+
+
+def _carry(at: Desk) -> None:
+    """Couriers of both bodies, whom the other party knows; an envelope of two legs, told of twice, and taken over with a leg left out."""
+    homes = {"kz": "aqyl", "by": "uladz"}
+    for home, name in homes.items():
+        at.type(f"credential issue {name}:transport:1:{name.title()} --home {home} --unprotected")
+        at.type(f"roster publish --home {home} -o {home}.carrying.vls")
+    for home, other in (("kz", "by"), ("by", "kz")):
+        at.type(f"roster import {other}.carrying.vls --home {home} --yes")
+    at.type(SEAL.replace("--leg Astana:Minsk", "--leg Astana:Moscow --leg Moscow:Minsk") + "-o bag.vlz")
+    told = "transport notice bag.vlz --leaves 2098-01-01T08:00:00Z --expected 2098-01-02T08:00:00Z --home kz"
+    at.type(f"{told} --escorted-by 'order 7' -o bag.notice.vls")
+    at.type(f"{told} --leg Astana:Orsha --leg Orsha:Minsk --reason flood --reference 'order 8' -o second.notice.vls")
+    at.type("transport show bag.vlz --home kz", code=8)
+    at.type("transport handover bag.vlz --giver Aigul --home kz -o one.vls")
+    at.type("transport show bag.vlz --home kz", code=8)
+    at.type("transport enter second.notice.vls --home by")
+    at.type_many("transport enter one.vls bag.vlz --home by", [0, 3])
+    at.type("transport handover bag.vlz --leg 3 --damaged --remark wet --home by -o three.vls")
+    at.type("transport show bag.vlz --home by", code=6)
 
 
 def _clear(at: Desk, trust: str) -> None:
@@ -704,6 +726,7 @@ def test_man_page_of_a_command_says_what_its_help_says() -> None:
         "backup",
         "external-signer",
         "log",
+        "transport",
     ],
 )
 def test_example_on_top_of_a_specification_is_a_real_object(name: str) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ORDER_OF_THE_WORK: Final = [
     *("demo", "custodian", "root", "office", "credential", "revocation", "designation", "roster", "agreement", "clearance", "seal", "withdraw"),
-    "inspect",
+    *("transport", "inspect"),
     *("verify", "open", "rewrap", "acknowledge", "refuse", "countersign", "receipt", "register", "evidence"),
     *("doctor", "key", "ceremony", "config", "completion"),
 ]

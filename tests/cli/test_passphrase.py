@@ -218,6 +218,7 @@ def test_wrong_passphrase_of_each_command_that_needs_a_key(locked: World, monkey
     elsewhere = {("seal",), ("custodian", "new"), ("key", "external")}  # tried above; makes keys and unlocks none; in test_external.py
     elsewhere |= {("credential", "request"), ("credential", "renew")}  # these give new keys the passphrase first
     elsewhere |= {("register", "overdue")}  # only of what is overdue: in test_following.py
+    elsewhere |= {("transport", "notice"), ("transport", "handover")}  # by officers whom these have not: in test_transport.py
     elsewhere |= {("clearance", "enquire"), ("clearance", "answer")}  # by bodies that these are not: in test_clearance.py
     assert {_name(words) for words in commands} | elsewhere == {leaf for leaf in leaves() if "--passphrase-fd" in run(*leaf, "--help").out}
     for words in commands:

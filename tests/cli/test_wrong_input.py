@@ -99,6 +99,11 @@ READS: Final[dict[str, Callable[[World, Path], Words]]] = {
     "seal --route": _seal("--route"),
     "seal --basis": _seal("--basis"),
     "withdraw": _at("KZ", "withdraw", "FILE", "--reason=x"),
+    "transport notice": _at("KZ", "transport", "notice", "FILE", "--leaves=2026-01-01", "--expected=2026-01-02", "-o", "OUT"),
+    "transport handover": _at("KZ", "transport", "handover", "FILE", "--giver=x", "-o", "OUT"),
+    "transport enter": _at("BY", "transport", "enter", "FILE"),
+    "transport enter --envelope": _at("BY", "transport", "enter", "ANSWER", "--envelope", "FILE"),
+    "transport show": _at("BY", "transport", "show", "FILE"),
     "register show": _at("KZ", "register", "show", "FILE"),
 }
 
@@ -148,6 +153,7 @@ def test_every_command_that_reads_a_file_is_here() -> None:
         *("agreement show", "agreement check", "agreement sign", "agreement adopt"),
         *("clearance answer", "clearance show", "clearance verify"),
         *("seal", "withdraw", "register show"),
+        *("transport notice", "transport handover", "transport enter", "transport show"),
     }
 
 
@@ -169,7 +175,8 @@ def test_what_is_no_readable_file(place: str, kind: str, here: World) -> None:
         file.symlink_to("nowhere")
     elif kind == "unreadable":
         file.symlink_to("/proc/self/mem")  # opens, and then cannot be read: for root too
-    codes = {2, 7} if place in {"withdraw", "register show", "evidence make", "revocation make"} else {7}
+    named = {"withdraw", "register show", "evidence make", "revocation make", "transport notice", "transport handover", "transport show"}
+    codes = {2, 7} if place in named else {7}
     _refused(place, here, file, codes)
 
 
@@ -246,6 +253,11 @@ TAKEN: Final = {
     "clearance show": set(),
     "clearance verify": set(),
     "seal --clearance": set(),
+    "transport notice": {"envelope"},
+    "transport handover": {"envelope"},
+    "transport enter": set(),
+    "transport enter --envelope": {"envelope"},
+    "transport show": {"envelope"},
     "open": {"envelope"},
     "open --rewrap": {"rewrap"},
     "rewrap": {"envelope"},
@@ -531,7 +543,9 @@ def test_every_command_that_writes_is_here() -> None:
     with_custodians = {"root draft", "custodian sign", "credential issue", "ceremony verify"}  # test_custodian.py, test_story.py, test_ceremony.py
     by_competent_bodies = {"clearance enquire", "clearance answer"}  # test_clearance.py
     by_registrars = {"register checkpoint", "register cosign", "register prove"}  # test_log.py
-    assert with_output == ({*WRITES, "refuse"} | with_custodians | by_competent_bodies | by_registrars) - {"office init", "demo"}
+    by_couriers = {"transport notice", "transport handover"}  # test_transport.py
+    elsewhere = with_custodians | by_competent_bodies | by_registrars | by_couriers
+    assert with_output == ({*WRITES, "refuse"} | elsewhere) - {"office init", "demo"}
 
 
 @pytest.mark.parametrize("kind", ["missing folder", "through a file", "long name", "where nothing can be made"])

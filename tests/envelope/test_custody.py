@@ -171,7 +171,7 @@ def test_another_place(letter: Exchange) -> None:
     one = taken(letter, *pair(letter.world), place="Москва")
     found = judged(letter, [one])
     assert problems(found) == [(Problem.PLACE, 0)]
-    assert found.findings[0].text == "it was taken over at 'Москва', and 'Астана' was planned"
+    assert found.findings[0].text == "leg 1, 'Астана' to 'Москва': it was taken over at 'Москва', and 'Астана' was planned"
 
 
 def test_giver_who_had_not_taken_it(exchange: Exchange) -> None:
@@ -216,7 +216,10 @@ def test_broken_seal_and_damage(exchange: Exchange) -> None:
     three = taken(exchange, banker, last, two)
     found = judged(exchange, [one, two, three])
     assert problems(found) == [(Problem.SEAL, 1), (Problem.DAMAGED, 1)]
-    assert [one.text for one in found.findings] == ["the seal was not intact: cut open", "it was damaged: cut open"]
+    assert [one.text for one in found.findings] == [
+        "leg 2, 'Москва' to 'Минск': the seal was not intact: cut open",
+        "leg 2, 'Москва' to 'Минск': it was damaged: cut open",
+    ]
 
 
 def test_chain_of_a_dispatch_s_digest_only(exchange: Exchange) -> None:

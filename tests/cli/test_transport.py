@@ -1,0 +1,151 @@
+"""Transports by commands, between two offices with couriers; the story is stories/transport.txt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.support.cli import Outcome, World, found_world, listing, works
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOLD = ("--leaves=2099-01-01T08:00:00Z", "--expected=2099-01-02T08:00:00Z")
+LEGS = ("--leg=Astana:Moscow", "--leg=Moscow:Minsk")
+
+
+@pytest.fixture(scope="module")
+def carrying(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Both offices with a courier or two each, whom the other knows, and an envelope of two legs."""
+    world = found_world(tmp_path_factory.mktemp("carrying"))
+    for office, couriers in ((world.kz, ("aqyl", "ulan")), (world.by, ("uladz",))):
+        for name in couriers:
+            office.works("credential", "issue", f"{name}:transport:1:{name.title()}", "--unprotected")
+        office.works("roster", "publish", "-o", world.path(f"{office.party}.now.vls"))
+    world.kz.works("roster", "import", world.path("BY.now.vls"), "--yes")
+    world.by.works("roster", "import", world.path("KZ.now.vls"), "--yes")
+    world.kz.works(*(word for word in world.order("-o", world.path("e.vlz")) if "--leg" not in str(word)), *LEGS)
+    return world
+
+
+@pytest.fixture
+def here(carrying: World, tmp_path: Path) -> World:
+    return carrying.copy(tmp_path / "world")
+
+
+def notice(world: World, *more: str, name: str = "notice.vls") -> Any:
+    """Have the origin tell of the envelope."""
+    return world.kz.works("transport", "notice", world.path("e.vlz"), *TOLD, *more, "--as=aqyl", "-o", world.path(name), "--json").facts["verified"]
+
+
+def take(world: World, name: str, *more: str, by: str = "aqyl") -> Outcome:
+    """Have a courier of the origin take the envelope over."""
+    return world.kz.works("transport", "handover", world.path("e.vlz"), *more, f"--as={by}", "-o", world.path(name), "--json")
+
+
+def shown(world: World, code: int) -> Any:
+    """What the origin's register knows of the transport; it prints its object whatever the state is."""
+    done = world.kz.run("transport", "show", world.path("e.vlz"), "--json")
+    assert done.code == code, done.err
+    assert done.error
+    return done.facts
+
+
+def test_notices_follow_one_another_and_keep_what_is_not_said_anew(here: World) -> None:
+    first = notice(here)
+    assert (first["number"], first["told"], first["deviation"], first["way"]["transport"]) == (1, "BY/BY-KGB", "", "air")
+    second = notice(here, "--leg=Astana:Orsha", "--leg=Orsha:Minsk", "--reason=flood", name="second.vls")
+    third = notice(here, "--transport=road", "--reason=flood", name="third.vls")
+    assert (second["number"], third["number"], third["way"]["legs"]) == (2, 3, second["way"]["legs"])
+    facts = shown(here, 8)
+    assert (facts["state"], len(facts["notices"]), facts["missing_notices"]) == ("none", 3, [])
+    assert [one["reason"] for one in facts["deviations"]] == ["flood", "flood"]
+
+
+def test_missing_notice_is_told_at_the_other_side(here: World) -> None:
+    notice(here)
+    notice(here, name="second.vls")
+    here.by.works("transport", "enter", here.path("second.vls"))
+    done = here.by.run("transport", "show", here.path("second.vls"), "--json")
+    assert (done.code, done.facts["missing_notices"]) == (8, [1])
+
+
+def test_another_notice_with_the_same_number_is_a_conflict(here: World, tmp_path: Path) -> None:
+    """Two offices of the origin that do not share a register: the destination takes the first, and tells."""
+    other = here.copy(tmp_path / "other")
+    notice(here)
+    notice(other)
+    here.by.works("transport", "enter", here.path("notice.vls"))
+    failed = here.by.fails(6, "transport", "enter", other.path("notice.vls"))
+    assert "two transport notices of one envelope have the number 1" in failed.error
+    again = here.by.works("transport", "enter", here.path("notice.vls"), "--json").facts
+    assert again["verdict"] == "known"
+
+
+def test_chain_from_the_origin_to_the_destination(here: World) -> None:
+    notice(here)
+    take(here, "one.vls", "--giver=Aigul Serik")
+    facts = take(here, "two.vls", by="ulan").facts["verified"]
+    assert (facts["leg"], facts["place"], facts["giver"]) == (1, "Moscow", {"name": "Aqyl", "body": "KZ/KZ-MFA", "certified": True})
+    here.by.works("transport", "enter", *(here.path(f"{name}.vls") for name in ("two", "one", "notice")))
+    here.by.works("transport", "handover", here.path("notice.vls"), "-o", here.path("end.vls"))
+    done = here.by.works("transport", "show", here.path("e.vlz"), "--json").facts
+    assert (done["state"], [one["leg"] for one in done["handovers"]], done["holder"]["name"]) == ("complete", [0, 1, 2], "Uladz")
+    here.kz.works("transport", "enter", here.path("end.vls"))
+    assert here.kz.works("transport", "show", here.path("e.vlz"), "--json").facts["state"] == "complete"
+    for office in (here.kz, here.by):
+        office.works("register", "verify")
+    refused = here.by.fails(6, "transport", "handover", here.path("e.vlz"), "-o", here.path("more.vls"))
+    assert "the way has 2 legs" in refused.error
+
+
+def test_broken_seal_is_told_from_then_on(here: World) -> None:
+    take(here, "one.vls", "--giver=Aigul Serik", "--seal-broken", "--remark=cut open")
+    facts = shown(here, 6)
+    assert [(one["problem"], one["leg"]) for one in facts["problems"]] == [("seal-broken", 0)]
+    assert facts["handovers"][0]["remark"] == "cut open"
+
+
+def test_giver_who_is_nobody_s_officer_and_one_who_had_not_taken_it(here: World) -> None:
+    driver = take(here, "one.vls", "--giver=a driver").facts["verified"]
+    assert driver["giver"] == {"name": "a driver", "body": "KZ/KZ-MFA", "certified": False}
+    assert shown(here, 8)["problems"] == []
+    take(here, "two.vls", "--giver=Ulan", by="ulan")
+    assert [one["problem"] for one in shown(here, 6)["problems"]] == ["other-giver"]
+
+
+def test_what_is_refused_leaves_nothing(here: World) -> None:
+    """Neither a file nor an entry; and nobody tells or takes without a key for transport."""
+    before = listing(here.folder)
+    envelope, out = here.path("e.vlz"), ("-o", here.path("out"))
+    here.kz.fails(2, "transport", "notice", envelope, "--leaves=2099-01-02", "--expected=2099-01-01", *out)
+    here.kz.fails(2, "transport", "notice", envelope, *TOLD, *out)  # several couriers
+    here.kz.fails(3, "transport", "notice", envelope, *TOLD, "--as=aqyl", "--reason=none", *out)
+    here.kz.fails(5, "transport", "notice", envelope, *TOLD, "--as=aigul", *out)
+    here.by.fails(6, "transport", "notice", envelope, *TOLD, *out)
+    here.kz.fails(2, "transport", "handover", envelope, "--as=aqyl", *out)
+    here.kz.fails(2, "transport", "handover", envelope, "--giver=x", "--damaged", "--as=aqyl", *out)
+    here.kz.fails(2, "transport", "show", "0123456789abcdef")
+    assert listing(here.folder) == before
+    assert [one["kind"] for one in here.kz.works("register", "show", envelope, "--json").facts["entries"]] == ["sealed"]
+
+
+def test_wrong_passphrase_and_output_that_is_there(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of both commands that sign; a key that is locked is asked for its passphrase."""
+    monkeypatch.setenv("VALIZA_NEW_PASSPHRASE", "secret and long enough")
+    works("key", "passphrase", "--as=aqyl", "--home", here.kz.home, "--yes")
+    monkeypatch.setenv("VALIZA_PASSPHRASE", "wrong")
+    commands = (("notice", here.path("e.vlz"), *TOLD), ("handover", here.path("e.vlz"), "--giver=x"))
+    for words in commands:
+        here.kz.fails(5, "transport", *words, "--as=aqyl", "-o", here.path("out"))
+    for words in commands:
+        here.kz.fails(6, "transport", *words, "--as=ulan", "-o", here.path("e.vlz"))
+        here.kz.fails(7, "transport", *words, "--as=ulan", "-o", here.path("missing") / "out")
+
+
+def test_withdrawn_envelope_is_neither_told_of_nor_carried(here: World) -> None:
+    here.kz.works("withdraw", here.path("e.vlz"), "--reason=wrong annex")
+    for words in (("notice", here.path("e.vlz"), *TOLD), ("handover", here.path("e.vlz"), "--giver=x")):
+        failed = here.kz.fails(6, "transport", *words, "--as=aqyl", "-o", here.path("out"))
+        assert "this envelope is withdrawn" in failed.error
+    assert not here.path("out").exists()
