@@ -535,7 +535,7 @@ def test_a_server_that_is_not_there_is_told_at_once(cluster: Cluster, store: Pos
 @pytest.mark.slow
 def test_a_server_that_dies_under_load_loses_and_doubles_nothing(cluster: Cluster, address: str, tmp_path: Path) -> None:
     command = [sys.executable, appender.__file__, address, str(tmp_path / "none")]
-    processes = [subprocess.Popen([*command, f"p{n}", "400"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for n in range(4)]
+    processes = [subprocess.Popen([*command, f"p{n}", "150"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for n in range(4)]
     for process in processes:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -554,7 +554,7 @@ def test_a_server_that_dies_under_load_loses_and_doubles_nothing(cluster: Cluste
     with closing(connect(address)) as store:
         numbers = [entry.number for entry in require_whole(store)]
     assert sorted(numbers) == sorted(line for line in told if not line.startswith("!"))
-    assert sorted(numbers) == sorted(f"p{n}/{index}" for n in range(len(processes)) for index in range(400))
+    assert sorted(numbers) == sorted(f"p{n}/{index}" for n in range(len(processes)) for index in range(150))
 
 
 # -- passwords ------------------------------------------------------------------------------------------------------------
