@@ -105,6 +105,7 @@ READS: Final[dict[str, Callable[[World, Path], Words]]] = {
     "transport enter --envelope": _at("BY", "transport", "enter", "ANSWER", "--envelope", "FILE"),
     "transport show": _at("BY", "transport", "show", "FILE"),
     "register show": _at("KZ", "register", "show", "FILE"),
+    "register remind": _at("KZ", "register", "remind", "FILE", "-o", "OUT"),
 }
 
 
@@ -152,7 +153,7 @@ def test_every_command_that_reads_a_file_is_here() -> None:
         *("credential verify", "roster import", "roster diff", "roster publish", "revocation make", "designation make"),
         *("agreement show", "agreement check", "agreement sign", "agreement adopt"),
         *("clearance answer", "clearance show", "clearance verify"),
-        *("seal", "withdraw", "register show"),
+        *("seal", "withdraw", "register show", "register remind"),
         *("transport notice", "transport handover", "transport enter", "transport show"),
     }
 
@@ -175,7 +176,16 @@ def test_what_is_no_readable_file(place: str, kind: str, here: World) -> None:
         file.symlink_to("nowhere")
     elif kind == "unreadable":
         file.symlink_to("/proc/self/mem")  # opens, and then cannot be read: for root too
-    named = {"withdraw", "register show", "evidence make", "revocation make", "transport notice", "transport handover", "transport show"}
+    named = {
+        "withdraw",
+        "register show",
+        "register remind",
+        "evidence make",
+        "revocation make",
+        "transport notice",
+        "transport handover",
+        "transport show",
+    }
     codes = {2, 7} if place in named else {7}
     _refused(place, here, file, codes)
 
@@ -289,6 +299,7 @@ TAKEN: Final = {
     "seal --basis": set(),
     "withdraw": {"envelope"},
     "register show": {"envelope"},
+    "register remind": {"envelope"},
 }
 
 
@@ -507,6 +518,9 @@ WRITES: Final[dict[str, Callable[[World], Words]]] = {
     "revocation make": lambda w: ["revocation", "make", "aigul:seal", "--kind=retired", "--reason=left", "-o", "OUT", "--home", w.kz.home],
     "designation make": lambda w: ["designation", "make", "KZ-MFA", "--role=competent", "--by-root", "-o", "OUT", "--home", w.kz.home],
     "roster export": lambda w: ["roster", "export", "-o", "OUT", "--home", w.kz.home],
+    "register remind": lambda w: ["register", "remind", w.path("envelope.vlz"), "-o", "OUT", "--home", w.kz.home],
+    "register report": lambda w: ["register", "report", "-o", "OUT", "--home", w.kz.home],
+    "register export": lambda w: ["register", "export", "--format=csv", "-o", "OUT", "--home", w.kz.home],
     "register backup": lambda w: ["register", "backup", "-o", "OUT", "--home", w.kz.home],
     "agreement sign": lambda w: ["agreement", "sign", "kz-by", "-o", "OUT", "--home", w.kz.home],
     "agreement terminate": lambda w: ["agreement", "terminate", "kz-by", "--takes-effect=2099-01-01T00:00:00Z", "-o", "OUT", "--home", w.kz.home],
