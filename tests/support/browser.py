@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +26,14 @@ QUIET: Final = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-default-apps", "--disable-sync", "--hide-scrollbars", "--remote-debugging-pipe"),
 )
+# The protocol is spoken on descriptors 3 and 4; nothing gives a child descriptors by number but the child itself.
+LAUNCH: Final = """
+import fcntl, os, sys
+reading, writing = (fcntl.fcntl(int(given), fcntl.F_DUPFD, 10) for given in sys.argv[1:3])
+os.dup2(reading, 3)
+os.dup2(writing, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 @dataclass
@@ -114,16 +123,9 @@ def browser(profile: Path) -> Iterator[Browser]:
         pytest.skip("no Chromium is installed (apt-get install chromium)")
     to_read, to_write, from_read, from_write = (*os.pipe(), *os.pipe())
 
-    def arrange() -> None:  # the protocol is spoken on descriptors 3 and 4
-        reading, writing = os.dup(to_read), os.dup(from_write)
-        high_reading, high_writing = os.dup2(reading, 103), os.dup2(writing, 104)
-        os.dup2(high_reading, 3)
-        os.dup2(high_writing, 4)
-
     process = subprocess.Popen(
-        [program, *QUIET, f"--user-data-dir={profile}"],
-        preexec_fn=arrange,  # noqa: PLW1509 - nothing else gives a child descriptors by number
-        close_fds=False,
+        [sys.executable, "-c", LAUNCH, str(to_read), str(from_write), program, *QUIET, f"--user-data-dir={profile}"],
+        pass_fds=(to_read, from_write),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
