@@ -218,4 +218,5 @@ def _entry_facts(fact: LoggedFact) -> dict[str, Any]:
         "signed_at": None if checkpoint is None else utc(checkpoint.at),
         "cosigned_by": None if fact.cosigner is None else str(fact.cosigner),
         "cosigned_at": None if fact.cosigned_at is None else utc(fact.cosigned_at),
+        "weakness": fact.weakness,
     }

@@ -130,6 +130,10 @@ def _gather(office: Office, dispatch_digest: bytes, authentic: AuthenticDispatch
     bundle = Bundle(kind=kind, made_at=at, statement=statement, core=core, rosters=(), agreements=(), logs=())
     said = peek_core(bundle)
     parties = sorted((said.origin.party, said.destination.party))
+    for party in parties:
+        if party not in office.trust.rosters:
+            message = f"no roster of {party} is known here"
+            raise Refused(message, "import it with: valiza roster import FILE --root FINGERPRINT")
     return Bundle(
         kind=kind,
         made_at=at,

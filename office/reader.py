@@ -121,12 +121,12 @@ def write_object(path: Path, raw: bytes) -> None:
 
 
 def _spool(source: BinaryIO, file: BinaryIO) -> None:
-    """Copy an envelope, or of anything else so much that its reader sees what it is: it may have no end, and the disk has one."""
-    start, copied = b"", 0
+    """Copy an envelope or evidence bundle, or of anything else so much that its reader sees what it is: it may have no end, and the disk has one."""
+    start, copied, magics = b"", 0, {labels.MAGIC, labels.MAGIC_EVIDENCE}
     while data := source.read(_BLOCK):
         write_all(file, memoryview(data))
         start, copied = (start + data[: len(labels.MAGIC)])[: len(labels.MAGIC)], copied + len(data)
-        if start != labels.MAGIC and copied > max(LIMITS.values()):
+        if start not in magics and copied > max(LIMITS.values()):
             return
 
 

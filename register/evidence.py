@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO, Final, TypedDict
 
 from valiza.envelope.acknowledgement import Acknowledgement, peek_answer, read_answer, verify_answer
@@ -71,6 +71,7 @@ class LoggedFact:
         checkpoint: that proves it.
         cosigner: body of the other party that cosigned that.
         cosigned_at: when, as it says.
+        weakness: why a signature on the checkpoint, or the cosignature, does not count; empty if it does.
     """
 
     body: Body
@@ -79,6 +80,7 @@ class LoggedFact:
     checkpoint: SignedCheckpoint | None = field(default=None, repr=False)
     cosigner: Body | None = None
     cosigned_at: int | None = None
+    weakness: str = ""
 
     @property
     def vouched_at(self) -> int | None:
@@ -338,22 +340,39 @@ def _proved(entry: LoggedEntry, leaf: Leaf, body: Body, core: Core, trust: Trust
     if cosigned is not None and entry.standing == "signed":
         message = f"the entry {kind!r} is said not to be cosigned, and is"
         raise Malformed(message)
-    evidence = no_evidence if cosigned is None else lambda: max(signed.at, cosigned[1].at)
-    _require_standing(trust, body, signed.key, dated=signed.at, evidence=evidence, act="signing a checkpoint")
-    if cosigned is None:
-        return LoggedFact(body=body, leaf=leaf, place=place, checkpoint=signed)
-    return LoggedFact(body=body, leaf=leaf, place=place, checkpoint=signed, cosigner=cosigned[0], cosigned_at=cosigned[1].at)
+    return _counting(LoggedFact(body=body, leaf=leaf, place=place, checkpoint=signed), cosigned, trust)
+
+
+def _counting(fact: LoggedFact, cosigned: tuple[Body, Cosignature] | None, trust: Trust) -> LoggedFact:
+    """The same, as far as the keys of both registers stand: what does not proves nothing, and takes nothing from the rest."""
+    signed = fact.checkpoint
+    if signed is None:
+        raise AssertionError
+    found = fact
+    if cosigned is not None:
+        other, cosignature = cosigned
+        try:
+            _require_standing(trust, other, cosignature.key, dated=cosignature.at, evidence=no_evidence, act="cosigning a checkpoint")
+        except Refused as error:
+            found = replace(fact, weakness=error.message)
+        else:
+            found = replace(fact, cosigner=other, cosigned_at=cosignature.at)
+    vouched = found.vouched_at
+    try:
+        _require_standing(trust, fact.body, signed.key, dated=signed.at, evidence=lambda: vouched, act="signing a checkpoint")
+    except Refused as error:
+        return LoggedFact(body=fact.body, leaf=fact.leaf, weakness=error.message)
+    return found
 
 
 def _cosignature(signed: SignedCheckpoint, core: Core, body: Body, trust: Trust) -> tuple[Body, Cosignature] | None:
-    """The cosignature of a body of the other party, and its body. Its own word of the time is all that dates it."""
+    """The cosignature of a body of the other party, and its body."""
     party = core.destination.party if body.party == core.origin.party else core.origin.party
     for name in dict.fromkeys(line.name for line in read_note(signed.raw).lines if line.name.startswith(f"{labels.OFFICE}{party}/")):
         other = parse_office_name(name)
         keys = _log_keys(trust, other)
         found = read_cosignature(signed, other, keys) if keys else None
         if found is not None:
-            _require_standing(trust, other, found.key, dated=found.at, evidence=no_evidence, act="cosigning a checkpoint")
             return other, found
     return None
 

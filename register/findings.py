@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from valiza.envelope.acknowledgement import VerifiedAnswer
     from valiza.envelope.receipt import Verdict
     from valiza.keys.credential import Credential
+    from valiza.keys.fields import Body
     from valiza.register.evidence import Further, LoggedFact, ShownCarrier, VerifiedBundle
 
 __all__ = ["Findings", "findings"]
@@ -192,12 +193,14 @@ def _not_proved(verified: VerifiedBundle, shown: Sequence[ShownCarrier]) -> Iter
 
 def _unvouched(logged: Sequence[LoggedFact]) -> Iterator[str]:
     """Entries that a body could take back, as far as the bundle shows; why, who made it says."""
-    for body in sorted({fact.body for fact in logged}):
-        for signed, why in ((False, "in no signed head of its log"), (True, "cosigned by nobody of the other party")):
-            weak = [f for f in logged if f.body == body and f.cosigner is None and (f.checkpoint is not None) == signed]
-            if weak:
-                what = " and ".join(dict.fromkeys(_ENTERED[fact.leaf.facts.kind] for fact in weak))
-                yield f"that {body} could not take back its entry of {what}: when the bundle was made that was {why}, says who made it"
+    reasons: dict[tuple[Body, str], list[str]] = {}
+    for fact in logged:
+        if fact.cosigner is None:
+            never = "in no signed head of its log" if fact.checkpoint is None else "cosigned by nobody of the other party"
+            why = fact.weakness or f"when the bundle was made that was {never}, says who made it"
+            reasons.setdefault((fact.body, why), []).append(_ENTERED[fact.leaf.facts.kind])
+    for (body, why), entered in sorted(reasons.items()):
+        yield f"that {body} could not take back its entry of {' and '.join(dict.fromkeys(entered))}: {why}"
 
 
 def _hidden(verified: VerifiedBundle, shown: Sequence[ShownCarrier]) -> Iterator[str]:

@@ -237,6 +237,20 @@ def test_through_a_pipe(case: Case) -> None:
     assert "verified before it gets its name" in done.error
 
 
+@pytest.mark.slow
+def test_a_long_bundle_through_a_pipe_is_read_to_its_end(world: World) -> None:
+    """Of what is neither envelope nor bundle no more is spooled than shows it."""
+    long = world.path("long.bin")
+    long.write_bytes(bytes(80 << 20))
+    envelope = world.seal(files=[long])
+    world.open(envelope)
+    world.acknowledge(envelope)
+    path = world.path("long.vle")
+    world.by.works("evidence", "make", envelope, "--disclose=long.bin", "--as=yanka", "-o", path)
+    done = run("evidence", "verify", "-", f"--root={world.kz.root}", f"--root={world.by.root}", "--json", stdin=path.read_bytes())
+    assert (done.code, done.facts["carriers"][0]["size"]) == (8, 80 << 20)
+
+
 def test_it_is_as_secret_as_what_it_shows(case: Case) -> None:
     assert case.destination.stat().st_mode & 0o777 == 0o600
 
