@@ -51,7 +51,13 @@ COMMANDS: Final = (
     Command("agreement sign", ("agreement", "sign", "kz-by", "-o", "{out}"), enters=False),
     Command("agreement terminate", ("agreement", "terminate", "kz-by", "--takes-effect=2030-01-01T00:00:00Z", "-o", "{out}"), enters=False),
     Command("agreement adopt", ("agreement", "adopt", "{w}/end.vls"), output=False),
+    Command("register checkpoint", ("register", "checkpoint", "--for=BY-MFA", "-o", "{out}")),
+    Command("register cosign", ("register", "cosign", "{w}/KZ.request", "-o", "{out}"), office="BY"),
+    Command("register import", ("register", "import", "{w}/KZ.cosigned"), output=False),
+    Command("register backup", ("register", "backup", "-o", "{out}"), enters=False),
+    Command("register restore", ("register", "restore", "{w}/KZ.backup", "--replace"), output=False),
 )
+READS_REGISTER: Final = {"rewrap", "register backup"}  # and SQLite does not read where it cannot write
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +71,9 @@ def before(exchange: Exchange, tmp_path_factory: pytest.TempPathFactory) -> dict
         other = copy.copy(folder / "other")
         other.by.works("roster", "publish", "-o", copy.path("BY.next.vls"))
         other.kz.works("agreement", "terminate", "kz-by", "--takes-effect=2030-01-01T00:00:00Z", "-o", copy.path("end.vls"))
+        other.kz.works("register", "checkpoint", "--for=BY-MFA", "-o", copy.path("KZ.request"))
+        other.by.works("register", "cosign", copy.path("KZ.request"), "-o", copy.path("KZ.cosigned"))
+        other.kz.works("register", "backup", "-o", copy.path("KZ.backup"))
         shutil.rmtree(folder / "other")
         worlds[name] = copy
     return worlds
@@ -121,6 +130,8 @@ def test_an_office_that_cannot_be_written(command: Command, before: dict[str, Wo
     full(words, disk, [tmp_path])
     assert (tmp_path / "output").exists() == command.output
     assert left_over(world) == []
+    for office in (world.kz, world.by):
+        assert office.works("register", "verify", "--json").facts["holds"]
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if not c.enters], ids=lambda command: command.name)
@@ -130,7 +141,7 @@ def test_an_office_that_is_only_read_is_enough_for_what_enters_nothing(
     world = before[command.before].copy(disk.path)
     disk.read_only()
     done = run(*command.typed(world, tmp_path / "output"))
-    if command.name == "rewrap":  # it asks the register whether another dispatch is known
+    if command.name in READS_REGISTER:
         assert_failed(done, 7)
     else:
         assert done.code == 0, done.err
@@ -151,6 +162,7 @@ def test_sealing(where: str, before: dict[str, World], disk: Disk, tmp_path: Pat
     listed = world.kz.works("register", "list", "--json").facts["envelopes"]
     assert sorted({envelope["verdict"] for envelope in listed}) in (["outstanding"], ["outstanding", "withdrawn"])
     assert len([envelope for envelope in listed if envelope["verdict"] == "outstanding"]) == 2, "this one, and the one sealed before"
+    assert world.kz.works("register", "verify", "--json").facts["holds"]
 
 
 def _init(home: Path, body: str, *more: str | Path) -> list[str]:

@@ -117,11 +117,11 @@ class Cluster:
 
 
 @contextmanager
-def running() -> Iterator[Cluster]:
-    """A new server, which runs as long as the block. What it acknowledges is on the disk, as on one in earnest."""
+def running(place: Path | None = None) -> Iterator[Cluster]:
+    """A new server, which runs as long as the block, its folder in `place`. What it acknowledges is on the disk, as on one in earnest."""
     binaries = _binaries()
     user = _user()
-    folder = Path(tempfile.mkdtemp(prefix="valiza-pg-"))  # not pytest's own: user postgres may not walk there, and a socket's path is short
+    folder = Path(tempfile.mkdtemp(prefix="valiza-pg-", dir=place))  # not pytest's own: user postgres may not go there, and a socket's path is short
     try:
         if user:
             os.chown(folder, user["user"], user["group"])
