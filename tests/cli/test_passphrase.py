@@ -194,6 +194,7 @@ def test_wrong_passphrase_of_each_command_that_needs_a_key(locked: World, monkey
         draft += ["--custodian", locked.path(name) / "request.vls"]
     draft += ["--key", locked.path("first") / "custodian.key"]
     works(*draft, "-o", locked.path("begun.vls"))
+    locked.by.works("register", "checkpoint", "-o", locked.path("head.request"))
     before = listing(locked.folder)
     commands: tuple[list[str | Path], ...] = (
         ["open", envelope, *out, "--as=yanka"],
@@ -214,6 +215,9 @@ def test_wrong_passphrase_of_each_command_that_needs_a_key(locked: World, monkey
         [*draft, *out],
         ["custodian", "sign", locked.path("begun.vls"), "--key", locked.path("second") / "custodian.key", *out],
         ["register", "show", envelope, "--manifest"],
+        ["register", "checkpoint", *out],
+        ["register", "cosign", locked.path("head.request"), *out],
+        ["evidence", "make", answered, "--disclose=0", *out, "--as=yanka"],
     )
     elsewhere = {("seal",), ("custodian", "new"), ("key", "external")}  # tried above; makes keys and unlocks none; in test_external.py
     elsewhere |= {("credential", "request"), ("credential", "renew")}  # these give new keys the passphrase first
