@@ -64,6 +64,35 @@ def test_an_exchange_with_a_register_in_a_database(shared: World, address: str) 
     assert not list(shared.kz.home.glob("register.db*"))
 
 
+def test_a_gateway_enters_what_comes_and_only_the_office_signs_for_the_register(world: World, cluster: Cluster, tmp_path: Path) -> None:
+    """Keys kept apart: a gateway is a copy of the office's folder without any key, and has a role that only appends."""
+    name = cluster.make_database()
+    works("register", "migrate", cluster.url(name))
+    script = cluster.folder / "roles.sql"
+    script.write_text(works("register", "roles", cluster.url(name)).out, encoding="utf-8")
+    cluster.run("psql", "-X", "-q", "-h", str(cluster.folder), "-U", OWNER, "-d", name, "-f", str(script))
+    cluster.sql(f"CREATE ROLE office_in_{name} LOGIN IN ROLE valiza_office; CREATE ROLE gateway_in_{name} LOGIN IN ROLE valiza_gateway")
+    gateway = Office(home=tmp_path / "gateway", party="KZ", roster=world.kz.roster)
+    shutil.copytree(world.kz.home, gateway.home, ignore=shutil.ignore_patterns("keys", "register.db*"))
+    (gateway.home / "keys").mkdir(mode=0o700)
+    keep_in(world.kz, cluster.url(name, f"office_in_{name}"))
+    keep_in(gateway, cluster.url(name, f"gateway_in_{name}"))
+    world.seal(name="first.vlz")
+    world.kz.works("register", "checkpoint")
+    _, _, receipt = world.exchange()
+    assert gateway.works("receipt", "verify", receipt, "--json").facts["verdict"] == "delivered"
+    assert standing(world.kz) == [("1", "outstanding"), ("2", "delivered")]
+    assert gateway.run("register", "checkpoint").code == 5, "no key of the register is there"
+    assert gateway.works("register", "verify", "--json").facts["holds"]
+    world.kz.works("register", "checkpoint")
+    (log,) = gateway.works("register", "verify", "--json").facts["logs"]
+    assert log["covered"]["own"] == log["entries"] == 5
+    taken = world.by.works("register", "heads", "--json").facts["heads"]
+    assert [head["kind"] for head in taken] == ["seen"], "what the office signed travels with what any host seals"
+    cluster.drop_database(name)
+    cluster.sql(f"DROP ROLE office_in_{name}, gateway_in_{name}")
+
+
 def test_the_destination_too(world: World, address: str) -> None:
     keep_in(world.by, address)
     world.exchange()
