@@ -120,6 +120,7 @@ def test_the_text_of_a_note_may_have_empty_lines() -> None:
     found = note.read_note("\n\n a \n\n\n\n— b AAAAAAA=\n".encode())
     assert found.text == b"\n\n a \n\n\n"
     assert found.lines == (SignatureLine("b", bytes(4), b"\0"),)
+    assert note.read_note("\n\n— b AAAAAAA=\n".encode()).text == b"\n"
 
 
 # -- notes ------------------------------------------------------------------------------------------------------------
@@ -359,6 +360,15 @@ def test_lines_of_others_are_ignored_and_kept() -> None:
     mixed = with_lines(unknown(1), *lines(SIGNED.raw)[::-1], SignatureLine(ORIGIN, b"####", b"?"), unknown(2))
     found = verified(mixed)
     assert (found.checkpoint, found.at, found.raw) == (CHECKPOINT, AT, mixed)
+
+
+@pytest.mark.parametrize("at", [1, MAX_TIME])
+def test_the_first_and_the_last_time(at: int) -> None:
+    signed = note.sign_checkpoint(CHECKPOINT, LOG, at)
+    found = verified(note.cosign(signed, THEIRS, OFFICE, at))
+    cosignature = note.read_cosignature(found, THEIRS, [OFFICE_KEY])
+    assert cosignature is not None
+    assert (found.at, cosignature.at) == (at, at)
 
 
 @pytest.mark.parametrize("at", [0, -1, MAX_TIME + 1])
