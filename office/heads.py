@@ -281,7 +281,7 @@ def _cosigners(office: HasRegister, agreement: bytes, signed: SignedCheckpoint) 
 
 def _add_once(office: HasRegister, head: Head) -> None:
     store = office.journal.store
-    if all(known.note != head.note for known in store.heads(head.kind, head.body, head.agreement)):
+    if not store.has_head(head):
         store.add_head(head)
 
 

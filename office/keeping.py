@@ -92,7 +92,7 @@ def _restore_file(office: Office, source: SqliteStore, *, replace: bool, at: int
         there = path.exists()
         if there and not replace:
             with closing(SqliteStore(path, lambda: at)) as store:
-                if store.count(Query()):
+                if store.count(Query(limit=1)):
                     message = "this office has a register with entries"
                     raise Refused(message, "to put the backup in its place: --replace; the register that is there is kept under another name")
         aside = None

@@ -228,14 +228,8 @@ def prove_entry(office: Office, entry: Entry) -> LeafProof | None:
 def _covering(office: Office, entry: Entry) -> tuple[SignedCheckpoint, tuple[Body, ...]] | None:
     """The first cosigned checkpoint that covers an entry, or else the last one of our own."""
     store, log = office.journal.store, log_of(office, entry.agreement)
-    cosigned = [
-        head
-        for kind, body, agreement in store.head_logs()
-        if kind == "cosigned" and agreement == entry.agreement
-        for head in store.heads(kind, body, agreement)
-        if head.size > entry.place
-    ]
-    for head in sorted(cosigned, key=lambda head: (head.size, head.at)):
+    head = store.covering("cosigned", entry.agreement, entry.place)
+    if head is not None:
         signed = checked_checkpoint(office.trust, office.body, entry.agreement, head.note)
         require_own(log, signed, f"{head.body} has seen")
         return signed, (head.body,)

@@ -318,7 +318,8 @@ class RegisterJournal:
     def record_log_conflict(self, body: Body, agreement: bytes, evidence: bytes, *, what: str, at: int) -> None:
         """Keep heads of another body's log that do not go together; the same bytes are kept once."""
         with self.together():
-            if not self.store.count(Query(kinds=("log-conflict",), agreement=agreement, statement=evidence)):
+            same = Query(kinds=("log-conflict",), dispatch_digest=b"", agreement=agreement, statement=evidence)  # about no envelope
+            if not self.store.count(same):
                 blind = self._random(BLIND_BYTES)
                 self.store.append(
                     Entry(at=at, kind="log-conflict", direction="in", agreement=agreement, origin=body, note=what, statement=evidence, blind=blind)

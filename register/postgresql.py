@@ -370,8 +370,11 @@ class PostgresqlStore(Store):
 
     def logs(self) -> list[bytes]:
         """Digests of the agreements that have a log here, in the order in which their first entries stand."""
-        statement = sa.select(entry.c.agreement).where(entry.c.place == 0).order_by(entry.c.seq)
-        return self._read(lambda connection: list(connection.scalars(statement)))
+        found: list[tuple[int, bytes]] = []  # from one log to the next in the index: there are few of them, and many entries in each
+        following = sa.select(entry.c.seq, entry.c.agreement).order_by(entry.c.agreement, entry.c.place).limit(1)
+        while rows := self._rows(following.where(entry.c.agreement > (found[-1][1] if found else b""))):
+            found.append((rows[0]["seq"], rows[0]["agreement"]))
+        return [agreement for _, agreement in sorted(found)]
 
     def all_nodes(self, agreement: bytes) -> Iterator[Node]:
         """Every stored node of a log above the leaves."""
@@ -402,6 +405,20 @@ class PostgresqlStore(Store):
             statement = statement.where(table.size == size)
         statement = statement.order_by(table.seq.desc()).limit(1) if newest else statement.order_by(table.seq)
         return [Head(kind=kind, body=body, agreement=agreement, **row) for row in self._rows(statement)]
+
+    def has_head(self, head: Head) -> bool:
+        """Whether this note is stored already as a head of this kind, body, log and size."""
+        table = schema.head.c
+        same = (table.party == head.body.party, table.body == head.body.id, table.kind == head.kind, table.size == head.size, table.note == head.note)
+        return bool(self._rows(sa.select(table.seq).where(table.agreement == head.agreement, *same).limit(1)))
+
+    def covering(self, kind: str, agreement: bytes, place: int) -> Head | None:
+        """The smallest head of a kind, of or with whichever body, that has the entry at a place of the log; of several the earliest."""
+        table = schema.head.c
+        statement = sa.select(table.party, table.body, table.size, table.at, table.note).limit(1).order_by(table.size, table.at, table.seq)
+        rows = self._rows(statement.where(table.agreement == agreement, table.kind == kind, table.size > place))
+        found = {**rows[0]} if rows else None
+        return None if found is None else Head(kind=kind, body=Body(found.pop("party"), found.pop("body")), agreement=agreement, **found)
 
     def head_logs(self) -> list[tuple[str, Body, bytes]]:
         """Kind, body and agreement of all heads that are here, each once, in no order."""

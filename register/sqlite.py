@@ -297,8 +297,12 @@ class SqliteStore(Store):
 
     def logs(self) -> list[bytes]:
         """Digests of the agreements that have a log here, in the order in which their first entries stand."""
-        with _database_errors(self.name):
-            return [row[0] for row in self._db.execute("SELECT agreement FROM entry WHERE place = 0 ORDER BY seq")]
+        found: list[tuple[int, bytes]] = []
+        with _database_errors(self.name):  # from one log to the next in the index: there are few of them, and many entries in each
+            following = "SELECT seq, agreement FROM entry WHERE agreement > ? ORDER BY agreement, place LIMIT 1"
+            while row := self._db.execute(following, [found[-1][1] if found else b""]).fetchone():
+                found.append(row)
+        return [agreement for _, agreement in sorted(found)]
 
     def all_nodes(self, agreement: bytes) -> Iterator[Node]:
         """Every stored node of a log above the leaves."""
@@ -325,6 +329,20 @@ class SqliteStore(Store):
                 [agreement, body.party, body.id, kind],
             )
             return [Head(kind=kind, body=body, agreement=agreement, size=size, at=at, note=note) for size, at, note in rows]
+
+    def has_head(self, head: Head) -> bool:
+        """Whether this note is stored already as a head of this kind, body, log and size."""
+        asked = "SELECT 1 FROM head WHERE agreement = ? AND party = ? AND body = ? AND kind = ? AND size = ? AND note = ? LIMIT 1"
+        values = [head.agreement, head.body.party, head.body.id, head.kind, head.size, head.note]
+        with _database_errors(self.name):
+            return self._db.execute(asked, values).fetchone() is not None
+
+    def covering(self, kind: str, agreement: bytes, place: int) -> Head | None:
+        """The smallest head of a kind, of or with whichever body, that has the entry at a place of the log; of several the earliest."""
+        asked = "SELECT party, body, size, at, note FROM head WHERE agreement = ? AND kind = ? AND size > ? ORDER BY size, at, seq LIMIT 1"
+        with _database_errors(self.name):
+            row = self._db.execute(asked, [agreement, kind, place]).fetchone()
+        return None if row is None else Head(kind=kind, body=Body(*row[:2]), agreement=agreement, size=row[2], at=row[3], note=row[4])
 
     def head_logs(self) -> list[tuple[str, Body, bytes]]:
         """Kind, body and agreement of all heads that are here, each once, in no order."""

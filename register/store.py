@@ -177,6 +177,14 @@ class Store(ABC):
         """Heads of a kind of a body's log, in the order in which they were stored; only those of a size, or only the last."""
 
     @abstractmethod
+    def has_head(self, head: Head) -> bool:
+        """Whether this note is stored already as a head of this kind, body, log and size."""
+
+    @abstractmethod
+    def covering(self, kind: str, agreement: bytes, place: int) -> Head | None:
+        """The smallest head of a kind, of or with whichever body, that has the entry at a place of the log; of several the earliest."""
+
+    @abstractmethod
     def head_logs(self) -> list[tuple[str, Body, bytes]]:
         """Kind, body and agreement of all heads that are here, each once, in no order."""
 

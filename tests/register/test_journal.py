@@ -212,6 +212,9 @@ def life(journal: RegisterJournal, number: int) -> dict[str, int]:
         "named by the beginning of its id": lambda: journal.named(name.envelope_id.hex()[:-1]),
         "named by number": lambda: journal.named(str(number)),
         "dispatches_of": lambda: journal.dispatches_of(name.envelope_id),
+        "record_log_conflict": lambda: journal.record_log_conflict(THERE, AGREEMENT, b"heads", what="split-view", at=NOW),
+        "logs": journal.store.logs,
+        "is there any": lambda: journal.store.count(Query(limit=1)),
         "record_other_dispatch": lambda: journal.record_other_dispatch(b"other", replace(name, dispatch_digest=bytes(32)), at=NOW),
     }
     return {said: steps(journal, work) for said, work in works.items()}

@@ -333,6 +333,40 @@ def test_a_register_is_of_one_body(opening: Opening) -> None:
         assert one.identity() == Body("KZ", "KZ-MFA")
 
 
+def test_logs_stand_in_the_order_of_their_first_entries(store: Store) -> None:
+    assert store.logs() == []
+    logs = [bytes([first]) * 32 for first in (7, 255, 0, 9)]
+    for log in (*logs, *logs[::-1], *logs[1:]):
+        append(store, agreement=log)
+    assert store.logs() == logs
+
+
+def test_the_smallest_head_that_covers_an_entry_is_found(store: Store) -> None:
+    log, bodies = b"a" * 32, [Body("BY", "BY-MFA"), Body("BY", "BY-MOD")]
+    sizes = [(9, 5, 0), (4, 6, 1), (4, 6, 0), (4, 5, 1), (7, 9, 0), (4, 5, 0)]
+    heads = [Head(kind="cosigned", body=bodies[which], agreement=log, size=size, at=at, note=bytes([size, at, which])) for size, at, which in sizes]
+    for head in heads:
+        store.add_head(head)
+        store.add_head(replace(head, kind="own", size=head.size - 1))
+        store.add_head(replace(head, agreement=b"b" * 32, size=1))
+    found = [store.covering("cosigned", log, place) for place in range(10)]
+    assert found == [heads[3]] * 4 + [heads[4]] * 3 + [heads[0]] * 2 + [None]
+    assert store.covering("seen", log, 0) is None
+    assert store.covering("cosigned", b"c" * 32, 0) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"kind": "ahead"}, {"body": Body("BY", "BY-MOD")}, {"body": Body("KZ", "BY-MFA")}, {"agreement": b"b" * 32}, {"size": 2}, {"note": b"notes"}],
+)
+def test_a_head_that_is_stored_is_known_by_all_of_it_but_its_time(store: Store, changes: dict[str, Any]) -> None:
+    head = Head(kind="cosigned", body=Body("BY", "BY-MFA"), agreement=b"a" * 32, size=3, at=0, note=b"note")
+    assert not store.has_head(head)
+    store.add_head(head)
+    assert store.has_head(replace(head, at=1))
+    assert not store.has_head(replace(head, **changes))
+
+
 def test_heads_stand_in_their_order(store: Store) -> None:
     ours, theirs = Body("KZ", "KZ-MFA"), Body("BY", "BY-MFA")
     head = Head(kind="seen", body=theirs, agreement=b"a" * 32, size=0, at=0, note=b"")
