@@ -21,7 +21,7 @@ from tests.support.killed_register import Tally, kill_many
 def report(tally: Tally, seconds: float) -> None:
     """What was killed, by command."""
     print(f"\n{sum(tally.killed.values())} kills in {seconds:.0f} s; {tally.too_late} commands were quicker than their kill")
-    print(f"\n{'command':22}{'killed':>8}{'printed something before':>28}{'entered something before':>28}")
+    print(f"\n{'command':22}{'killed':>8}{'after it printed something':>28}{'and had entered (of half)':>28}")
     for name, count in sorted(tally.killed.items(), key=lambda found: -found[1]):
         print(f"{name:22}{count:8}{tally.told[name]:28}{tally.entered[name]:28}")
     print(f"\nenvelopes that were entered and had no file yet, and were withdrawn: {tally.nameless}")

@@ -44,8 +44,10 @@ __all__ = ["Command", "Play", "Tally", "kill_many"]
 
 REASON: Final = "a mistake"  # of an envelope that is withdrawn on purpose
 GROUP: Final = 3
-_ONCE: Final = ("sealed", "withdrawn", "arrived", "answered", "receipt")
-REFUSED: Final = 6  # the exit code
+_ONCE: Final = ("sealed", "withdrawn", "arrived", "answered", "receipt", "overdue")
+_RARE: Final = {"open", "open --each", "acknowledge", "countersign", "receipt verify", "receipt verify many", "cosign", "import"}
+REFUSED: Final = 6  # exit codes
+INCOMPLETE: Final = 8  # something is overdue
 _LONGEST_S: Final = 60.0
 
 
@@ -194,6 +196,7 @@ class Play:
 
     def _exchange(self) -> Iterator[Command]:
         yield self._seal()
+        yield self._seal("--due=0")
         yield self._seal_each()
         if self._sent:
             yield from (self._open(), self._withdraw())
@@ -212,6 +215,11 @@ class Play:
         for office in (self.world.kz, self.world.by):
             yield Command("checkpoint", office, ("register", "checkpoint"))
             yield Command("cosign --seen", office, ("register", "cosign", "--seen"))
+        if self._links["KZ"]:
+            yield Command("overdue --sign", self.world.kz, ("register", "overdue", "--sign"))
+            for name, *more in (("export", "--format=jsonl"), ("report",)):
+                out = self._name(f".{name}")
+                yield Command(name, self.world.kz, ("register", name, *more, "-o", out), (out,))
         if self._links["KZ"] and not self._cosigned:
             yield self._request()
         if self._requests:
@@ -222,12 +230,13 @@ class Play:
     def next(self) -> Command:
         """One that is possible now, the rarer the later it can come."""
         found = list(self.commands())
-        weights = [4 if command.name in {"countersign", "receipt verify", "acknowledge", "open", "receipt verify many"} else 1 for command in found]
+        weights = [4 if command.name in _RARE else 1 for command in found]
         return self._chance.choices(found, weights)[0]
 
-    def _seal(self) -> Command:
+    def _seal(self, *more: str) -> Command:
+        """One envelope; the receipt for one that is due at once is overdue, and nobody opens it."""
         out = self._name(".vlz")
-        return Command("seal", self.world.kz, (*self.world.order(), "-o", out), (out,), lambda: self._sent.append(out))
+        return Command("seal", self.world.kz, (*self.world.order(*more), "-o", out), (out,), lambda: None if more else self._sent.append(out))
 
     def _seal_each(self) -> Command:
         folder = self._name(".out")
@@ -322,25 +331,29 @@ class Play:
     def _promised(self, command: Command, facts: Any) -> list[tuple[str, Any]]:
         """What must be in the register from now on, because a command printed this."""
         name = command.name.split()[0]
+        found: list[tuple[str, Any]] = []
         if name == "seal":
-            return [("sealed", (facts["number"], bytes.fromhex(facts["dispatch"])))]
-        if name == "open":
-            return [("arrived", facts["number"])]
-        if name in {"acknowledge", "refuse", "countersign"}:
-            return [("receipt" if name == "countersign" else "answered", command.made[0].read_bytes())]
-        if name == "receipt":
-            return [("receipt", Path(facts["object"]).read_bytes())]
-        if name == "backup":
-            return [("backup", (command.made[0], facts["entries"]))]
-        return [(kind, one["entries"]) for kind, said in (("own", "checkpoints"), ("given", "cosigned")) for one in facts.get(said, [])] + (
-            [("cosigned", facts["entries"])] if name == "import" else []
-        )
+            found.append(("sealed", (facts["number"], bytes.fromhex(facts["dispatch"]))))
+        elif name == "open":
+            found.append(("arrived", facts["number"]))
+        elif name in {"acknowledge", "refuse", "countersign"}:
+            found.append(("receipt" if name == "countersign" else "answered", command.made[0].read_bytes()))
+        elif name == "receipt":
+            found.append(("receipt", Path(facts["object"]).read_bytes()))
+        elif name == "overdue":
+            found += (("overdue", bytes.fromhex(one["dispatch"])) for one in facts["overdue"])
+        elif name == "backup":
+            found.append(("backup", (command.made[0], facts["entries"])))
+        elif name == "import":
+            found.append(("cosigned", facts["entries"]))
+        else:
+            found += ((kind, one["entries"]) for kind, said in (("own", "checkpoints"), ("given", "cosigned")) for one in facts.get(said, []))
+        return found
 
-    def check(self, office: Office, tally: Tally) -> int:
+    def check(self, office: Office, tally: Tally, *how: str) -> int:
         """Everything that must hold of a register (1 to 4 above), after a command has put right what was interrupted; returns the new entries."""
-        listed = works("register", "list", "--json", "--home", office.home)
-        assert listed.facts["envelopes"] is not None
-        verified = run("register", "verify", "--json", "--home", office.home)
+        works("register", "list", "--json", "--home", office.home)
+        verified = run("register", "verify", *filter(None, how), "--json", "--home", office.home)
         assert (verified.code, verified.facts["holds"]) == (0, True), verified.err
         found = rows(office.home)
         links = [row.link for row in found]
@@ -381,6 +394,7 @@ class Play:
     def _check_acknowledged(self, office: Office, found: Sequence[Row]) -> None:
         sealed = {(row.number, row.dispatch) for row in found if row.kind == "sealed"}
         arrived = {row.number for row in found if row.kind == "arrived"}
+        overdue = {row.dispatch for row in found if row.kind == "overdue"}
         statements = {(row.kind, row.statement) for row in found}
         with closing(sqlite3.connect(office.home / "register.db")) as register:
             heads = set(register.execute("SELECT kind, size FROM head").fetchall())
@@ -388,6 +402,8 @@ class Play:
             match what:
                 case "sealed":
                     assert value in sealed, f"{value[0]} was acknowledged as sealed and is lost"
+                case "overdue":
+                    assert value in overdue, "a receipt was acknowledged as recorded overdue, and it is lost"
                 case "arrived":
                     assert value in arrived, f"{value} was acknowledged as opened and is lost"
                 case "answered" | "receipt":
@@ -413,11 +429,11 @@ class Play:
         elif command.made or command.name == "withdraw":
             assert done.code == 0 or (done.code == REFUSED and "already" in done.err + done.out), f"{command.name} again: {done.err}"
         else:
-            assert done.code == 0, f"{command.name} again: {done.err}"
+            assert done.code in ({0, INCOMPLETE} if command.name.startswith("overdue") else {0}), f"{command.name} again: {done.err}"
         missing = [path.name for path in command.made if not path.exists()]
         assert missing == [], f"{command.name} again: {', '.join(missing)} is not there: {done.err}"
         assert left_over(self.world) == [], f"{command.name} again left something unfinished"
-        if done.code == 0:
+        if done.code in {0, INCOMPLETE}:
             self.acknowledge(command, said)
         command.done()
 
@@ -452,17 +468,18 @@ def _one(play: Play, command: Command, lasting: dict[str, float], tally: Tally, 
     play.prepare(command)
     code, said, seconds = killed(command.typed, chance.uniform(0, 1.05) * lasting.get(command.name, 0.3))
     told = play.acknowledge(command, said)
-    if code is None:
-        tally.killed[command.name] += 1
-        tally.told[command.name] += told > 0
-    else:
+    if code is not None:
+        assert code in {0, REFUSED, INCOMPLETE}, f"{command.name} ended with {code}"
         tally.too_late += 1
-        assert code in {0, 6}, f"{command.name} ended with {code}"
         lasting[command.name] = seconds
-    if chance.random() < 0.5:  # the next command is another one, or the same again
-        tally.entered[command.name] += play.check(command.office, tally) > 0 and code is None
+        play.again(command)
+        return False
+    tally.killed[command.name] += 1
+    tally.told[command.name] += told > 0
+    lasting.setdefault(command.name, 0.6)
+    looked = chance.random() < 0.5  # the next command is another one, or the same again
+    if looked:
+        tally.entered[command.name] += play.check(command.office, tally) > 0
     play.again(command)
-    play.check(command.office, tally)
-    if code is None and command.name not in lasting:
-        lasting[command.name] = 0.6
-    return code is None
+    play.check(command.office, tally, "--hashes-only" if looked else "")
+    return True
