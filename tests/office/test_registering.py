@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.support.keys import BEGIN
@@ -22,7 +22,7 @@ def test_several_processes_find_what_one_finds(kz: Office, monkeypatch: pytest.M
     store = kz.journal.store
     with store.transaction():
         for number in range(1, count + 1):
-            common = {"envelope_id": bytes(32), "dispatch_digest": bytes([1]) * 32, "agreement": bytes(32), "blind": bytes(16)}
+            common: dict[str, Any] = {"envelope_id": bytes(32), "dispatch_digest": bytes([1]) * 32, "agreement": bytes(32), "blind": bytes(16)}
             kind = "handover" if number in wrong else "conflict"
             store.append(Entry(at=BEGIN, kind=kind, direction="out", origin=kz.body, statement=b"no statement" * (number % 3), **common))
     found, told = [], []
