@@ -118,6 +118,10 @@ def _same_envelope(office: Office, source: BinaryIO, dispatch_digest: bytes) -> 
 def _gather(office: Office, dispatch_digest: bytes, authentic: AuthenticDispatch | None, shown: _Shown, at: int) -> Bundle:
     journal = office.journal
     story = journal.story(dispatch_digest)
+    dispatch = next((entry.statement for entry in story if entry.kind in {"sealed", "arrived"}), None)
+    if dispatch is None:
+        message = "this register has only what was told of the envelope's transport: it was neither sealed here, nor did it come here"
+        raise Refused(message, "evidence is made where it was sealed, came in or was confirmed")
     receipt, answer = journal.stored_receipt(dispatch_digest), journal.stored_answer(dispatch_digest)
     core: bytes | None = None
     if receipt is not None:
@@ -126,7 +130,7 @@ def _gather(office: Office, dispatch_digest: bytes, authentic: AuthenticDispatch
         kind, statement = ANSWER, answer
     else:
         kind, core = DISPATCH, _core(office, dispatch_digest, authentic)
-        statement = next(entry.statement for entry in story if entry.kind in {"sealed", "arrived"})
+        statement = dispatch
     bundle = Bundle(kind=kind, made_at=at, statement=statement, core=core, rosters=(), agreements=(), logs=())
     said = peek_core(bundle)
     parties = sorted((said.origin.party, said.destination.party))

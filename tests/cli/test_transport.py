@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.support.cli import Outcome, World, found_world, listing, works
+from tests.support.cli import Outcome, World, found_world, listing, run, works
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,3 +149,23 @@ def test_withdrawn_envelope_is_neither_told_of_nor_carried(here: World) -> None:
         failed = here.kz.fails(6, "transport", *words, "--as=aqyl", "-o", here.path("out"))
         assert "this envelope is withdrawn" in failed.error
     assert not here.path("out").exists()
+
+
+def test_what_was_told_of_a_transport_is_evidence(here: World) -> None:
+    notice(here)
+    take(here, "leg.vls", "--giver=Aigul Serik")
+    here.kz.works("evidence", "make", here.path("e.vlz"), "-o", here.path("e.vle"))
+    done = run("evidence", "verify", here.path("e.vle"), f"--root={here.kz.root}", f"--root={here.by.root}", "--json")
+    assert (done.code, done.facts["verdict"]) == (8, "outstanding")
+    assert [entry["kind"] for entry in done.facts["log"]] == ["sealed", "notice", "handover"]
+    assert any(said.startswith("Aqyl of KZ/KZ-MFA told BY/BY-KGB of transport 1 of the envelope") for said in done.facts["proved"])
+    assert any(said.startswith("Aqyl of KZ/KZ-MFA took the envelope from Aigul Serik of KZ/KZ-MFA in Astana") for said in done.facts["proved"])
+    assert "that the envelope came to the end of its way: the hand-overs shown end before" in done.facts["not_proved"]
+
+
+def test_where_only_a_transport_is_known_nothing_is_proved(here: World) -> None:
+    notice(here)
+    here.by.works("transport", "enter", here.path("notice.vls"))
+    done = here.by.fails(6, "evidence", "make", here.path("e.vlz"), "-o", here.path("e.vle"))
+    assert "only what was told of the envelope's transport" in done.error
+    assert not here.path("e.vle").exists()
