@@ -53,6 +53,8 @@ def backup(output: Path, home: Path | None, json_: bool) -> None:
 def restore(backup: Path, replace: bool, home: Path | None, json_: bool) -> None:
     """Put a backup in the place of a register that is lost or damaged, or into an empty database. Every entry is checked on the way.
 
+    It takes the place of the old one in one step, whenever it is interrupted, and only where no other program has that open.
+
     What was entered after the backup is not in it, and the other side may have seen it: its next cosignature tells. Take one in with `register
     import` before anything new is entered.
     """
