@@ -14,7 +14,7 @@ from valiza.envelope.dispatch import SignedDispatch, authenticate_dispatch
 from valiza.envelope.handover import read_handover
 from valiza.envelope.header import Core, read_core
 from valiza.envelope.manifest import carrier_key, commitment, marks_digest, opening_proof, require_core, unpack_manifest
-from valiza.envelope.notice import read_notice
+from valiza.envelope.notice import VerifiedNotice, read_notice
 from valiza.envelope.overdue import read_overdue
 from valiza.envelope.payload import PayloadReader, carrier_stream, stream_decryptor
 from valiza.envelope.receipt import Verdict, peek_receipt, read_receipt, verify_receipt
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from valiza.envelope.evidence import Seen
     from valiza.envelope.handover import VerifiedHandover
     from valiza.envelope.manifest import Manifest
-    from valiza.envelope.notice import VerifiedNotice
     from valiza.envelope.overdue import VerifiedOverdue
     from valiza.envelope.receipt import AuthenticReceipt, VerifiedReceipt
     from valiza.keys.log_key import LogVerifyKey
@@ -448,6 +447,9 @@ def verify_bundle(file: BundleFile, fingerprints: Sequence[bytes]) -> VerifiedBu
     not_compared = set() if receipt is None else set(receipt.not_compared)
     if manifest is not None:
         not_compared -= {"openings", "proof", "marks"}
+    told = {one.statement.digest for one in further if isinstance(one.statement, VerifiedNotice)}
+    if answer is not None and isinstance(answer.answer, Acknowledgement) and answer.answer.notice in told:
+        not_compared -= {"notice"}
     return VerifiedBundle(
         file=file,
         trust=trust,

@@ -31,6 +31,7 @@ _NOT_COMPARED: Final = {
     "marks": "that the marks put on are those that the manifest asks for: the manifest is not shown",
     "addressee": "that whoever opened it was an addressee of the envelope's header, which is not in the bundle",
     "payload": "that the ciphertext of the envelope is the one whose digest the dispatch signs: the envelope is not in the bundle",
+    "notice": "that the transport notice which the answer names was made: it is not in the bundle",
     "evidence": "that the dispatch was there before the sealer's key was compromised, by anything but the answering party's word",
 }
 _ENTERED: Final = {

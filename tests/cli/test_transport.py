@@ -169,3 +169,17 @@ def test_where_only_a_transport_is_known_nothing_is_proved(here: World) -> None:
     done = here.by.fails(6, "evidence", "make", here.path("e.vlz"), "-o", here.path("e.vle"))
     assert "only what was told of the envelope's transport" in done.error
     assert not here.path("e.vle").exists()
+
+
+def test_evidence_compares_the_notice_that_an_answer_names(here: World) -> None:
+    """It is: the origin has it in its register."""
+    notice(here)
+    here.by.works("transport", "enter", here.path("notice.vls"))
+    envelope = here.path("e.vlz")
+    here.open(envelope)
+    answer = here.acknowledge(envelope)
+    receipt = here.path("receipt.vls")
+    here.by.works("countersign", answer, "--envelope", envelope, "--as=maryna", "-o", receipt)
+    here.kz.works("receipt", "verify", receipt)
+    facts = here.kz.works("evidence", "make", envelope, "-o", here.path("e.vle"), "--json").facts
+    assert "notice" not in facts["not_compared"]
