@@ -401,8 +401,9 @@ def own_cluster() -> Iterator[str]:
 
 
 def measure(chosen: argparse.Namespace, url: str | None, folder: Path) -> list[Row]:
-    home, at = folder / "home", int(time.time())
+    home = folder / "home"
     found_office(home, url)
+    at = int(time.time())
     if url is not None:
         migrate(url)
     office = Office(home, lambda: "")
@@ -413,8 +414,11 @@ def measure(chosen: argparse.Namespace, url: str | None, folder: Path) -> list[R
         rate = builder.build(office.journal.store, size)
         say(f"{size} entries: built with {rate:.0f} a second; {len(builder.some)} envelopes to look up")
         office.close()
-        rows.append(Row(what=f"{size}: built", who="Valiza", unit="/s", value=Spread.of([rate])))
-        rows += measure_size(office, builder, size, url, folder)
+        if rate:  # measuring appends some too
+            rows.append(Row(what=f"{size}: built", who="Valiza", unit="/s", value=Spread.of([rate])))
+        found = measure_size(office, builder, size, url, folder)
+        say("\n".join(table(found)))
+        rows += found
         rows += measure_commands(home, builder, size, folder)
     if url is None:
         rows.append(Row(what="file of the register", unit="MiB", who="SQLite", value=Spread.of([(home / "register.db").stat().st_size / (1 << 20)])))

@@ -66,3 +66,20 @@ def test_large(tmp_path: Path) -> None:
     assert "1 MiB, real carrier:" in done.stdout
     assert "byte for byte" in done.stdout
     assert "MORE" not in done.stdout
+
+
+@pytest.mark.parametrize("where", [[], ["--cluster"]])
+def test_register(tmp_path: Path, where: list[str], request: pytest.FixtureRequest) -> None:
+    if where:
+        request.getfixturevalue("cluster")  # skips where there is no server
+    saved = tmp_path / "results" / "register.json"
+    command = [sys.executable, str(BENCH / "register.py"), "--entries", "1200", "--dir", str(tmp_path), "--save", str(saved), *where]
+    done = subprocess.run(command, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "1200 entries take up to" in done.stderr
+    rows = json.loads(saved.read_text(encoding="utf-8"))["rows"]
+    whats = {row["what"] for row in rows}
+    assert {f"{size}: {what}" for size in (1000, 1200) for what in ("append one, durable", "look up, number", "verify, hashes only")} <= whats
+    assert {"verify: signatures", "verify: entries, whole", "verify: entries, hashes only"} <= whats
+    assert all(row["value"]["median"] > 0 for row in rows)
+    assert [path.name for path in tmp_path.iterdir()] == ["results"]
