@@ -356,6 +356,9 @@ def cosign_request(office: Office, data: bytes, *, officer: str | None, at: int)
 def cosign_seen(office: Office, *, officer: str | None, at: int) -> list[bytes]:
     """Cosign every head that came with an envelope or a receipt and is not cosigned yet, the last one of each log; returns the notes.
 
+    A head whose proof begins elsewhere than at the one that was cosigned last here cannot be: its body had not taken that one in when it sent it. A
+    later one will go on from there.
+
     Raises:
         As `cosign_request`, for the first that cannot be cosigned; those before it are.
     """
@@ -364,8 +367,12 @@ def cosign_seen(office: Office, *, officer: str | None, at: int) -> list[bytes]:
         if kind == "seen":
             (last,) = store.heads("seen", body, agreement, newest=True)
             given = store.heads("given", body, agreement, newest=True)
-            if not given or given[0].size < last.size:
-                found.append(cosign_request(office, last.note, officer=officer, at=at))
+            size = given[0].size if given else 0
+            if size < last.size:
+                heads = [last] if read_request(last.note).old == size else reversed(store.heads("seen", body, agreement))
+                note = next((head.note for head in heads if head.size > size and read_request(head.note).old == size), None)
+                if note is not None:
+                    found.append(cosign_request(office, note, officer=officer, at=at))
     return found
 
 

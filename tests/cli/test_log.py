@@ -112,6 +112,23 @@ def test_answer_that_was_lost_is_given_again(world: World) -> None:
     assert answers[0].read_bytes() == answers[1].read_bytes()
 
 
+def test_head_that_was_sent_before_the_last_cosignature_came_back_waits_for_a_later_one(world: World) -> None:
+    """Its proof does not begin at what was cosigned here meanwhile: that stops no cron, and the next one does."""
+    world.seal()
+    request, answer = ask(world), world.path("answer")
+    world.seal(name="second.vlz")
+    checkpoint(world.kz)
+    sent = world.seal(name="third.vlz")
+    world.by.works("register", "cosign", request, "-o", answer)
+    world.open(sent)
+    assert world.by.works("register", "cosign", "--seen", "--json").facts["cosigned"] == []
+    world.kz.works("register", "import", answer)
+    checkpoint(world.kz)
+    world.open(world.seal(name="fourth.vlz"), name="opened again")
+    (done,) = world.by.works("register", "cosign", "--seen", "--json").facts["cosigned"]
+    assert done["entries"] == 6
+
+
 def test_longer_log_goes_on_from_what_was_cosigned(world: World) -> None:
     world.seal()
     cosigned(world)
