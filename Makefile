@@ -61,10 +61,11 @@ bench: $(READY) $(BENCH)/.ready  ## compare with age, minisign and others on thi
 	$(BIN)/python bench/run.py --save build/bench.json
 	$(BENCH)/bin/python bench/plot.py build/bench.json build/bench.svg build/bench.png
 
-soak: $(READY)  ## kill ceremonies, commands and a PostgreSQL server again and again, append by many at once, and see what is left (needs strace)
+soak: $(READY)  ## kill ceremonies, commands and a PostgreSQL server again and again, append by many at once, and see what is left (needs strace, PostgreSQL)
 	$(BIN)/python -m soak.ceremonies
 	$(BIN)/python -m soak.kill
 	$(BIN)/python -m soak.register
+	$(BIN)/python -m soak.register --kills 200 --postgresql
 	$(BIN)/python -m soak.server
 	$(BIN)/python -m soak.appends
 

@@ -12,10 +12,19 @@ import shutil
 import sys
 import tempfile
 import time
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.support.cli import found_world
+from tests.support.cli import World, found_world
 from tests.support.killed_register import Tally, kill_many
+from tests.support.killed_server import keep_in
+from tests.support.postgresql import running
+
+from valiza.register.connecting import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 def report(tally: Tally, seconds: float) -> None:
@@ -27,10 +36,22 @@ def report(tally: Tally, seconds: float) -> None:
     print(f"\nenvelopes that were entered and had no file yet, and were withdrawn: {tally.nameless}")
 
 
+@contextmanager
+def new_databases() -> Iterator[Callable[[World], None]]:
+    """What gives the origin of a world a register in a new database."""
+    with running() as cluster:
+        template = cluster.make_database()
+        migrate(cluster.url(template))
+        yield lambda world: keep_in(world.kz, cluster.url(cluster.make_database(template)))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m soak.register", description="Kill commands at random moments, and verify the registers.")
     parser.add_argument("--kills", type=int, default=1000, help="how many (1000)")
     parser.add_argument("--seed", type=int, default=None, help="the same commands again, killed at about the same moments; shown at the start")
+    parser.add_argument(
+        "--postgresql", action="store_true", help="the origin keeps its register in a PostgreSQL database, of a server of the run's own"
+    )
     given = parser.parse_args()
     seed = random.SystemRandom().randrange(1 << 32) if given.seed is None else given.seed
     folder = Path(tempfile.mkdtemp(prefix="valiza-soak."))
@@ -46,7 +67,8 @@ def main() -> int:
             print(f"{count} of {given.kills}, {time.monotonic() - started:.0f} s", flush=True)
 
     try:
-        tally = kill_many(world, folder, given.kills, random.Random(seed), progress=progress)  # noqa: S311 - which kills come when
+        with new_databases() if given.postgresql else nullcontext(lambda _: None) as begin:
+            tally = kill_many(world, folder, given.kills, random.Random(seed), begin=begin, progress=progress)  # noqa: S311 - which kills come when
     except AssertionError as error:
         print(f"FAULT {error}; {'; '.join(error.__notes__)}")
         return 1

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.support.cli import assert_failed
 from tests.support.disks import mounted
-from tests.support.killed_server import kill_server, moved_into, receipts_of
+from tests.support.killed_register import kill_many
+from tests.support.killed_server import keep_in, kill_server, moved_into, receipts_of
 from tests.support.postgresql import running
 
 from valiza.register.connecting import migrate
@@ -30,6 +31,12 @@ def test_what_a_server_acknowledged_that_died_is_there_once(founded: World, clus
     assert done.server_deaths == 2
     assert done.ended["seal", 0] > 0
     assert done.ended["receipt", 0] > 0
+
+
+def test_clients_that_are_killed(founded: World, address: str, tmp_path: Path) -> None:
+    """As test_register_killed.py, where the origin's register is in a database."""
+    tally = kill_many(founded, tmp_path, 10, random.Random(5), begin=lambda world: keep_in(world.kz, address))  # noqa: S311 - as above
+    assert sum(tally.killed.values()) == 10
 
 
 def test_a_server_whose_disk_is_full(founded: World, tmp_path: Path) -> None:

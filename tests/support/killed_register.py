@@ -22,23 +22,29 @@ import signal
 import sqlite3
 import sys
 import time
+import tomllib
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from tests.support.cli import Office, World, run, works
 from tests.support.interrupted import left_over
+from tests.support.registers import ALL, clock
 
 from valiza.cli.main import run as run_valiza
 from valiza.envelope.container import read_container
 from valiza.keys import labels
 from valiza.keys.digests import digest
+from valiza.register.connecting import open_store
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterator, Sequence
+
+    from valiza.register.entry import Entry
+    from valiza.register.store import Store
 
 __all__ = ["Command", "Play", "Tally", "kill_many"]
 
@@ -90,12 +96,28 @@ class Row:
     link: bytes
 
 
-def rows(home: Path) -> list[Row]:
-    """All entries of a register in SQLite, in order."""
+def address_of(home: Path) -> str | None:
+    """Where the register of an office is, if it is in a database."""
+    return tomllib.loads((home / "office.toml").read_text(encoding="utf-8")).get("register")
+
+
+@contextmanager
+def register_of(home: Path) -> Iterator[Store]:
+    """The register of an office, in whatever it is kept."""
     gc.collect()  # connections of commands that ran in this process
-    with closing(sqlite3.connect(home / "register.db")) as register:
-        found = register.execute("SELECT kind, number, dispatch_digest, note, statement, link FROM entry ORDER BY seq").fetchall()
-    return [Row(*row) for row in found]
+    with closing(open_store(address_of(home), home / "register.db", clock)) as store:
+        yield store
+
+
+def rows(home: Path) -> list[Row]:
+    """All entries of a register, in order."""
+    with register_of(home) as store:
+        found = store.chained(ALL)
+    return [_row(chained.entry, chained.link) for chained in found]
+
+
+def _row(entry: Entry, link: bytes) -> Row:
+    return Row(entry.kind, entry.number, entry.dispatch_digest, entry.note, entry.statement, link)
 
 
 def dispatch_of(envelope: Path) -> bytes:
@@ -192,7 +214,8 @@ class Play:
             if self._links[office.party]:
                 backup = self._name(".backup")
                 yield Command("backup", office, ("register", "backup", "-o", backup), (backup,))
-                yield Command("restore --replace", office, ("register", "restore", self._name(".backup"), "--replace"))
+                if address_of(office.home) is None:
+                    yield Command("restore --replace", office, ("register", "restore", self._name(".backup"), "--replace"))
 
     def _exchange(self) -> Iterator[Command]:
         yield self._seal()
@@ -396,8 +419,8 @@ class Play:
         arrived = {row.number for row in found if row.kind == "arrived"}
         overdue = {row.dispatch for row in found if row.kind == "overdue"}
         statements = {(row.kind, row.statement) for row in found}
-        with closing(sqlite3.connect(office.home / "register.db")) as register:
-            heads = set(register.execute("SELECT kind, size FROM head").fetchall())
+        with register_of(office.home) as store:
+            heads = {(head.kind, head.size) for log in store.head_logs() for head in store.heads(*log)}
         for what, value in self._acknowledged[office.party]:
             match what:
                 case "sealed":
@@ -439,15 +462,34 @@ class Play:
 
 
 def kill_many(
-    founded: World, folder: Path, kills: int, chance: random.Random, *, each: int = 40, progress: Callable[[int], None] = lambda _: None
+    founded: World,
+    folder: Path,
+    kills: int,
+    chance: random.Random,
+    *,
+    each: int = 40,
+    begin: Callable[[World], None] = lambda _: None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Tally:
-    """Kill so many commands, of offices that begin anew after every `each` of them. What does not hold is an AssertionError that names the folder."""
+    """Kill so many commands. What does not hold is an AssertionError that names the folder.
+
+    Args:
+        founded: two offices that have sent nothing yet.
+        folder: where to work.
+        kills: how many.
+        chance: says which, and when.
+        each: after so many commands offices begin anew.
+        begin: what is done to these before.
+        progress: is told how many there were.
+    """
     tally = Tally()
     lasting: dict[str, float] = {}  # seconds that a command took last
     count = 0
     while count < kills:
         place = folder / f"play-{count}"
-        play = Play(founded.copy(place), chance)
+        world = founded.copy(place)
+        begin(world)
+        play = Play(world, chance)
         for step in range(each):
             if count >= kills:
                 break

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.support.cli import ORDER, World, works
+from tests.support.cli import ORDER, Office, World, works
 from tests.support.interrupted import left_over
 from tests.support.killed_register import dispatch_of
 from tests.support.registers import clock, require_whole
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from tests.support.postgresql import Cluster
 
-__all__ = ["Outcome", "kill_server", "moved_into", "receipts_of"]
+__all__ = ["Outcome", "keep_in", "kill_server", "moved_into", "receipts_of"]
 
 CLERKS: Final = 3
 _CLERK: Final = Path(__file__).with_name("clerk.py")
@@ -69,14 +69,19 @@ def receipts_of(world: World, number: int) -> list[Path]:
     return sorted(folders["receipts"].iterdir())
 
 
+def keep_in(office: Office, address: str) -> None:
+    """From now on the register of an office is in a database, and the file is gone."""
+    path = office.home / "office.toml"
+    path.write_text(f'register = "{address}"\n{path.read_text(encoding="utf-8")}', encoding="utf-8")
+    for file in office.home.glob("register.db*"):
+        file.unlink()
+
+
 def moved_into(world: World, address: str) -> None:
     """Put the register of the origin's office into an empty database, by a backup."""
     world.kz.works("register", "backup", "-o", world.path("moved"))
-    path = world.kz.home / "office.toml"
-    path.write_text(f'register = "{address}"\n{path.read_text(encoding="utf-8")}', encoding="utf-8")
+    keep_in(world.kz, address)
     world.kz.works("register", "restore", world.path("moved"))
-    for file in world.kz.home.glob("register.db*"):
-        file.unlink()
 
 
 class _Clerk:
