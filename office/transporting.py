@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from valiza.envelope import permission
@@ -203,6 +203,8 @@ def tell(office: Office, wanted: str | Path, out: Path, order: NoticeOrder, *, a
             reference=order.reference,
             told_at=at,
         )
+        if before is not None and said == replace(before.said, number=said.number, previous=said.previous, told_at=at):
+            return before  # the command before was interrupted when it was recorded and had no file yet; and nothing new is to be told
         return notify(said, signer=signer, key=key, trust=office.trust, agreements=office.agreements, seen=office.journal)
 
     return _make_and_record(office, "notice", signed, out, make, at=at)

@@ -62,9 +62,17 @@ def test_notices_follow_one_another_and_keep_what_is_not_said_anew(here: World) 
     assert [one["reason"] for one in facts["deviations"]] == ["flood", "flood"]
 
 
+def test_telling_the_same_again_is_the_same_notice(here: World) -> None:
+    """So that a command that was interrupted when its notice was recorded, and had no file yet, can be given again."""
+    notice(here)
+    assert notice(here, name="again.vls")["number"] == 1
+    assert here.path("again.vls").read_bytes() == here.path("notice.vls").read_bytes()
+    assert len(shown(here, 8)["notices"]) == 1
+
+
 def test_missing_notice_is_told_at_the_other_side(here: World) -> None:
     notice(here)
-    notice(here, name="second.vls")
+    notice(here, "--reference=order 8", name="second.vls")
     here.by.works("transport", "enter", here.path("second.vls"))
     done = here.by.run("transport", "show", here.path("second.vls"), "--json")
     assert (done.code, done.facts["missing_notices"]) == (8, [1])
