@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Answered", "ReceiptOutcome", "acknowledge_envelope", "countersign_answer", "judge_receipts", "read_answer_file", "refuse_envelope"]
 
-_KEPT = {Verdict.DELIVERED, Verdict.REFUSED, Verdict.DISCREPANT, Verdict.LATE}
+_KEPT = {Verdict.DELIVERED, Verdict.REFUSED, Verdict.DISCREPANT, Verdict.LATE, Verdict.WITHDRAWN}
 
 
 @dataclass(frozen=True, kw_only=True)

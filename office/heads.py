@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from valiza.keys.encoding import pack
 from valiza.keys.errors import NotAuthentic, Refused, ValizaError
+from valiza.keys.fields import utc
 from valiza.register.log import Log
 from valiza.register.note import (
     SignedCheckpoint,
@@ -21,7 +22,7 @@ from valiza.register.note import (
     sign_checkpoint,
     verify_checkpoint,
 )
-from valiza.register.proof import HeadConflict, Request, follow, read_request, verify_request
+from valiza.register.proof import HeadConflict, Request, follow, read_request
 from valiza.register.store import Head
 
 if TYPE_CHECKING:
@@ -197,7 +198,10 @@ def checkpoint(office: Office, agreement: bytes, *, officer: str | None, at: int
             raise Refused(message)
         if last is not None and last.checkpoint.size == size and last.key.raw == key.public:
             return last
-        signed = sign_checkpoint(log.checkpoint(size), key, at if last is None else max(at, last.at))
+        if last is not None and last.at > at:
+            message = f"the last checkpoint of this office is dated {utc(last.at)}, which is in the future"
+            raise Refused(message, "set the clock right, or wait until then: a log dates no checkpoint back")
+        signed = sign_checkpoint(log.checkpoint(size), key, at)
         store.add_head(Head(kind="own", body=office.body, agreement=agreement, size=size, at=at, note=signed.raw))
     return signed
 
@@ -299,55 +303,66 @@ def _require_counterpart(office: HasRegister, body: Body, agreement: bytes) -> N
         raise Refused(message)
 
 
-def _last_given(office: HasRegister, body: Body, agreement: bytes) -> SignedCheckpoint | None:
-    found = office.journal.store.heads("given", body, agreement, newest=True)
-    return verify_checkpoint(found[0].note, log_origin(body, agreement), log_keys(office.trust, body)) if found else None
+def _longest(office: HasRegister, body: Body, agreement: bytes) -> tuple[SignedCheckpoint | None, bool]:
+    """The longest head of a body's log that was seen or cosigned here, verified again, and whether it was cosigned.
 
-
-def _known(office: HasRegister, body: Body, agreement: bytes, *sizes: int) -> list[SignedCheckpoint]:
-    """What a head of a body's log is compared with: the last ones seen and cosigned here, and those of some sizes. Each is verified again.
-
-    They are few, however many came: a head is kept as seen only if it is longer than all before it.
+    Each one goes on from the one before it: so what goes on from this goes on from all.
     """
-    store, origin, keys = office.journal.store, log_origin(body, agreement), log_keys(office.trust, body)
-    found: dict[bytes, None] = {}
-    for kind in ("given", "seen"):
-        heads = store.heads(kind, body, agreement, newest=True)
-        for size in set(sizes):
-            heads += store.heads(kind, body, agreement, size=size)
-        found |= dict.fromkeys(head.note if kind == "given" else read_request(head.note).note for head in heads)
-    return [verify_checkpoint(note, origin, keys) for note in found]
+    heads = [head for kind in ("seen", "given") for head in office.journal.store.heads(kind, body, agreement, newest=True)]
+    if not heads:
+        return None, False
+    longest = max(heads, key=lambda head: (head.size, head.kind == "given"))
+    cosigned = longest.kind == "given"
+    note = longest.note if cosigned else read_request(longest.note).note
+    return verify_checkpoint(note, log_origin(body, agreement), log_keys(office.trust, body)), cosigned
+
+
+def _require_now(office: HasRegister, body: Body, agreement: bytes, signed: SignedCheckpoint, at: int) -> None:
+    """Check that a head is not dated in the future, and that its key is in force now: whoever stole an earlier one dates it back.
+
+    Raises:
+        Refused: it is not so.
+    """
+    if signed.at > at + office.agreements.find(agreement).profile.skew:
+        message = f"the checkpoint of {body} is dated {utc(signed.at)}, which is in the future"
+        raise Refused(message, "whoever signed it sets his clock right, and signs another")
+    credentials = [one for one in office.trust.of_body(body, "register") if one.log_key.raw == signed.key.raw]
+    for credential in credentials[:-1]:
+        if office.trust.in_force(credential, at):
+            return
+    office.trust.require_in_force(credentials[-1], at=at, act="signing a checkpoint")
 
 
 def cosign_request(office: Office, data: bytes, *, officer: str | None, at: int) -> bytes:
-    """Cosign the checkpoint in a request of another body, if its log goes on from what was cosigned and seen here; returns the note.
+    """Cosign the checkpoint in a request of another body, if its log goes on from the longest head that was seen or cosigned here; returns the note.
 
     It is stored before it is returned, so that no earlier head is ever cosigned after it.
 
     Raises:
         Malformed, NotAuthentic: no request, or not signed by that body. HeadConflict: its log was rewritten; what shows it is recorded.
-        Refused: of no body of the other party, or it goes on from another size than the one cosigned here last.
+        Refused: of no body of the other party, by a key that is not in force, dated in the future, or it goes on from another size.
     """
     name = office.pick(officer, "register")
     office.trust.require_in_force(office.credential(name, "register"), at=at, act="cosigning a checkpoint")
     key, journal = office.log_key(name), office.journal
-    body, agreement = parse_log_origin(peek_checkpoint(read_request(data).note).origin)
+    request = read_request(data)
+    body, agreement = parse_log_origin(peek_checkpoint(request.note).origin)
     _require_counterpart(office, body, agreement)
     last: SignedCheckpoint | None = None
     try:
         with journal.store.transaction():
-            last = _last_given(office, body, agreement)
-            again = checked_checkpoint(office.trust, body, agreement, read_request(data).note)
-            if last is not None and last.checkpoint == again.checkpoint:
+            signed = checked_checkpoint(office.trust, body, agreement, request.note)
+            last, cosigned = _longest(office, body, agreement)
+            again = last is not None and last.checkpoint == signed.checkpoint
+            if again and cosigned and last is not None:
                 return last.raw  # the answer was lost
-            signed = verify_request(data, log_origin(body, agreement), log_keys(office.trust, body), last)
-            _require_standing(office.trust, body, signed.key, signed.at, "signing a checkpoint")
-            for earlier in _known(office, body, agreement, signed.checkpoint.size):
-                _require_no_conflict(earlier, signed)
+            _require_now(office, body, agreement, signed, at)
+            if not again:  # what was seen goes on from what was seen before
+                follow(last, signed, request.old, request.hashes)
             note = cosign(signed, office.body, key, at)
             journal.store.add_head(Head(kind="given", body=body, agreement=agreement, size=signed.checkpoint.size, at=at, note=note))
     except HeadConflict as conflict:
-        notes = [*([] if last is None else [last.raw]), read_request(data).note]
+        notes = [*([] if last is None else [last.raw]), request.note]
         _record(office, conflict, notes, body=body, agreement=agreement, at=at)
         raise
     return note
@@ -355,9 +370,6 @@ def cosign_request(office: Office, data: bytes, *, officer: str | None, at: int)
 
 def cosign_seen(office: Office, *, officer: str | None, at: int) -> list[bytes]:
     """Cosign every head that came with an envelope or a receipt and is not cosigned yet, the last one of each log; returns the notes.
-
-    A head whose proof begins elsewhere than at the one that was cosigned last here cannot be: its body had not taken that one in when it sent it. A
-    later one will go on from there.
 
     Raises:
         As `cosign_request`, for the first that cannot be cosigned; those before it are.
@@ -367,12 +379,8 @@ def cosign_seen(office: Office, *, officer: str | None, at: int) -> list[bytes]:
         if kind == "seen":
             (last,) = store.heads("seen", body, agreement, newest=True)
             given = store.heads("given", body, agreement, newest=True)
-            size = given[0].size if given else 0
-            if size < last.size:
-                heads = [last] if read_request(last.note).old == size else reversed(store.heads("seen", body, agreement))
-                note = next((head.note for head in heads if head.size > size and read_request(head.note).old == size), None)
-                if note is not None:
-                    found.append(cosign_request(office, note, officer=officer, at=at))
+            if not given or given[0].size < last.size:
+                found.append(cosign_request(office, last.note, officer=officer, at=at))
     return found
 
 
@@ -429,25 +437,26 @@ def take_attachments(office: HasRegister, attachments: Attachments, *, sender: B
 
 def _take_checkpoint(office: HasRegister, data: bytes, body: Body, agreement: bytes, at: int) -> HeadNews:
     _require_counterpart(office, body, agreement)
-    request = read_request(data)
+    request, store = read_request(data), office.journal.store
     signed = checked_checkpoint(office.trust, body, agreement, request.note)
-    size, journal = signed.checkpoint.size, office.journal
-    known = _known(office, body, agreement, size, request.old)
+    _require_now(office, body, agreement, signed, at)
+    size = signed.checkpoint.size
+    seen = HeadNews(kind="seen", message=f"the register of {body} has {size} entries under this agreement, and goes on from what was seen before")
+    last: SignedCheckpoint | None = None
     try:
-        for earlier in known:
-            _require_no_conflict(earlier, signed)
-        base = next((earlier for earlier in known if earlier.checkpoint.size == request.old), None)
-        if request.old and base is None:
-            message = f"it goes on from {request.old} entries, and no head of so many was seen here"
-            raise Refused(message)
-        follow(base, signed, request.old, request.hashes)
+        with store.transaction():
+            last, _ = _longest(office, body, agreement)
+            if last is not None and size <= last.checkpoint.size:
+                _require_no_conflict(last, signed)
+                return HeadNews(
+                    kind="seen", message=f"the register of {body} is known here with {last.checkpoint.size} entries; this is an earlier head"
+                )
+            follow(last, signed, request.old, request.hashes)
+            store.add_head(Head(kind="seen", body=body, agreement=agreement, size=size, at=at, note=data))
     except HeadConflict as conflict:
-        _record(office, conflict, [*(head.raw for head in known), request.note], body=body, agreement=agreement, at=at)
+        _record(office, conflict, [*([] if last is None else [last.raw]), request.note], body=body, agreement=agreement, at=at)
         raise
-    with journal.store.transaction():
-        if all(head.checkpoint.size < size for head in known):
-            journal.store.add_head(Head(kind="seen", body=body, agreement=agreement, size=size, at=at, note=data))
-    return HeadNews(kind="seen", message=f"the register of {body} has {size} entries under this agreement, and goes on from what was seen before")
+    return seen
 
 
 def _take_cosignature(office: HasRegister, data: bytes, body: Body, agreement: bytes, at: int) -> HeadNews:

@@ -399,6 +399,9 @@ def verify_checkpoint(data: bytes, origin: str, keys: Sequence[LogVerifyKey]) ->
     for key, ed25519, mldsa in found:
         key.verify_ed25519(ed25519, checkpoint.text)
         times.append(_verify_mldsa(mldsa, origin, checkpoint, key))
+    if len(set(times)) > 1:
+        message = f"two keys of {origin} signed a checkpoint at two times"
+        raise Malformed(message)
     return SignedCheckpoint(checkpoint, times[0], found[0][0], data)
 
 

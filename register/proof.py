@@ -207,7 +207,7 @@ def follow(last: SignedCheckpoint | None, signed: SignedCheckpoint, old: int, ha
         raise HeadConflict(kind, f"the log {known.origin} says at a later time that it has {smaller} leaves, and had {larger}")
     # 6. From where.
     if old != known.size:
-        message = f"the last checkpoint of {known.origin} that was cosigned here has {known.size} leaves, not {old}"
+        message = f"the longest head of {known.origin} that was seen or cosigned here has {known.size} leaves, not {old}"
         raise Refused(message, f"ask for a consistency proof from {known.size}")
     # 7. The proof.
     try:

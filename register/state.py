@@ -133,7 +133,6 @@ _NEVER_AFTER: Final = {
     "notice": (_NOT_WITHDRAWN,),
     "handover": (_NOT_WITHDRAWN,),
     "overdue": (_NO_RECEIPT, _NOT_WITHDRAWN),
-    "receipt": (_NOT_WITHDRAWN,),
 }
 
 

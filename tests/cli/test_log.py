@@ -19,6 +19,7 @@ from valiza.register.entry import FIRST_LINK, Entry, link
 from valiza.register.merkle import Frontier, leaf_hash
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.support.cli import Office, World
@@ -284,6 +285,50 @@ def test_register_that_was_rewritten_with_its_own_key_is_found_by_the_other_side
     kept = unpack(row[0], max_bytes=1 << 20, what="evidence")
     assert isinstance(kept, list)
     assert len(kept) == 3, "what it is, and both heads"
+
+
+def test_register_that_was_rewritten_behind_a_head_that_was_only_seen_is_not_cosigned(world: World) -> None:
+    """Nobody had cosigned the first head yet; what goes on must go on from it all the same."""
+    world.seal(name="first.vlz")
+    checkpoint(world.kz)
+    world.open(world.seal(), name="opened")
+    before = world.by.works("register", "heads", "--json").facts["heads"]
+    assert [(head["kind"], head["entries"]) for head in before] == [("seen", 2)]
+    rewritten(world.kz, "DELETE FROM head", "UPDATE entry SET note = '1' WHERE seq = 2")
+    rehashed(world.kz)
+    checkpoint(world.kz)
+    world.open(world.seal(name="second.vlz"), name="opened again")
+    assert world.by.works("register", "heads", "--json").facts["heads"] == before
+    done = world.by.run("register", "cosign", ask(world, "any", "--from", "2"), "-o", world.path("never"))
+    assert (done.code, world.path("never").exists()) == (4, False)
+    assert world.by.run("register", "cosign", ask(world, "none", "--from", "0")).code == 6
+    assert [head["entries"] for head in world.by.works("register", "cosign", "--seen", "--json").facts["cosigned"]] == [2]
+
+
+def test_head_from_the_future_is_neither_cosigned_nor_kept(world: World, travel: Callable[[int], None]) -> None:
+    """After it every honest head would seem a rollback."""
+    world.seal(name="first.vlz")
+    travel(3 * 86400)
+    request = ask(world)
+    travel(0)
+    done = world.by.run("register", "cosign", request, "-o", world.path("never"))
+    assert (done.code, "in the future" in done.err, world.path("never").exists()) == (6, True, False)
+    world.seal(name="second.vlz")
+    assert "in the future" in world.kz.fails(6, "register", "checkpoint").error
+
+
+def test_head_of_a_key_that_is_no_longer_in_force_is_not_cosigned(world: World, travel: Callable[[int], None]) -> None:
+    """Whoever stole it dates back."""
+    world.seal()
+    request = ask(world)
+    travel(5)
+    world.kz.works("revocation", "make", "sanzhar:register", "--kind", "retired", "--reason", "lost", "--yes")
+    travel(10)
+    roster = world.path("KZ-2.vls")
+    world.kz.works("roster", "publish", "-o", roster)
+    world.by.works("roster", "import", roster, "--yes")
+    done = world.by.run("register", "cosign", request, "-o", world.path("never"))
+    assert (done.code, "was retired" in done.err, world.path("never").exists()) == (6, True, False)
 
 
 def test_register_restored_from_an_older_backup_is_told_by_the_other_side(world: World) -> None:

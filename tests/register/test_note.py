@@ -301,10 +301,13 @@ def test_no_key_signs_twice(twice: int) -> None:
 
 
 def test_a_log_may_sign_with_two_keys_and_both_count() -> None:
-    both = with_lines(*lines(SIGNED.raw), *lines(note.sign_checkpoint(CHECKPOINT, NEXT, AT + 5).raw))
+    both = with_lines(*lines(SIGNED.raw), *lines(note.sign_checkpoint(CHECKPOINT, NEXT, SIGNED.at).raw))
     assert note.verify_checkpoint(both, ORIGIN, [LOG_KEY, NEXT_KEY]).key is LOG_KEY
     found = note.verify_checkpoint(both, ORIGIN, [NEXT_KEY])
-    assert (found.key, found.at) == (NEXT_KEY, AT + 5)
+    assert (found.key, found.at) == (NEXT_KEY, SIGNED.at)
+    at_two_times = with_lines(*lines(SIGNED.raw), *lines(note.sign_checkpoint(CHECKPOINT, NEXT, SIGNED.at + 5).raw))
+    with pytest.raises(Malformed, match="two times"):
+        note.verify_checkpoint(at_two_times, ORIGIN, [LOG_KEY, NEXT_KEY])
     broken = with_lines(*lines(SIGNED.raw), *(flipped(line) for line in lines(note.sign_checkpoint(CHECKPOINT, NEXT, AT).raw)))
     with pytest.raises(NotAuthentic):
         note.verify_checkpoint(broken, ORIGIN, [LOG_KEY, NEXT_KEY])

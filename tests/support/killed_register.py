@@ -443,7 +443,7 @@ class Play:
         """Do the same again (5 above): it ends well, or says that it is done already."""
         done = run(*command.typed)
         said = list(_objects(done.raw))
-        if command.name == "cosign" and done.code == REFUSED and "that was cosigned here has" in done.err:
+        if command.name == "cosign" and done.code == REFUSED and "cosigned here has" in done.err:
             self._requests.clear()  # what travelled with an envelope was quicker: a new request is needed
             return
         if command.name.startswith("receipt"):

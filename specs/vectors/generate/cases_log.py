@@ -275,6 +275,8 @@ def _not_signed() -> Cases:
         "second_key_broken", HEAD.note(*ours, *broken), "not authentic @ 8", "a known key's signature fails beside one that holds", **both
     )
     yield CHECKPOINT.good("second_key_broken_unknown", HEAD.note(*ours, *broken), "the same for a reader who does not know the second key")
+    two = HEAD.note(*ours, *HEAD.lines(NEXT, at=AT + 1))
+    yield CHECKPOINT.bad("two_times", two, "malformed @ 8", "its old key and its new one signed at two times", **both)
     for name, when in (("time_zero", 0), ("time_beyond", 253402300800)):
         yield CHECKPOINT.bad(name, HEAD.note(*HEAD.lines(at=when)), "malformed @ 8", "a time at which nothing is signed")
 

@@ -179,6 +179,7 @@ def _signed(note: Note, said: Checkpoint, origin: str, keys: Sequence[Key]) -> C
         for key, one, two in known:
             _verify(key, note.text, one)
             times.append(_verify_tree(key, origin, said, two))
+        malformed(len(set(times)) == 1, "two times")
     return Checkpoint(said.origin, said.size, said.root, times[0])
 
 
