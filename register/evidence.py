@@ -56,6 +56,9 @@ _ABOUT: Final = {"sealed": DISPATCH, "arrived": DISPATCH, "answered": ANSWER, "r
 _PLAIN: Final = ("withdrawn", "opened")
 _FURTHER: Final = ("conflict", "notice", "handover", "overdue")
 EVIDENT: Final = (*_ABOUT, *_PLAIN, *_FURTHER)
+# Whose log alone has an entry of a kind: the origin's, or another body's.
+_OF_ORIGIN: Final = ("sealed", "withdrawn", "overdue")
+_OF_OTHERS: Final = ("arrived", "opened", "answered")
 _CONTRADICTING: Final = (labels.DISPATCH, labels.ACKNOWLEDGEMENT, labels.REFUSAL, labels.RECEIPT)
 
 
@@ -280,6 +283,7 @@ def _part(bundle: Bundle, part: LogPart, parts: _Parts, trust: Trust) -> list[Lo
     with _of(f"the log of {part.body}"):
         for entry in part.entries:
             leaf = read_leaf(entry.leaf)
+            _require_own(leaf, part.body, core)
             _require_about(leaf, bundle, parts)
             found.append(_proved(entry, leaf, part.body, core, trust))
         have = {fact.leaf.facts.kind for fact in found}
@@ -297,6 +301,17 @@ def _required(body: Body, parts: _Parts) -> list[str]:
     if RECEIPT in parts.by_kind and body in {parts.core.origin, parts.core.confirming}:
         wanted.append("receipt")
     return wanted
+
+
+def _require_own(leaf: Leaf, body: Body, core: Core) -> None:
+    """Step 8: an entry is one that this body can make. Or a party would tell of the other one's deeds under its own name."""
+    kind, own = leaf.facts.kind, body == core.origin
+    if kind in (_OF_OTHERS if own else _OF_ORIGIN):
+        message = f"an entry {kind!r} is not one that {body} makes of this envelope"
+        raise Malformed(message)
+    if leaf.facts.direction != ("out" if own else "in"):
+        message = f"the entry {kind!r} has the direction {leaf.facts.direction!r}, and the envelope goes from {core.origin} to {core.destination}"
+        raise Malformed(message)
 
 
 def _require_about(leaf: Leaf, bundle: Bundle, parts: _Parts) -> None:
@@ -478,7 +493,8 @@ def _verdict(verdict: Verdict, logged: Sequence[LoggedFact], further: Sequence[s
     if any(type_ in _CONTRADICTING for type_ in further):
         return Verdict.CONFLICT
     if verdict is Verdict.OUTSTANDING:
-        if "withdrawn" in {fact.leaf.facts.kind for fact in logged}:
+        # An entry that no signed head covers has nobody's signature: it is the word of whoever made the bundle.
+        if "withdrawn" in {fact.leaf.facts.kind for fact in logged if fact.checkpoint is not None}:
             return Verdict.WITHDRAWN
         if labels.OVERDUE in further:
             return Verdict.OVERDUE

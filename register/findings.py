@@ -193,15 +193,21 @@ def _not_proved(verified: VerifiedBundle, shown: Sequence[ShownCarrier]) -> Iter
 
 
 def _unvouched(logged: Sequence[LoggedFact]) -> Iterator[str]:
-    """Entries that a body could take back, as far as the bundle shows; why, who made it says."""
+    """Entries that nobody signed, and those that a body could take back, as far as the bundle shows; why, who made it says."""
     reasons: dict[tuple[Body, str], list[str]] = {}
+    invented: dict[Body, list[str]] = {}
     for fact in logged:
-        if fact.cosigner is None:
-            never = "in no signed head of its log" if fact.checkpoint is None else "cosigned by nobody of the other party"
-            why = fact.weakness or f"when the bundle was made that was {never}, says who made it"
-            reasons.setdefault((fact.body, why), []).append(_ENTERED[fact.leaf.facts.kind])
-    for (body, why), entered in sorted(reasons.items()):
-        yield f"that {body} could not take back its entry of {' and '.join(dict.fromkeys(entered))}: {why}"
+        entered = _ENTERED[fact.leaf.facts.kind]
+        if fact.checkpoint is None and not fact.weakness:
+            invented.setdefault(fact.body, []).append(entered)
+        elif fact.cosigner is None:
+            why = fact.weakness or "when the bundle was made that was cosigned by nobody of the other party, says who made it"
+            reasons.setdefault((fact.body, why), []).append(entered)
+    for body, entries in sorted(invented.items()):
+        what = " and ".join(dict.fromkeys(entries))
+        yield f"that {body} ever entered {what}: no signed head of its log covers that, it is the word of whoever made the bundle"
+    for (body, why), entries in sorted(reasons.items()):
+        yield f"that {body} could not take back its entry of {' and '.join(dict.fromkeys(entries))}: {why}"
 
 
 def _hidden(verified: VerifiedBundle, shown: Sequence[ShownCarrier]) -> Iterator[str]:

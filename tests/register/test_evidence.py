@@ -181,8 +181,8 @@ def test_what_was_never_signed_is_said_to_be_so_and_is_not_proved(case: Case, tm
     bundle, _ = taken_apart(case.origin)
     weaker = entries(bundle, lambda e: edited(e, standing="entered", proof=b""), "receipt")
     found = success(case, write(tmp_path / "entered.vle", weaker))
-    words = "that KZ/KZ-MFA could not take back its entry of the receipt: when the bundle was made that was in no signed head of its log"
-    assert f"{words}, says who made it" in found.findings.not_proved
+    words = "that KZ/KZ-MFA ever entered the receipt: no signed head of its log covers that, it is the word of whoever made the bundle"
+    assert words in found.findings.not_proved
     assert not any("entered the receipt" in said for said in found.findings.proved)
     bare = entries(_without_lines(bundle, "sealed", of=labels.OFFICE), lambda e: edited(e, standing="signed"), "sealed")
     found = success(case, write(tmp_path / "signed.vle", bare))
@@ -220,8 +220,8 @@ ALTERED: Final[dict[str, tuple[Edit, int, str]]] = {
     "whose log": (lambda b: replace(b, logs=tuple(replace(p, body=replace(p.body, id="KZ-BANK")) for p in b.logs)), 3, "nothing to do with"),
     "which log": (
         lambda b: replace(b, logs=tuple(replace(p, body=replace(p.body, party="BY", id="BY-MFA")) for p in b.logs)),
-        4,
-        "the log of BY/BY-MFA: a checkpoint of another log",
+        3,
+        "the log of BY/BY-MFA: an entry 'sealed' is not one that BY/BY-MFA makes of this envelope",
     ),
     "the manifest": (lambda b: replace(b, manifest=flipped(b.manifest or b"", 40)), 4, "the manifest: it is not the one that the dispatch signs"),
     "two rosters of one party": (lambda b: replace(b, rosters=(b.rosters[0], b.rosters[0])), 3, "two rosters of BY"),

@@ -23,7 +23,7 @@ from tests.support.world import (
 
 from valiza.envelope.receipt import Verdict
 from valiza.keys.errors import Incomplete, Malformed, NotAuthentic, Refused
-from valiza.register.bundle import ANSWER, RECEIPT, Bundle, LoggedEntry, LogPart, pack_bundle, read_bundle_file
+from valiza.register.bundle import ANSWER, DISPATCH, RECEIPT, Bundle, LoggedEntry, LogPart, pack_bundle, read_bundle_file
 from valiza.register.entry import Entry
 from valiza.register.evidence import VerifiedBundle, release_carriers, verify_bundle
 from valiza.register.findings import Findings, findings
@@ -62,12 +62,14 @@ class Log:
     registrar: Registrar
     said: Sequence[tuple[str, bytes]] = field(repr=False)
     cosigner: Registrar | None = None
+    direction: str = ""
 
     def part(self, name: EnvelopeName) -> LogPart:
         """What a bundle has of it."""
         named: dict[str, Any] = {"origin": name.origin, "envelope_id": name.envelope_id, "agreement": name.agreement}
+        direction = self.direction or ("out" if self.body == name.origin else "in")
         leaves = [
-            Entry(at=SEALED, kind=kind, direction="out", statement=said, blind=bytes(16), dispatch_digest=name.dispatch_digest, **named).leaf()
+            Entry(at=SEALED, kind=kind, direction=direction, statement=said, blind=bytes(16), dispatch_digest=name.dispatch_digest, **named).leaf()
             for kind, said in self.said
         ]
         frontier = Frontier()
@@ -147,6 +149,54 @@ def test_an_answer_alone_is_no_receipt(three_four: Exchange) -> None:
     found, said = verified(three_four, bundle_of(three_four, log, kind=ANSWER, statement=three_four.acknowledgement.raw))
     assert found.verdict is Verdict.ACKNOWLEDGED
     assert any("it is not countersigned, and no receipt" in line for line in said.not_proved)
+
+
+# -- what nobody but the body itself can say --------------------------------------------------------------------------------
+
+
+def only_entered(bundle: Bundle) -> Bundle:
+    """The same with entries that no head covers: as anybody can make them up."""
+    logs = tuple(replace(part, entries=tuple(replace(one, standing="entered", proof=b"") for one in part.entries)) for part in bundle.logs)
+    return replace(bundle, logs=logs)
+
+
+def unanswered(exchange: Exchange, *logs: Log, **changes: Any) -> Bundle:
+    """A bundle about a dispatch that nobody answered."""
+    sealed, core = exchange.expectation.dispatch, exchange.expectation.core
+    return bundle_of(exchange, *logs, kind=DISPATCH, statement=sealed, core=core, **changes)
+
+
+def test_withdrawn_is_what_the_origin_signed_and_nothing_less(kz_by: Exchange) -> None:
+    """Or the destination would say so of an envelope that it does not want to have got."""
+    world, sealed = kz_by.world, ("sealed", kz_by.expectation.dispatch)
+    for cosigner in (world.destination.registrar, None):
+        log = origin_log(kz_by, said=[sealed, ("withdrawn", b"")], cosigner=cosigner)
+        assert verified(kz_by, unanswered(kz_by, log))[0].verdict is Verdict.WITHDRAWN
+        found, said = verified(kz_by, only_entered(unanswered(kz_by, log)))
+        assert found.verdict is Verdict.OUTSTANDING
+        words = "that KZ/KZ-MFA ever entered the sealing and that it was never sent: no signed head of its log covers that"
+        assert any(line.startswith(words) for line in said.not_proved)
+    stolen = world.revoking(world.origin, world.origin.revoke(world.origin.registrar.credential, "compromised", SIGNED - DAY))
+    log = origin_log(kz_by, said=[sealed, ("withdrawn", b"")], cosigner=None)
+    assert verified(kz_by, unanswered(kz_by, log, world=stolen))[0].verdict is Verdict.OUTSTANDING
+
+
+@pytest.mark.parametrize("kind", ["sealed", "withdrawn", "overdue", "arrived", "opened", "answered"])
+@pytest.mark.parametrize("standing", ["cosigned", "entered"])
+def test_no_body_tells_of_the_deeds_of_another(kind: str, standing: str, kz_by: Exchange) -> None:
+    world, dispatch = kz_by.world, kz_by.expectation.dispatch
+    own = kind in {"arrived", "opened", "answered"}
+    statement = {"withdrawn": b"", "opened": b"", "answered": kz_by.acknowledgement.raw}.get(kind, dispatch)
+    said = [("sealed" if own else "arrived", dispatch), (kind, statement)]
+    side, other = (world.origin, world.destination) if own else (world.destination, world.origin)
+    bundle = unanswered(kz_by, Log(side.ministry, side.registrar, said, other.registrar))
+    with pytest.raises(Malformed, match=f"an entry {kind!r} is not one that {side.ministry} makes of this envelope"):
+        verified(kz_by, only_entered(bundle) if standing == "entered" else bundle)
+
+
+def test_the_direction_is_that_of_the_body(kz_by: Exchange) -> None:
+    with pytest.raises(Malformed, match="the entry 'sealed' has the direction 'in', and the envelope goes from KZ/KZ-MFA to BY/BY-MFA"):
+        verified(kz_by, bundle_of(kz_by, origin_log(kz_by, direction="in")))
 
 
 # -- who signs and cosigns -----------------------------------------------------------------------------------------------
