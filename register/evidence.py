@@ -6,6 +6,7 @@ import io
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, BinaryIO, Final, TypedDict
 
 from valiza.envelope.acknowledgement import Acknowledgement, peek_answer, read_answer, verify_answer
@@ -28,8 +29,10 @@ from valiza.keys.roster import peek_roster, read_roster
 from valiza.keys.statement import read_statement
 from valiza.keys.trust import Trust, no_evidence
 from valiza.register.bundle import ANSWER, DISPATCH, RECEIPT, read_leaf
-from valiza.register.note import log_origin, parse_office_name, read_cosignature, read_note
+from valiza.register.entry import ONCE
+from valiza.register.note import contradict, log_origin, parse_office_name, read_cosignature, read_note
 from valiza.register.proof import verify_proof
+from valiza.register.state import BASES, ForbiddenStep, require_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -104,16 +107,18 @@ class ShownCarrier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Further:
-    """Another statement about the envelope, that holds.
+    """Another statement about the envelope, that is authentic.
 
     Attributes:
         type: of the statement.
         contradiction: what it says, of one that contradicts those in the bundle.
         statement: of a notice, hand-over or overdue record.
+        weakness: why it counts for nothing; empty if it counts.
     """
 
     type: str
     contradiction: str = ""
+    weakness: str = ""
     statement: VerifiedNotice | VerifiedHandover | VerifiedOverdue | None = None
 
 
@@ -290,7 +295,38 @@ def _part(bundle: Bundle, part: LogPart, parts: _Parts, trust: Trust) -> list[Lo
         for kind in _required(part.body, parts):
             if kind not in have:
                 raise _missing(f"the entry {kind!r}")
+        _require_one_story(found)
     return found
+
+
+def _require_one_story(facts: Sequence[LoggedFact]) -> None:
+    """Step 9: what is proved of a log can all be in one log. The body signed all of it, so what goes not together proves something against it."""
+    heads = {(fact.checkpoint.checkpoint.size, fact.checkpoint.at, fact.checkpoint.raw): fact.checkpoint for fact in facts if fact.checkpoint}
+    # In order of size and time, so that any two that contradict each other have two neighbours between them that do.
+    for first, second in pairwise(heads[key] for key in sorted(heads)):
+        found = contradict(first, second)
+        if found is not None:
+            message = f"two heads that it signed, of {first.checkpoint.size} and {second.checkpoint.size} entries, contradict each other: {found}"
+            raise NotAuthentic(message)
+    placed = sorted((fact.place, fact.leaf.facts.kind) for fact in facts if fact.place is not None)
+    for (place, kind), (other, also) in pairwise(placed):
+        if place == other:
+            message = f"two entries, {kind!r} and {also!r}, are proved at one place"
+            raise NotAuthentic(message)
+    kinds = [fact.leaf.facts.kind for fact in facts]
+    twice = next((kind for kind in ONCE if kinds.count(kind) > 1), None)
+    if twice is not None:
+        message = f"it has two entries {twice!r} of one envelope"
+        raise NotAuthentic(message)
+    # An entry whose place is not proved may be anywhere, so whatever has to come after one of those may.
+    known = {fact.leaf.facts.kind for fact in facts if fact.place is None} & BASES
+    for _, kind in placed:
+        try:
+            require_after(kind, known)
+        except ForbiddenStep as error:
+            message = f"the entry {kind!r} may not follow on those before it: {error.message}"
+            raise NotAuthentic(message) from error
+        known.add(kind)
 
 
 def _required(body: Body, parts: _Parts) -> list[str]:
@@ -394,12 +430,13 @@ def _cosignature(signed: SignedCheckpoint, core: Core, body: Body, trust: Trust)
 class _Logs:
     """What a reader of a bundle knows of when a statement was there: by when both parties' registers had vouched for it."""
 
-    def __init__(self, logged: Sequence[LoggedFact], parts: _Parts) -> None:
+    def __init__(self, logged: Sequence[LoggedFact], parts: _Parts, further: Sequence[bytes]) -> None:
         self._times: list[tuple[bytes, int]] = []
+        known = {digest(labels.DIGEST_STATEMENT, raw): raw for raw in (*parts.by_kind.values(), *further)}
         for fact in logged:
-            kind, at = fact.leaf.facts.kind, fact.vouched_at
-            if at is not None and kind in _ABOUT:
-                self._times.append((parts.by_kind[_ABOUT[kind]], at))
+            at, named = fact.vouched_at, fact.leaf.statement
+            if at is not None and named in known:
+                self._times.append((known[named], at))
 
     def first_seen(self, dispatch_digest: bytes, statement: bytes) -> int | None:  # noqa: ARG002 - all are about one envelope
         """The earliest time by which both parties had something that contains these bytes in a log."""
@@ -442,7 +479,7 @@ def verify_bundle(file: BundleFile, fingerprints: Sequence[bytes]) -> VerifiedBu
     trust = _trust(bundle, parts.core, fingerprints)  # step 5
     agreements = _agreements(bundle, parts, trust)  # step 6
     logged = _logged(bundle, parts, trust)  # steps 7 to 9
-    seen = _Logs(logged, parts)
+    seen = _Logs(logged, parts, bundle.further)
     receipt: VerifiedReceipt | None = None
     answer: VerifiedAnswer | None = None
     with _of(f"the {bundle.kind}"):  # step 10
@@ -469,7 +506,7 @@ def verify_bundle(file: BundleFile, fingerprints: Sequence[bytes]) -> VerifiedBu
         file=file,
         trust=trust,
         agreements=agreements,
-        verdict=_verdict(verdict, logged, [one.type for one in further]),
+        verdict=_verdict(verdict, logged, [one.type for one in further if not one.weakness]),
         not_compared=tuple(what for what in (receipt.not_compared if receipt else ()) if what in not_compared),
         signed=signed,
         answer=answer,
@@ -511,42 +548,63 @@ def _further(raw: bytes, verified: _Judged, logged: Sequence[LoggedFact]) -> Fur
             message = "no entry of a log is about it"
             raise Malformed(message)
         if statement.type in _CONTRADICTING:
-            return Further(type=statement.type, contradiction=_contradiction(statement, verified.parts, verified.trust, verified.agreements))
+            return _contradicting(statement, verified)
         return _about_the_way(statement, verified)
 
 
 def _about_the_way(statement: Statement, verified: _Judged) -> Further:
-    """A notice, hand-over or overdue record, as transport.md has it; no clock of the reader's decides."""
+    """A notice, hand-over or overdue record, as transport.md has it; no clock of the reader's decides.
+
+    One that does not stand is told and counts for nothing: whoever revokes a key of his own would undo the other side's bundles else.
+    """
     reading: _Reading = {"trust": verified.trust, "agreements": verified.agreements, "at": MAX_TIME, "seen": verified.seen}
     found: VerifiedNotice | VerifiedHandover | VerifiedOverdue
-    if statement.type == labels.HANDOVER:
-        found = read_handover(statement.raw, signed=verified.signed, **reading)
-        return Further(type=statement.type, statement=found)
-    found = read_notice(statement.raw, **reading) if statement.type == labels.TRANSPORT_NOTICE else read_overdue(statement.raw, **reading)
+    try:
+        if statement.type == labels.HANDOVER:
+            return Further(type=statement.type, statement=read_handover(statement.raw, signed=verified.signed, **reading))
+        found = read_notice(statement.raw, **reading) if statement.type == labels.TRANSPORT_NOTICE else read_overdue(statement.raw, **reading)
+    except Refused as error:
+        return Further(type=statement.type, weakness=error.message)
     if found.signed.digest != verified.signed.digest:
         message = "it is about another envelope"
         raise NotAuthentic(message)
     return Further(type=statement.type, statement=found)
 
 
-def _contradiction(statement: Statement, parts: _Parts, trust: Trust, agreements: Agreements) -> str:
-    """What another dispatch, answer or receipt says that is not the one in the bundle."""
+def _contradicting(statement: Statement, verified: _Judged) -> Further:
+    """Another dispatch, answer or receipt than the one in the bundle, and what it says; one that does not stand counts for nothing."""
+    parts = verified.parts
     if statement.raw in parts.by_kind.values():
         message = "it is the one in the bundle"
         raise Malformed(message)
-    if statement.type == labels.DISPATCH:
-        sealer = trust.signer(statement)
-        return f"{sealer.title} of {sealer.body} signed another dispatch, which came under the same identity"
+    try:
+        if statement.type == labels.DISPATCH:
+            sealer = verified.trust.signer(statement)
+            said = f"{sealer.title} of {sealer.body} signed another dispatch"
+            return Further(type=statement.type, contradiction=said, weakness="that it is of the same envelope only its core shows, which is not here")
+        return Further(type=statement.type, contradiction=_other_answer(statement, verified))
+    except Refused as error:
+        return Further(type=statement.type, weakness=error.message)
+
+
+def _other_answer(statement: Statement, verified: _Judged) -> str:
+    """What another answer or receipt says, which competes with one of those above."""
+    parts, trust = verified.parts, verified.trust
     if statement.type == labels.RECEIPT:
-        authentic = read_receipt(statement.raw, trust=trust, agreements=agreements)
+        authentic = read_receipt(statement.raw, trust=trust, agreements=verified.agreements, seen=verified.seen)
         given, who, at = authentic.answer, authentic.countersigner, authentic.receipt.countersigned_at
+        kind, answer = RECEIPT, authentic.receipt.answer
         said = f"{who.title} of {who.body} countersigned another receipt at {utc(at)}"
     else:
-        given = read_answer(statement.raw, trust)
+        given = read_answer(statement.raw, trust, verified.seen)
+        kind, answer = ANSWER, statement.raw
         said = f"{given.signer.title} of {given.signer.body} gave another answer at {utc(given.answer.answered_at)}"
     if given.signed.digest != parts.dispatch_digest:
         message = "it is about another envelope"
         raise NotAuthentic(message)
+    if kind not in parts.by_kind and parts.by_kind.get(ANSWER) in {None, answer}:
+        message = f"it contradicts nothing: the bundle is about the furthest statement that it has, which is this {kind}"
+        raise Malformed(message)
     return said
 
 

@@ -128,7 +128,7 @@ def _proved(verified: VerifiedBundle, shown: Sequence[ShownCarrier]) -> Iterator
     for fact in verified.logged:
         if fact.checkpoint is not None:
             yield _entered(fact)
-    yield from (_said(one) for one in verified.further)
+    yield from (_said(one) for one in verified.further if not one.weakness)
     if verified.manifest is not None:
         count = _carriers(len(verified.manifest.carriers))
         yield f"the manifest shown is the one that {_person(signed.sealer)} signed: {count}" + (
@@ -183,6 +183,10 @@ def _not_proved(verified: VerifiedBundle, shown: Sequence[ShownCarrier]) -> Iter
     for body in sorted({core.origin, core.destination, core.confirming} - logs):
         yield f"what stands in the log of {body}: nothing of it is in the bundle"
     yield "that the logs have no other entry about this envelope, and that nobody signed another receipt"
+    for one in verified.further:
+        if one.weakness:
+            said = one.contradiction or f"what another statement ({one.type.rpartition('/')[2]}) that a log names says"
+            yield f"{said}: it counts for nothing, {one.weakness}"
     yield from _custody(verified)
     yield from (_NOT_COMPARED[what] for what in verified.not_compared)
     yield from _hidden(verified, shown)

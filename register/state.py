@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from valiza.keys.fields import Body
     from valiza.register.entry import EntryFacts
 
-__all__ = ["EnvelopeState", "ForbiddenStep", "receipt_due", "require_after", "require_step", "state_of"]
+__all__ = ["BASES", "EnvelopeState", "ForbiddenStep", "receipt_due", "require_after", "require_step", "state_of"]
 
 
 class ForbiddenStep(Refused):
@@ -128,6 +128,8 @@ _AFTER: Final = {
     "answered": (("arrived",), "this envelope never came here"),
     "receipt": (("sealed", "answered"), "this envelope was neither sealed nor answered here"),
 }
+# Those of which another one has to be there first.
+BASES: Final = frozenset(kind for wanted, _ in _AFTER.values() for kind in wanted)
 _NEVER_AFTER: Final = {
     "withdrawn": (_NO_RECEIPT, _NO_HANDOVER),
     "notice": (_NOT_WITHDRAWN,),

@@ -16,6 +16,8 @@ from tests.support.world import (
     Exchange,
     Registrar,
     World,
+    acknowledged,
+    countersigned,
     kz_by_world,
     make_exchange,
     three_four_world,
@@ -63,6 +65,7 @@ class Log:
     said: Sequence[tuple[str, bytes]] = field(repr=False)
     cosigner: Registrar | None = None
     direction: str = ""
+    at: int = SIGNED
 
     def part(self, name: EnvelopeName) -> LogPart:
         """What a bundle has of it."""
@@ -77,7 +80,7 @@ class Log:
         for place, leaf in enumerate(leaves):
             known[0, place] = leaf_hash(leaf)
             known.update(frontier.append(known[0, place]))
-        signed = sign_checkpoint(Checkpoint(log_origin(self.body, name.agreement), len(leaves), frontier.root()), self.registrar.key, SIGNED)
+        signed = sign_checkpoint(Checkpoint(log_origin(self.body, name.agreement), len(leaves), frontier.root()), self.registrar.key, self.at)
         note = signed.raw if self.cosigner is None else cosign(signed, self.cosigner.body, self.cosigner.key, COSIGNED)
         standing = "signed" if self.cosigner is None else "cosigned"
         entries = [
@@ -197,6 +200,103 @@ def test_no_body_tells_of_the_deeds_of_another(kind: str, standing: str, kz_by: 
 def test_the_direction_is_that_of_the_body(kz_by: Exchange) -> None:
     with pytest.raises(Malformed, match="the entry 'sealed' has the direction 'in', and the envelope goes from KZ/KZ-MFA to BY/BY-MFA"):
         verified(kz_by, bundle_of(kz_by, origin_log(kz_by, direction="in")))
+
+
+# -- what cannot be in one log ---------------------------------------------------------------------------------------------
+
+
+def mixed(exchange: Exchange, *taken: tuple[Log, int]) -> Bundle:
+    """A bundle whose origin's part has single entries of several trees."""
+    name = exchange.sealed.name
+    entries = tuple(log.part(name).entries[place] for log, place in taken)
+    return replace(bundle_of(exchange), logs=(LogPart(body=name.origin, entries=entries),))
+
+
+@pytest.mark.parametrize("cosigned", [True, False])
+def test_two_trees_of_one_log_prove_something_against_it(cosigned: bool, kz_by: Exchange) -> None:  # noqa: FBT001 - a parameter of the test
+    """A body shows one tree to the other side and another one to the arbiter."""
+    sealed, receipt = ("sealed", kz_by.expectation.dispatch), ("receipt", kz_by.receipt.raw)
+    cosigner = kz_by.world.destination.registrar if cosigned else None
+
+    def log(*said: tuple[str, bytes], at: int = SIGNED) -> Log:
+        return origin_log(kz_by, said=said, at=at, cosigner=cosigner)
+
+    whole = log(sealed, receipt)
+    assert verified(kz_by, mixed(kz_by, (log(sealed), 0), (whole, 1)))[0].verdict is Verdict.ATTESTED
+    for taken, words in (
+        ([(log(sealed, sealed), 0), (whole, 1)], "of 2 and 2 entries, contradict each other: split-view"),
+        ([(log(sealed, at=SIGNED + 1), 0), (whole, 1)], "of 1 and 2 entries, contradict each other: rollback"),
+        ([(log(sealed), 0), (log(receipt, sealed), 0)], "two entries, 'receipt' and 'sealed', are proved at one place"),
+        ([(log(receipt, sealed), 0), (log(receipt, sealed), 1)], "the entry 'receipt' may not follow on those before it"),
+        ([(log(sealed, receipt, receipt), place) for place in range(3)], "it has two entries 'receipt' of one envelope"),
+    ):
+        with pytest.raises(NotAuthentic, match=f"the log of KZ/KZ-MFA: .*{words}"):
+            verified(kz_by, mixed(kz_by, *taken))
+
+
+def test_an_entry_without_a_place_may_be_anywhere(kz_by: Exchange) -> None:
+    bundle = bundle_of(kz_by, origin_log(kz_by))
+    (part,) = bundle.logs
+    weaker = replace(part, entries=(replace(part.entries[0], standing="entered", proof=b""), part.entries[1]))
+    assert verified(kz_by, replace(bundle, logs=(weaker,)))[0].verdict is Verdict.ATTESTED
+
+
+# -- what competes ---------------------------------------------------------------------------------------------------------
+
+
+def _destination_log(exchange: Exchange, *said: tuple[str, bytes]) -> Log:
+    world = exchange.world
+    return Log(world.destination.ministry, world.destination.registrar, [("arrived", exchange.expectation.dispatch), *said], world.origin.registrar)
+
+
+def test_a_genuine_receipt_or_answer_is_not_passed_off_as_a_conflict(kz_by: Exchange) -> None:
+    answer, receipt = kz_by.acknowledgement.raw, kz_by.receipt.raw
+    for said in (answer, receipt):
+        bundle = unanswered(kz_by, _destination_log(kz_by, ("conflict", said)), further=(said,))
+        with pytest.raises(Malformed, match="the bundle is about the furthest statement that it has, which is this"):
+            verified(kz_by, bundle)
+    log = _destination_log(kz_by, ("answered", answer), ("conflict", receipt))
+    with pytest.raises(Malformed, match=r"it contradicts nothing: .* which is this receipt"):
+        verified(kz_by, bundle_of(kz_by, log, kind=ANSWER, statement=answer, further=(receipt,)))
+
+
+def test_another_answer_or_its_receipt_is_a_conflict(kz_by: Exchange) -> None:
+    world, answer = kz_by.world, kz_by.acknowledgement.raw
+    other = acknowledged(kz_by.opening, world.destination["chief"], answered_at=ACKNOWLEDGED + 1)
+    for said in (other, countersigned(other, world.countersigner)):
+        log = _destination_log(kz_by, ("answered", answer), ("conflict", said))
+        found, _ = verified(kz_by, bundle_of(kz_by, log, kind=ANSWER, statement=answer, further=(said,)))
+        assert found.verdict is Verdict.CONFLICT
+        found, _ = verified(kz_by, bundle_of(kz_by, origin_log(kz_by, ("conflict", said)), further=(said,)))
+        assert found.verdict is Verdict.CONFLICT
+
+
+def test_a_dispatch_of_another_envelope_is_no_conflict(kz_by: Exchange) -> None:
+    """Without its core nothing shows of which envelope it is: any other one of the sealer's would do."""
+    other = kz_by.world.plan().seal().expectation.dispatch
+    log = origin_log(kz_by, ("conflict", other))
+    found, said = verified(kz_by, bundle_of(kz_by, log, further=(other,)))
+    assert found.verdict is Verdict.ATTESTED
+    assert any("signed another dispatch: it counts for nothing" in line for line in said.not_proved)
+    assert not any("signed another dispatch" in line for line in said.proved)
+
+
+def test_a_further_statement_whose_key_was_stolen_counts_for_nothing_and_leaves_the_rest(kz_by: Exchange) -> None:
+    """Or whoever revokes a key for transports would undo the bundles of the other side."""
+    world = kz_by.world
+    more = _on_the_way(kz_by)
+    further = tuple(sorted(raw for _, raw in more))
+    credential = world.origin["clerk"].credentials["transport"]
+    for at, count, cosigner in (
+        (COSIGNED, 2, world.destination.registrar),
+        (COSIGNED + 1, 0, world.destination.registrar),  # both registers had them before
+        (COSIGNED + 1, 2, None),
+    ):
+        known = world.revoking(world.origin, world.origin.revoke(credential, "compromised", at))
+        found, said = verified(kz_by, bundle_of(kz_by, origin_log(kz_by, *more, cosigner=cosigner), further=further, world=known))
+        assert found.verdict is Verdict.ATTESTED
+        assert sum("it counts for nothing, " in line and "was compromised" in line for line in said.not_proved) == count
+        assert sum(" told " in line or " took the envelope " in line for line in said.proved) == 2 - count
 
 
 # -- who signs and cosigns -----------------------------------------------------------------------------------------------
