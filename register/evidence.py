@@ -134,6 +134,7 @@ class VerifiedBundle:
         answer, receipt: None where there is none.
         logged: what the logs say.
         manifest: if it is shown.
+        pinned: the fingerprints that were given.
     """
 
     file: BundleFile
@@ -147,6 +148,7 @@ class VerifiedBundle:
     logged: tuple[LoggedFact, ...]
     further: tuple[Further, ...]
     manifest: Manifest | None
+    pinned: tuple[bytes, ...]
 
     @property
     def bundle(self) -> Bundle:
@@ -514,6 +516,7 @@ def verify_bundle(file: BundleFile, fingerprints: Sequence[bytes]) -> VerifiedBu
         logged=logged,
         further=further,
         manifest=manifest,
+        pinned=tuple(fingerprints),
     )
 
 

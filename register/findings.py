@@ -10,6 +10,9 @@ from valiza.envelope.custody import CustodyState, custody
 from valiza.envelope.handover import VerifiedHandover
 from valiza.envelope.notice import Notices, VerifiedNotice
 from valiza.envelope.overdue import VerifiedOverdue
+from valiza.envelope.receipt import Verdict
+from valiza.keys import labels
+from valiza.keys.digests import digest
 from valiza.keys.errors import Refused
 from valiza.keys.fields import utc
 
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from valiza.envelope.acknowledgement import VerifiedAnswer
-    from valiza.envelope.receipt import Verdict
     from valiza.keys.credential import Credential
     from valiza.keys.fields import Body
     from valiza.register.evidence import Further, LoggedFact, ShownCarrier, VerifiedBundle
@@ -90,13 +92,13 @@ def _custody(verified: VerifiedBundle) -> Iterator[str]:
     """What is wrong with the hand-overs that are shown, or not known."""
     statements = [one.statement for one in verified.further]
     handovers = [one for one in statements if isinstance(one, VerifiedHandover)]
-    if not handovers:
-        return
     legs = None if verified.manifest is None or verified.manifest.route is None else verified.manifest.route.legs
     try:
         notices = Notices(one for one in statements if isinstance(one, VerifiedNotice))
     except Refused as error:
         yield f"that the transport notices go together: {error.message}"
+        return
+    if not handovers:
         return
     found = custody(verified.signed, handovers, legs, notices)
     yield from (f"that the envelope was in good hands all the way: {finding.text}" for finding in found.findings)
@@ -135,7 +137,7 @@ def _proved(verified: VerifiedBundle, shown: Sequence[ShownCarrier]) -> Iterator
             "; the answer was made with it: openings, proof and marks put on follow from it" if _claimed(verified) else ""
         )
     for carrier in shown:
-        by = " and ".join((["acknowledged"] if carrier.acknowledged else []) + (["sealed"] if verified.manifest is not None else []))
+        by = " and ".join((["acknowledged"] if carrier.acknowledged else []) + (["committed to"] if verified.manifest is not None else []))
         yield f"the carrier {carrier.index} ({carrier.name!r}, {carrier.size} bytes) is shown, byte for byte as it was {by}"
 
 
@@ -190,10 +192,44 @@ def _not_proved(verified: VerifiedBundle, shown: Sequence[ShownCarrier]) -> Iter
     yield from _custody(verified)
     yield from (_NOT_COMPARED[what] for what in verified.not_compared)
     yield from _hidden(verified, shown)
-    for name in sorted(verified.parties):
-        yield f"whether a credential of {name} was revoked after its roster of {utc(verified.trust.rosters[name].issued_at)}"
-    yield "that the agreement was not ended or replaced otherwise than shown"
+    yield from _payload(verified, shown)
+    yield from _rosters(verified)
+    which = f"the agreement {core.agreement.hex()[:_SHORT]}…"
+    yield f"that {which} was not ended or replaced by a termination, later version or designation that is not shown: ask both parties"
     yield "when each of them signed: times are the signers' own words; order follows from what contains what, and from cosignatures"
+
+
+def _rosters(verified: VerifiedBundle) -> Iterator[str]:
+    """What whoever made the bundle chose: who has stolen a key for rosters, or an old root, leaves out what is against him."""
+    for name in sorted(verified.parties):
+        roster = verified.trust.rosters[name]
+        at = utc(roster.issued_at)
+        which = f"version {roster.version} of {at}, digest {digest(labels.DIGEST_STATEMENT, roster.raw).hex()}"
+        yield f"that the roster of {name} is the latest and complete: ask {name} whether it is {which}"
+        yield f"whether a credential of {name} was revoked after its roster of {at}"
+        if roster.root.digest not in verified.pinned:
+            last = f"that is version {len(roster.roots)}, whose fingerprint was not given, and who held an earlier one can make it"
+            yield f"that the last root in the roster of {name} is its root: {last}; ask {name} for its present one"
+
+
+def _payload(verified: VerifiedBundle, shown: Sequence[ShownCarrier]) -> Iterator[str]:
+    """How far the carriers shown are those of the envelope: openings are the destination's word, the manifest is the origin's."""
+    if not shown:
+        return
+    which = f"carrier {shown[0].index}" if len(shown) == 1 else f"carriers {', '.join(str(carrier.index) for carrier in shown)}"
+    core = verified.signed.core
+    if verified.manifest is None and not _delivered(verified):
+        why = f"without the manifest, and without an entry that {core.origin} judged the receipt as delivered"
+        yield f"that {core.origin} sealed what is shown as {which}: {why}, its contents are by the destination's word alone"
+    elif not _claimed(verified):
+        yield f"that the payload held what is shown as {which}: it is what the origin committed to, not what the payload held, which no answer states"
+
+
+def _delivered(verified: VerifiedBundle) -> bool:
+    """Whether the origin's log, signed, says that it compared this receipt with its own record and found it whole."""
+    origin = verified.signed.core.origin
+    facts = ((fact.body, fact.leaf.facts) for fact in verified.logged if fact.checkpoint is not None)
+    return any((body, said.kind, said.note) == (origin, "receipt", Verdict.DELIVERED.value) for body, said in facts)
 
 
 def _unvouched(logged: Sequence[LoggedFact]) -> Iterator[str]:

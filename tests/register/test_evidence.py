@@ -75,7 +75,7 @@ def test_it_says_by_whom_and_as_of_when(case: Case) -> None:
         "Maryna Bor of BY/BY-MFA countersigned that answer for BY/BY-MFA",
         "BY/BY-MFA entered the receipt in its log",
         "KZ/KZ-MFA cosigned that at",
-        "the carrier 1 ('list.csv', 36000 bytes) is shown, byte for byte as it was acknowledged and sealed",
+        "the carrier 1 ('list.csv', 36000 bytes) is shown, byte for byte as it was acknowledged and committed to",
     ):
         assert words in said
 
@@ -87,6 +87,8 @@ def test_it_says_what_is_not_proved(case: Case) -> None:
         "that nobody signed another receipt",
         "what the carriers 0, 1 contain: they are not shown",
         "whether a credential of BY was revoked after its roster of",
+        "that the roster of BY is the latest and complete: ask BY whether it is version 1 of",
+        "was not ended or replaced by a termination, later version or designation that is not shown: ask both parties",
         "times are the signers' own words",
     ):
         assert words in said
@@ -279,12 +281,31 @@ def test_a_carrier_without_the_manifest_is_the_one_that_was_acknowledged(case: C
     alone = replace(bundle, manifest=None)
     found = success(case, write(tmp_path / "alone.vle", alone, streams))
     assert [carrier.name for carrier in found.shown] == ["carrier-0", "carrier-1"]
+    words = "that KZ/KZ-MFA sealed what is shown as carriers 0, 1: without the manifest, and without an entry that KZ/KZ-MFA judged the receipt as"
+    assert [line.startswith(words) for line in found.findings.not_proved].count(True) == 1
+    assert not any("by the destination's word alone" in line for line in success(case, case.destination).findings.not_proved)
+    # The origin's own word of the comparison, in its signed log, settles that.
+    judged = replace(alone, logs=tuple(sorted((*alone.logs, *taken_apart(case.origin)[0].logs), key=lambda part: part.body)))
+    found = success(case, write(tmp_path / "judged.vle", judged, streams))
+    assert not any("by the destination's word alone" in line for line in found.findings.not_proved)
+    unsigned = entries(judged, lambda e: edited(e, standing="entered", proof=b""), "receipt", 1)
+    found = success(case, write(tmp_path / "unsigned.vle", unsigned, streams))
+    assert any("by the destination's word alone" in line for line in found.findings.not_proved)
     forged = replace(alone, carriers=(replace(alone.carriers[0], commitment_key=bytes(32)), alone.carriers[1]))
     error = failure(case, write(tmp_path / "forged.vle", forged, streams))
     assert error.message == "the carrier 0: it is not the one that was acknowledged"
     changed = bytearray(streams)
     changed[100] ^= 1
     assert failure(case, write(tmp_path / "changed.vle", alone, bytes(changed))).exit_code == 4
+
+
+def test_without_an_answer_a_carrier_is_what_the_origin_committed_to(case: Case, tmp_path: Path) -> None:
+    """The manifest says so, and what the payload held may be another thing: whoever opened it may have refused it for that."""
+    bundle, streams = taken_apart(case.destination)
+    bare = entries(entries(bundle, lambda _: None, "receipt"), lambda _: None, "answered")
+    found = success(case, write(tmp_path / "sealed.vle", replace(_as_dispatch(bare), manifest=bundle.manifest), streams))
+    assert any("it is what the origin committed to, not what the payload held" in line for line in found.findings.not_proved)
+    assert not any("acknowledged" in line for line in found.findings.proved)
 
 
 def _claims(path: Path) -> range:

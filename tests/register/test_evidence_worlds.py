@@ -202,6 +202,15 @@ def test_the_direction_is_that_of_the_body(kz_by: Exchange) -> None:
         verified(kz_by, bundle_of(kz_by, origin_log(kz_by, direction="in")))
 
 
+def test_a_fingerprint_of_an_earlier_root_is_told(kz_by: Exchange) -> None:
+    """Who held an earlier root can make a roster that ends with it, or one of his own that goes on from it."""
+    found, said = verified(kz_by, bundle_of(kz_by, origin_log(kz_by)))
+    words = "that the last root in the roster of KZ is its root: that is version 1, whose fingerprint was not given"
+    assert not any(line.startswith("that the last root") for line in said.not_proved)
+    earlier = replace(found, pinned=(kz_by.world.destination.root.digest, bytes(32)))
+    assert [line.startswith(words) for line in findings(earlier, ()).not_proved].count(True) == 1
+
+
 # -- what cannot be in one log ---------------------------------------------------------------------------------------------
 
 
