@@ -243,7 +243,13 @@ def _agreements(bundle: Bundle, parts: _Parts, trust: Trust) -> Agreements:
     if parts.core.agreement not in known and _needs_agreement(parts):
         raise _missing(f"the agreement {parts.core.agreement.hex()[:16]}… under which the envelope was sealed")
     with _of("an agreement of the evidence bundle"):
-        return read_agreements(bundle.agreements, trust)
+        found = read_agreements(bundle.agreements, trust)
+        named = [agreement for agreement in found.all() if agreement.digest == parts.core.agreement]
+        bearing = {raw for agreement in named for raw in found.bearing_on(agreement)}
+        if not bearing.issuperset(bundle.agreements):
+            message = "it is neither the one that the envelope names, nor its next version, nor what ended it"
+            raise Malformed(message)
+    return found
 
 
 def _needs_agreement(parts: _Parts) -> bool:
@@ -369,7 +375,11 @@ def _require_about(leaf: Leaf, bundle: Bundle, parts: _Parts) -> None:
     elif facts.kind in _FURTHER:
         if leaf.statement not in {digest(labels.DIGEST_STATEMENT, raw) for raw in bundle.further}:
             raise _missing(f"the statement that the entry {facts.kind!r} is about")
-    elif facts.kind not in _PLAIN:
+    elif facts.kind in _PLAIN:
+        if leaf.statement is not None:
+            message = f"an entry {facts.kind!r} is about no statement"
+            raise Malformed(message)
+    else:
         message = f"an entry {facts.kind!r} is no evidence"
         raise Malformed(message)
 
@@ -493,6 +503,7 @@ def verify_bundle(file: BundleFile, fingerprints: Sequence[bytes]) -> VerifiedBu
             verify_answer(answer, trust, agreements)
         else:
             verdict = Verdict.OUTSTANDING
+        _require_notes(logged, parts, answer, verdict)
         signed = _dispatch(bundle, trust, agreements, seen) if answer is None else answer.signed
     judged = _Judged(parts=parts, trust=trust, agreements=agreements, signed=signed, seen=seen)
     further = tuple(_further(raw, judged, logged) for raw in bundle.further)  # step 11
@@ -518,6 +529,20 @@ def verify_bundle(file: BundleFile, fingerprints: Sequence[bytes]) -> VerifiedBu
         manifest=manifest,
         pinned=tuple(fingerprints),
     )
+
+
+def _require_notes(logged: Sequence[LoggedFact], parts: _Parts, answer: VerifiedAnswer | None, verdict: Verdict) -> None:
+    """What an entry remarks on its statement is what the statement says (step 8, as far as the statements have to be read for it)."""
+    core = parts.core
+    given = Verdict.ACKNOWLEDGED if answer is not None and isinstance(answer.answer, Acknowledgement) else Verdict.REFUSED
+    judged = Verdict.DELIVERED if verdict is Verdict.ATTESTED else verdict  # the origin compared it with its own record
+    for fact in logged:
+        kind, note = fact.leaf.facts.kind, fact.leaf.facts.note
+        receipt = judged.value if fact.body == core.origin else "countersigned"
+        wanted = {"sealed": str(core.stamp.due_at), "answered": given.value, "receipt": receipt}.get(kind, note)
+        if note != wanted:
+            message = f"the entry {kind!r} in the log of {fact.body} says {note!r}, and what it is about says {wanted!r}"
+            raise NotAuthentic(message)
 
 
 def _dispatch(bundle: Bundle, trust: Trust, agreements: Agreements, seen: _Logs) -> SignedDispatch:

@@ -11,6 +11,7 @@ from tests.support.world import (
     ACKNOWLEDGED,
     COUNTERSIGNED,
     DAY,
+    DUE,
     HOUR,
     SEALED,
     Exchange,
@@ -34,7 +35,7 @@ from valiza.register.note import Checkpoint, cosign, log_origin, sign_checkpoint
 from valiza.register.proof import Proof
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from valiza.envelope.dispatch import EnvelopeName
     from valiza.keys.fields import Body
@@ -66,13 +67,25 @@ class Log:
     cosigner: Registrar | None = None
     direction: str = ""
     at: int = SIGNED
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def part(self, name: EnvelopeName) -> LogPart:
         """What a bundle has of it."""
         named: dict[str, Any] = {"origin": name.origin, "envelope_id": name.envelope_id, "agreement": name.agreement}
         direction = self.direction or ("out" if self.body == name.origin else "in")
+        judged = "delivered" if self.body == name.origin else "countersigned"
+        notes = {"sealed": str(DUE), "answered": "acknowledged", "receipt": judged, **self.notes}
         leaves = [
-            Entry(at=SEALED, kind=kind, direction=direction, statement=said, blind=bytes(16), dispatch_digest=name.dispatch_digest, **named).leaf()
+            Entry(
+                at=SEALED,
+                kind=kind,
+                direction=direction,
+                note=notes.get(kind, ""),
+                statement=said,
+                blind=bytes(16),
+                dispatch_digest=name.dispatch_digest,
+                **named,
+            ).leaf()
             for kind, said in self.said
         ]
         frontier = Frontier()
@@ -306,6 +319,26 @@ def test_a_further_statement_whose_key_was_stolen_counts_for_nothing_and_leaves_
         assert found.verdict is Verdict.ATTESTED
         assert sum("it counts for nothing, " in line and "was compromised" in line for line in said.not_proved) == count
         assert sum(" told " in line or " took the envelope " in line for line in said.proved) == 2 - count
+
+
+@pytest.mark.parametrize(("kind", "note"), [("sealed", str(DUE + DAY)), ("receipt", "refused"), ("receipt", "countersigned"), ("receipt", "")])
+def test_what_an_entry_remarks_is_what_its_statement_says(kind: str, note: str, kz_by: Exchange) -> None:
+    with pytest.raises(NotAuthentic, match=f"the entry '{kind}' in the log of KZ/KZ-MFA says '{note}', and what it is about says"):
+        verified(kz_by, bundle_of(kz_by, origin_log(kz_by, notes={kind: note})))
+
+
+def test_an_acknowledgement_is_not_entered_as_a_refusal(kz_by: Exchange) -> None:
+    log = replace(_destination_log(kz_by, ("answered", kz_by.acknowledgement.raw)), notes={"answered": "refused"})
+    with pytest.raises(NotAuthentic, match="says 'refused', and what it is about says 'acknowledged'"):
+        verified(kz_by, bundle_of(kz_by, log, kind=ANSWER, statement=kz_by.acknowledgement.raw))
+
+
+def test_agreements_that_have_nothing_to_do_with_it_are_not_in_it(kz_by: Exchange) -> None:
+    world = kz_by.world
+    other = world.sign(replace(world.profile, id="another"))
+    agreements = tuple(sorted((world.agreement.raw, other.raw)))
+    with pytest.raises(Malformed, match="it is neither the one that the envelope names, nor its next version, nor what ended it"):
+        verified(kz_by, bundle_of(kz_by, origin_log(kz_by), agreements=agreements))
 
 
 # -- who signs and cosigns -----------------------------------------------------------------------------------------------
