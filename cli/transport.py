@@ -321,6 +321,8 @@ def _transport_facts(found: Transported) -> Facts:
         ],
         "notices": [_notice_facts(one) for one in found.notices.all],
         "missing_notices": list(found.notices.missing),
+        "notices_conflict": None if found.notices.conflict is None else found.notices.conflict.message,
+        "unconnected_notices": [one.digest.hex() for one in found.notices.unconnected],
         "deviations": [{"number": one.number, "notice": one.notice.hex(), "reason": one.reason} for one in judged.deviations],
     }
 
@@ -329,11 +331,14 @@ def _people(facts: Facts) -> Facts:
     """The same for people: the way as one line, one line for each hand-over and notice."""
     legs = facts["legs"]
     way = "hidden by a closed stamp" if legs is None else " → ".join([legs[0]["from"], *(leg["to"] for leg in legs)])
+    unconnected = set(facts["unconnected_notices"])
     return {
         **in_brief({key: facts[key] for key in ("state", "envelope_id", "origin", "destination")}),
         "way": way,
-        "notices": {f"notice {one['number']}": _notice_line(one) for one in facts["notices"]},
+        "notices": {f"notice {one['number']}": _notice_line(one) for one in facts["notices"] if one["digest"] not in unconnected},
+        "unconnected": [f"notice {one['number']}: {_notice_line(one)}" for one in facts["notices"] if one["digest"] in unconnected],
         "missing_notices": [str(number) for number in facts["missing_notices"]],
+        "conflict": facts["notices_conflict"],
         "deviations": [f"notice {one['number']}: {one['reason']}" for one in facts["deviations"]],
         "taken_over": _by_leg(facts["handovers"], legs),
         "apart": _by_leg(facts["apart"], legs),

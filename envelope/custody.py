@@ -100,8 +100,8 @@ def custody(
         legs: the planned route where a closed stamp hides it and the reader knows it; an open stamp's are taken from there.
         notices: those that the reader has.
     """
-    told = () if notices is None else notices.all
-    way = next((one.said.way for one in reversed(told) if one.said.way is not None), None)
+    told = () if notices is None else notices.counted
+    way = told[-1].said.way if told else None
     route = signed.core.stamp.route
     planned = way.legs if way is not None else route.legs if route is not None else None if legs is None else tuple(legs)
     by_digest = {one.digest: one for one in handovers}

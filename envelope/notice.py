@@ -251,37 +251,53 @@ def _require_form(said: Notice, stamp: Stamp) -> None:
 
 
 class Notices:
-    """The notices of one envelope that a reader has (transport.md, Several notices)."""
+    """The notices of one envelope that a reader has (transport.md, Several notices).
+
+    all: by number. counted: those that follow one another from 1 without a hole, as far as none contradicts another; `unconnected` are the
+    others. missing: numbers below the highest that are not here. conflict: what contradicts, at the number `conflict_at`; None: nothing.
+    """
 
     def __init__(self, notices: Iterable[VerifiedNotice]) -> None:
         """Put them in order.
 
         Raises:
-            Conflict: two have one number, or one does not follow the one before it.
+            Refused: they are about different envelopes.
         """
-        given = tuple(notices)
-        if len({one.signed.digest for one in given}) > 1:
+        by_digest = {one.digest: one for one in notices}
+        self.all = tuple(sorted(by_digest.values(), key=lambda one: (one.said.number, one.digest)))
+        if len({one.signed.digest for one in self.all}) > 1:
             message = "these transport notices are about different envelopes"
             raise Refused(message)
-        by_number: dict[int, VerifiedNotice] = {}
-        for one in given:
-            other = by_number.setdefault(one.said.number, one)
-            if other.raw != one.raw:
-                message = f"two transport notices of one envelope have the number {one.said.number}"
-                raise Conflict(message, f"ask {one.signed.core.origin} which of them it stands by")
-        self.all = tuple(by_number[number] for number in sorted(by_number))
-        for one in self.all[1:]:
-            before = by_number.get(one.said.number - 1)
-            if before is not None and one.said.previous != before.digest:
-                message = f"the transport notice {one.said.number} does not follow the notice {one.said.number - 1} that is known here"
-                raise Conflict(message, f"ask {one.signed.core.origin} for its notices")
-            if before is not None and one.said.told_at < before.said.told_at:
-                message = f"the transport notice {one.said.number} is dated before the notice {one.said.number - 1}"
-                raise Refused(message)
-        last = self.all[-1].said.number if self.all else 0
-        self.missing = tuple(number for number in range(1, last) if number not in by_number)
+        by_number: dict[int, list[VerifiedNotice]] = {}
+        for one in self.all:
+            by_number.setdefault(one.said.number, []).append(one)
+        self.conflict_at, self.conflict = _conflict(by_number)
+        counted: list[VerifiedNotice] = []
+        while (number := len(counted) + 1) in by_number and number != self.conflict_at:
+            counted += by_number[number]
+        self.counted = tuple(counted)
+        self.unconnected = tuple(one for one in self.all if one.said.number > len(counted))
+        self.missing = tuple(number for number in range(1, max(by_number, default=0)) if number not in by_number)
 
     @property
     def last(self) -> VerifiedNotice | None:
         """The one that counts; None: there is none."""
-        return self.all[-1] if self.all else None
+        return self.counted[-1] if self.counted else None
+
+
+def _conflict(by_number: dict[int, list[VerifiedNotice]]) -> tuple[int | None, Refused | None]:
+    """The lowest number at which a notice contradicts another, and how: it is one of two, or it does not follow the one before it."""
+    for number in sorted(by_number):
+        one, *others = by_number[number]
+        origin = one.signed.core.origin
+        if others:
+            message = f"two transport notices of one envelope have the number {number}"
+            return number, Conflict(message, f"ask {origin} which of them it stands by")
+        before = by_number.get(number - 1)
+        if before is not None and one.said.previous != before[0].digest:  # of two before it the search has ended there
+            message = f"the transport notice {number} does not follow the notice {number - 1} that is known here"
+            return number, Conflict(message, f"ask {origin} for its notices")
+        if before is not None and one.said.told_at < before[0].said.told_at:
+            message = f"the transport notice {number} is dated before the notice {number - 1}"
+            return number, Refused(message)
+    return None, None

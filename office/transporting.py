@@ -187,7 +187,9 @@ def tell(office: Office, wanted: str | Path, out: Path, order: NoticeOrder, *, a
     signer, key = office.credential(officer, "transport"), office.signing_key(officer, "transport")
 
     def make() -> VerifiedNotice:
-        before = _known(office, signed).notices.last
+        known = _known(office, signed).notices
+        before = known.last
+        _require_free(known)
         said = Notice(
             dispatch=signed.statement.raw,
             core=core.raw,
@@ -208,6 +210,14 @@ def tell(office: Office, wanted: str | Path, out: Path, order: NoticeOrder, *, a
         return notify(said, signer=signer, key=key, trust=office.trust, agreements=office.agreements, seen=office.journal)
 
     return _make_and_record(office, "notice", signed, out, make, at=at)
+
+
+def _require_free(known: Notices) -> None:
+    """Raise Refused where another notice here has the next number already, and does not count."""
+    number = len(known.counted) + 1
+    if any(one.said.number == number for one in known.unconnected):
+        message = f"a transport notice with the number {number} is here already, and does not count: it contradicts another (R13)"
+        raise Refused(message, "ask who signed it: valiza transport show names him; if it was nobody here, his key is stolen")
 
 
 def _told(office: Office, signed: SignedDispatch, wanted: str | None, at: int) -> Body:
@@ -375,7 +385,9 @@ def _enter_notice(office: Office, raw: bytes, at: int) -> Entered:
     _require_party(office, found.signed)
     with naming(), office.journal.together():
         known = _known(office, found.signed).notices
-        Notices([*known.all, found])
+        both = Notices([*known.all, found])
+        if both.conflict is not None and both.conflict_at == found.said.number:  # one that shows another as false is entered all the same
+            raise both.conflict
         new = office.journal.record_statement("notice", raw, found.signed.name, at=at, note=_note(found))
     return Entered(one=found, signed=found.signed, new=new)
 

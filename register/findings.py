@@ -98,6 +98,8 @@ def _custody(verified: VerifiedBundle) -> Iterator[str]:
     except Refused as error:
         yield f"that the transport notices go together: {error.message}"
         return
+    if notices.conflict is not None:
+        yield f"that the transport notices go together: {notices.conflict.message}"
     if not handovers:
         return
     found = custody(verified.signed, handovers, legs, notices)

@@ -76,6 +76,10 @@ def test_missing_notice_is_told_at_the_other_side(here: World) -> None:
     here.by.works("transport", "enter", here.path("second.vls"))
     done = here.by.run("transport", "show", here.path("second.vls"), "--json")
     assert (done.code, done.facts["missing_notices"]) == (8, [1])
+    assert done.facts["unconnected_notices"] == [done.facts["notices"][0]["digest"]]
+    here.by.works("transport", "enter", here.path("notice.vls"))
+    whole = here.by.run("transport", "show", here.path("second.vls"), "--json").facts
+    assert (whole["missing_notices"], whole["unconnected_notices"]) == ([], [])
 
 
 def test_another_notice_with_the_same_number_is_a_conflict(here: World, tmp_path: Path) -> None:
@@ -88,6 +92,20 @@ def test_another_notice_with_the_same_number_is_a_conflict(here: World, tmp_path
     assert "two transport notices of one envelope have the number 1" in failed.error
     again = here.by.works("transport", "enter", here.path("notice.vls"), "--json").facts
     assert again["verdict"] == "known"
+
+
+def test_notice_that_another_shows_as_false_does_not_keep_that_one_out(here: World, tmp_path: Path) -> None:
+    """A thief's second notice came first: the true first one is entered, and the second does not count."""
+    other = here.copy(tmp_path / "other")
+    notice(here)
+    notice(other)
+    notice(other, "--leg=Astana:Orsha", "--leg=Orsha:Minsk", "--reason=flood", name="second.vls")
+    here.by.works("transport", "enter", other.path("second.vls"))
+    here.by.works("transport", "enter", here.path("notice.vls"))
+    facts = here.by.run("transport", "show", here.path("e.vlz"), "--json").facts
+    assert "the transport notice 2 does not follow the notice 1" in facts["notices_conflict"]
+    assert facts["unconnected_notices"] == [one["digest"] for one in facts["notices"] if one["number"] == 2]
+    assert [leg["to"] for leg in facts["legs"]] == ["Moscow", "Minsk"]
 
 
 def test_chain_from_the_origin_to_the_destination(here: World) -> None:

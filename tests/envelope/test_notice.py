@@ -312,7 +312,7 @@ def test_the_highest_number_counts_in_whatever_order_they_come(letter: Exchange)
     one, two, three = series(letter.world, letter, 3)
     for given in ([one, two, three], [three, one, two], [two, three, two, one]):
         found = Notices(given)
-        assert (found.all, found.last, found.missing) == ((one, two, three), three, ())
+        assert (found.all, found.last, found.missing, found.unconnected, found.conflict) == ((one, two, three), three, (), (), None)
     assert (Notices([]).last, Notices([]).missing) == (None, ())
 
 
@@ -322,28 +322,57 @@ def test_missing_numbers_are_told(letter: Exchange) -> None:
     assert Notices([two, four]).missing == (1, 3)
 
 
+def test_what_has_a_hole_before_it_does_not_count(letter: Exchange) -> None:
+    """A thief's number 1000, after which no other could come; and any that hangs on what the reader does not have."""
+    world = letter.world
+    one, two, three, four = series(world, letter, 4)
+    far = read(world, world.told(replace(four.said, number=1000, previous=bytes(32))))
+    found = Notices([far, two, one])
+    assert (found.last, found.unconnected, found.conflict) == (two, (far,), None)
+    assert (Notices([one, three, four]).last, Notices([one, three, four]).unconnected) == (one, (three, four))
+    assert (Notices([two]).last, Notices([two]).counted) == (None, ())
+
+
+def test_in_a_conflict_nothing_counts_from_its_number_on(letter: Exchange) -> None:
+    world = letter.world
+    one, two, three = series(world, letter, 3)
+    again = read(world, world.told(two.said))
+    loose = read(world, world.told(replace(two.said, previous=bytes(32))))
+    early = read(world, world.told(replace(two.said, told_at=one.said.told_at - 1)))
+    for given in ([one, two, again, three], [one, loose, three], [three, early, one]):
+        found = Notices(given)
+        assert (found.last, found.conflict_at) == (one, 2)
+        assert three in found.unconnected
+        assert found.conflict is not None
+    assert Notices([one, two, three, read(world, world.told(three.said))]).last == two
+
+
 def test_two_with_one_number(letter: Exchange) -> None:
     """The same words signed twice are two acts already."""
     one, _ = series(letter.world, letter, 2)
     again = read(letter.world, letter.world.told(one.said))
-    with pytest.raises(Conflict, match="two transport notices of one envelope have the number 1"):
-        Notices([one, again])
+    found = Notices([one, again])
+    assert isinstance(found.conflict, Conflict)
+    assert found.conflict.message == "two transport notices of one envelope have the number 1"
+    assert (found.last, found.unconnected) == (None, found.all)
 
 
 def test_one_that_does_not_follow_the_one_before(letter: Exchange) -> None:
     world = letter.world
     one, two = series(world, letter, 2)
     other = read(world, world.told(replace(two.said, previous=bytes(32))))
-    with pytest.raises(Conflict, match="the transport notice 2 does not follow the notice 1"):
-        Notices([other, one])
+    conflict = Notices([other, one]).conflict
+    assert isinstance(conflict, Conflict)
+    assert conflict.message.startswith("the transport notice 2 does not follow the notice 1")
 
 
 def test_times_that_run_back(letter: Exchange) -> None:
     world = letter.world
     one, two = series(world, letter, 2)
     early = read(world, world.told(replace(two.said, told_at=one.said.told_at - 1)))
-    with pytest.raises(Refused, match="is dated before the notice 1"):
-        Notices([one, early])
+    conflict = Notices([one, early]).conflict
+    assert conflict is not None
+    assert "is dated before the notice 1" in conflict.message
 
 
 def test_of_two_envelopes(letter: Exchange) -> None:

@@ -253,6 +253,8 @@ def judge_custody(vector: Vector) -> Custody:
     signed = authenticate(io.BytesIO(vector.files("with")[0]), trust).signed
     handovers, notices = unpack(vector.raw, max_bytes=1 << 20, what="vector")
     told = Notices(read_notice(raw, trust=trust, agreements=agreements, at=vector.at) for raw in notices)
+    if told.conflict is not None:
+        raise told.conflict
     taken = [read_handover(raw, signed=signed, trust=trust, agreements=agreements, at=vector.at) for raw in handovers]
     return custody(signed, taken, notices=told)
 

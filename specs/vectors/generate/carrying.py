@@ -148,7 +148,7 @@ def read_notice(raw: bytes, world: World) -> Notice:
 
 
 def in_order(notices: list[Notice]) -> list[Notice]:
-    """Several notices."""
+    """Several notices: those that follow one another from the first."""
     ordered = sorted(notices, key=lambda one: one.number)
     for one, other in pairwise(ordered):
         with step("several 1"):
@@ -157,7 +157,8 @@ def in_order(notices: list[Notice]) -> list[Notice]:
             refuse(other.number == one.number + 1 and other.previous != one.statement.digest, "does not follow the one before it")
         with step("several 2"):
             refuse(other.number == one.number + 1 and other.told_at < one.told_at, "dated before the one before it")
-    return ordered
+    numbers = sorted({one.number for one in ordered})
+    return [one for one in ordered if numbers[: one.number] == list(range(1, one.number + 1))]
 
 
 def _agreement(core: Core, world: World) -> Agreement:

@@ -297,6 +297,7 @@ def _custody() -> Cases:
     by_orsha = _next(orsha, 2, "Minsk", (YERLAN, ALENA))
     detour = notice(**DETOUR)
     after = notice(number=2, previous=wire.digest("statement", detour), told_at=w.SEALED + 61)
+    far = notice(number=1000, previous=bytes(32), told_at=w.SEALED + 61, **DETOUR)
     rows: Sequence[tuple[str, list[bytes], list[bytes], str, str]] = (
         ("complete", [three, one, two, one], [], "complete", "all legs, in another order, one twice"),
         ("none", [], [], "none", "no hand-over"),
@@ -317,6 +318,8 @@ def _custody() -> Cases:
         ("seal", [one, two, cut], [], "wrong, damaged 2, seal-broken 2", "the seal was broken, and it was damaged"),
         ("detour", [one, orsha, by_orsha], [detour], "complete", "by another way, which a notice told"),
         ("detour_taken_back", [one, orsha, by_orsha], [after, detour], "wrong, other-place 1", "by another way, which a later notice took back"),
+        ("unconnected", [one, two, three], [far, notice()], "complete", "a notice far above the others changes no way"),
+        ("unconnected_only", [one, orsha, by_orsha], [far], "wrong, other-place 1", "a notice without those before it tells no way"),
     )
     head = {**HEAD, "with": ("carried.vlz",)}
     for name, handovers, notices, verdict, comment in rows:
