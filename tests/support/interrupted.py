@@ -209,13 +209,16 @@ def _check_secrecy(step: Step, left: Sequence[Path]) -> None:
             assert path.is_relative_to(opened) or any(path.is_relative_to(folder) for folder in private), f"plaintext lies in {path}"
 
 
+_STATEMENT: Final = 12  # place of the column
+
+
 def _record(home: Path, kind: str) -> bytes:
-    """What the last entry of a kind keeps."""
+    """The statement that the last entry of a kind keeps; empty if it keeps none."""
     found = [row for row in entries(home) if row[2] == kind]
     assert found, f"nothing was entered as {kind!r}, and the output is there"
-    record = found[-1][9]
-    assert isinstance(record, bytes)
-    return record
+    statement = found[-1][_STATEMENT]
+    assert isinstance(statement, bytes)
+    return statement
 
 
 def _check_whole(step: Step) -> None:
