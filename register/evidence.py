@@ -625,6 +625,7 @@ def _other_answer(statement: Statement, verified: _Judged) -> str:
         said = f"{who.title} of {who.body} countersigned another receipt at {utc(at)}"
     else:
         given = read_answer(statement.raw, trust, verified.seen)
+        verify_answer(given, trust, verified.agreements)
         kind, answer = ANSWER, statement.raw
         said = f"{given.signer.title} of {given.signer.body} gave another answer at {utc(given.answer.answered_at)}"
     if given.signed.digest != parts.dispatch_digest:
