@@ -431,6 +431,15 @@ def test_notices_and_hand_overs_are_told(kz_by: Exchange) -> None:
         verified(kz_by, bundle_of(kz_by, origin_log(kz_by), further=further[:1]))
 
 
+def test_notices_that_contradict_each_other_are_told_and_leave_the_rest(kz_by: Exchange) -> None:
+    world, sealed = kz_by.world, kz_by.sealed
+    two = [world.told(replace(world.notice(sealed), expected_at=SEALED + days * DAY)) for days in (1, 2)]
+    log = origin_log(kz_by, *(("notice", raw) for raw in two))
+    found, said = verified(kz_by, bundle_of(kz_by, log, further=tuple(sorted(two))))
+    assert found.verdict is Verdict.ATTESTED
+    assert [line.startswith("that the transport notices go together: ") for line in said.not_proved].count(True) == 1
+
+
 def test_a_hand_over_of_another_envelope_is_found(kz_by: Exchange) -> None:
     world = kz_by.world
     other = world.plan().seal()
