@@ -71,6 +71,9 @@ class Record:
     def stored_receipt(self, _dispatch_digest: bytes) -> None:
         return None
 
+    def statements(self, _kind: str, _dispatch_digest: bytes) -> list[bytes]:
+        return []
+
 
 @dataclass(frozen=True)
 class Case:
