@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from fuzz import world
 from fuzz.targets import TARGETS
 
-from valiza.envelope.acknowledgement import peek_answer
+from valiza.envelope.acknowledgement import Refusal, peek_answer
 from valiza.envelope.container import Container, read_container
 from valiza.envelope.draft import packaged_draft
 from valiza.envelope.header import PREFIX
@@ -138,7 +138,11 @@ def _evidence() -> tuple[Bundle, ...]:
         about = {"sealed": answer.dispatch, **({"receipt": raw} if kind == RECEIPT else {})}
         named = {"origin": core.origin, "envelope_id": core.envelope_id, "agreement": core.agreement}
         named["dispatch_digest"] = digest(labels.DIGEST_STATEMENT, answer.dispatch)
-        entries = [Entry(at=world.AT, kind=one, direction="out", statement=said, blind=bytes(16), **named) for one, said in about.items()]  # type: ignore[arg-type]
+        notes = {"sealed": str(core.stamp.due_at), "receipt": "refused" if isinstance(answer, Refusal) else "delivered"}
+        entries = [
+            Entry(at=world.AT, kind=one, direction="out", statement=said, blind=bytes(16), note=notes[one], **named)  # type: ignore[arg-type]
+            for one, said in about.items()
+        ]
         logged = tuple(LoggedEntry(leaf=entry.leaf(), standing="entered", proof=b"") for entry in entries)
         known = [one.raw for one in map(world.agreement, world.AGREEMENTS) if one.digest == core.agreement]
         rosters = tuple(roster.raw for roster in sorted(world.rosters(), key=lambda roster: roster.party))

@@ -536,6 +536,8 @@ def _require_notes(logged: Sequence[LoggedFact], parts: _Parts, answer: Verified
     core = parts.core
     given = Verdict.ACKNOWLEDGED if answer is not None and isinstance(answer.answer, Acknowledgement) else Verdict.REFUSED
     judged = Verdict.DELIVERED if verdict is Verdict.ATTESTED else verdict  # the origin compared it with its own record
+    if any(fact.leaf.facts.kind == "withdrawn" for fact in logged):
+        judged = Verdict.WITHDRAWN
     for fact in logged:
         kind, note = fact.leaf.facts.kind, fact.leaf.facts.note
         receipt = judged.value if fact.body == core.origin else "countersigned"
