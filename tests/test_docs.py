@@ -533,11 +533,10 @@ def _evidence(at: Desk) -> None:
     )
     at.type("evidence make first.vlz --home kz --disclose manifest -o first.vle")
     at.type("evidence make second.vlz --home by --disclose 0 --as alena -o second.vle")
-    at.type("register checkpoint --home kz")
     at.type("evidence make third.vlz --home kz -o third.vle")
     at.type(f"evidence verify first.vle {roots}", code=6)
     at.type(f"evidence verify second.vle {roots} -o shown")
-    at.type(f"evidence verify third.vle {roots}", code=6)
+    at.type(f"evidence verify third.vle {roots}", code=8)  # nobody signed yet that it is withdrawn
     for name in ("first", "second", "third"):
         at.type(f"evidence show {name}.vle")
     at.type("inspect second.vle")
