@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING, Final
+import threading
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import settings
 
+from valiza.register.sqlite import SqliteStore
+
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
 pytest_plugins = ["tests.support.postgresql"]
 
@@ -57,3 +60,20 @@ def _fail(report: pytest.TestReport | pytest.CollectReport) -> None:
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
     report.outcome = "failed"
     report.longrepr = f"{reason}\nVALIZA_NO_SKIPS is set: here nothing may be skipped."
+
+
+@pytest.fixture(autouse=True)
+def registers_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close the registers that a test made: from Python 3.13 on SQLite warns of those that are left open."""
+    opened: list[SqliteStore] = []
+    make = SqliteStore.__init__
+
+    def made(store: SqliteStore, *given: Any, **named: Any) -> None:
+        make(store, *given, **named)
+        if threading.current_thread() is threading.main_thread():  # SQLite's connections are closed where they were made
+            opened.append(store)
+
+    monkeypatch.setattr(SqliteStore, "__init__", made)
+    yield
+    for store in opened:
+        store.close()

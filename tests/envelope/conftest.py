@@ -7,27 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.support.world import Exchange, World, kz_by_world, make_exchange, three_four_world
 
-from valiza.register.sqlite import SqliteStore
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-
-@pytest.fixture(autouse=True)
-def registers_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Close the registers that a test made: from Python 3.13 on SQLite warns of those that are left open."""
-    opened: list[SqliteStore] = []
-    make = SqliteStore.__init__
-
-    def made(store: SqliteStore, path: Path, clock: Callable[[], int]) -> None:
-        make(store, path, clock)
-        opened.append(store)
-
-    monkeypatch.setattr(SqliteStore, "__init__", made)
-    yield
-    for store in opened:
-        store.close()
+    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="session")

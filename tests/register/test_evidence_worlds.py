@@ -35,7 +35,7 @@ from valiza.register.note import Checkpoint, cosign, log_origin, sign_checkpoint
 from valiza.register.proof import Proof
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from valiza.envelope.dispatch import EnvelopeName
     from valiza.keys.fields import Body
@@ -46,15 +46,19 @@ COSIGNED = SIGNED + HOUR
 
 
 @pytest.fixture(scope="module")
-def kz_by(tmp_path_factory: pytest.TempPathFactory) -> Exchange:
+def kz_by(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     """An exchange under an open stamp, which the destination confirms."""
-    return make_exchange(kz_by_world(), tmp_path_factory.mktemp("kz-by"))
+    exchange = make_exchange(kz_by_world(), tmp_path_factory.mktemp("kz-by"))
+    yield exchange
+    exchange.close()
 
 
 @pytest.fixture(scope="module")
-def three_four(tmp_path_factory: pytest.TempPathFactory) -> Exchange:
+def three_four(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     """An exchange under a closed stamp, which another body confirms."""
-    return make_exchange(three_four_world(), tmp_path_factory.mktemp("three-four"))
+    exchange = make_exchange(three_four_world(), tmp_path_factory.mktemp("three-four"))
+    yield exchange
+    exchange.close()
 
 
 @dataclass(frozen=True)

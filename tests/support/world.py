@@ -945,6 +945,11 @@ class Exchange:
     destination_journal: RegisterJournal = field(repr=False)
     confirming_journal: RegisterJournal = field(repr=False)
 
+    def close(self) -> None:
+        """Close the registers."""
+        for journal in (self.origin_journal, self.destination_journal, self.confirming_journal):
+            journal.close()
+
     @property
     def opening(self) -> Opening:
         """What opening found."""
