@@ -11,7 +11,7 @@ LOCKED := $(VENV)/.locked
 FUZZER := $(VENV)/.fuzzer
 GO := $(VENV)/.go
 READY := $(VENV)/.ready
-PACKAGES := keys envelope register office cli
+PACKAGES := keys envelope register office gateway cli
 GENERATE := specs/vectors/generate
 PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
 COMPILE := --quiet --generate-hashes --universal --python-version 3.11 --no-header --upgrade
@@ -82,11 +82,11 @@ fuzz-keep: $(READY) $(FUZZER)  ## put what fuzzing found that reaches more into 
 	$(BIN)/python -m fuzz.run --keep $(TARGETS)
 
 lock:  ## find new versions for the locks (needs uv)
-	uv pip compile $(COMPILE) --extra sandbox --extra pkcs11 --extra postgresql --group dev pyproject.toml --output-file requirements.lock
+	uv pip compile $(COMPILE) --extra sandbox --extra pkcs11 --extra postgresql --extra gateway --group dev pyproject.toml --output-file requirements.lock
 	uv pip compile $(COMPILE) --constraint requirements.lock --group bench pyproject.toml --output-file requirements-bench.lock
 	uv pip compile $(COMPILE) --group fuzz --output-file requirements-fuzz.lock
 	uv pip compile $(COMPILE) --group go --output-file requirements-go.lock
-	uv pip compile $(COMPILE) --extra sandbox --extra pkcs11 --extra postgresql --constraint requirements.lock --group mutation pyproject.toml --output-file requirements-mutation.lock
+	uv pip compile $(COMPILE) --extra sandbox --extra pkcs11 --extra postgresql --extra gateway --constraint requirements.lock --group mutation pyproject.toml --output-file requirements-mutation.lock
 
 wheel: $(READY)  ## wheel and source distribution in dist/; the same sources give the same bytes
 	rm -rf build dist

@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 
 ROOT: Final = Path(__file__).parent.parent
 VECTORS: Final = ROOT / "tests" / "vectors"
-FOLDERS: Final = ("keys", "envelope", "register", "office", "cli")
+FOLDERS: Final = ("keys", "envelope", "register", "office", "gateway", "cli")
 
 # Each of these costs 50 ms or more, and belongs into the command that uses it.
 TOO_HEAVY: Final = {

@@ -48,7 +48,7 @@ Nothing of this needs a network, a compiler or the rights of root. The option --
 Debian that is the package libseccomp2. valiza-pkcs11-signer uses the module that the maker of your HSM or smart card gives you.
 """
 
-EXTRAS: Final = ("pkcs11", "postgresql", "sandbox")
+EXTRAS: Final = ("gateway", "pkcs11", "postgresql", "sandbox")
 
 
 def locked(path: Path) -> dict[str, str]:

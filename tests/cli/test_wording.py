@@ -260,7 +260,7 @@ FAMILIES: Final = {family.__name__ for family in ValizaError.__subclasses__()}
 
 def _messages() -> Iterator[tuple[str, str]]:
     """Where each error of the product is raised, and its message as far as it is written there; what is put in is shown as `{}`."""
-    for package in ("keys", "envelope", "register", "office", "cli"):
+    for package in ("keys", "envelope", "register", "office", "gateway", "cli"):
         for path in sorted(Path(str(resources.files(f"valiza.{package}"))).rglob("*.py")):
             tree = ast.parse(path.read_bytes())
             for body in (node.body for node in ast.walk(tree) if isinstance(node, ast.If | ast.FunctionDef | ast.ExceptHandler | ast.For | ast.With)):
