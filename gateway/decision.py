@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from valiza.envelope.receipt import Verdict
+if TYPE_CHECKING:
+    from valiza.envelope.receipt import Verdict
 
 __all__ = ["FAULTS", "Action", "Decision", "Finding", "GatewayVerdict"]
 
