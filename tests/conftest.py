@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -36,6 +37,12 @@ settings.load_profile("valiza")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Move the slow tests to the end, in the order they have."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector what stays to the end, thousands of tests: some collect after every command, to close what it left, and others fork."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
