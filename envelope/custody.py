@@ -36,6 +36,7 @@ class CustodyState(StrEnum):
 class Problem(StrEnum):
     """What is wrong with a chain of hand-overs."""
 
+    FORKED = "forked"
     CHAIN = "chain-broken"
     DOUBLE = "double-leg"
     MISSING = "missing-leg"
@@ -73,7 +74,7 @@ class Custody:
     """Who had an envelope, one after the other, and what is wrong with that.
 
     legs: as planned, or as the last notice tells; None where a closed stamp hides them from this reader, who then cannot say whether all are there.
-    chain: hand-overs from the dispatch on, each after the one that it names. apart: those that are not in it.
+    chain: hand-overs from the dispatch on, each after the one that it names, up to where several name the same one. apart: those that are not in it.
     """
 
     state: CustodyState
@@ -104,8 +105,13 @@ def custody(
     way = told[-1].said.way if told else None
     route = signed.core.stamp.route
     planned = way.legs if way is not None else route.legs if route is not None else None if legs is None else tuple(legs)
-    by_digest = {one.digest: one for one in handovers}
-    chain, apart = _chained(signed.digest, list(by_digest.values()))
+    taken = sorted({one.digest: one for one in handovers}.values(), key=_order)
+    following: dict[bytes, list[VerifiedHandover]] = defaultdict(list)
+    for one in taken:
+        following[one.said.previous].append(one)
+    chain = _chained(signed.digest, following)
+    inside = {one.digest for one in chain}
+    apart = [one for one in taken if one.digest not in inside]
     judge = _Judge(signed, planned)
     before: VerifiedHandover | None = None
     for one in chain:
@@ -114,7 +120,12 @@ def custody(
         before = one
     for one in apart:
         judge.look_at(one)
-        judge.add(Problem.CHAIN, one.said.leg, one, "what it follows is not the hand-over before it, or is not here")
+        if len(following[one.said.previous]) > 1:
+            judge.add(
+                Problem.FORKED, one.said.leg, one, f"another hand-over follows the same one; {one.taker.title!r} of {one.taker.body} signed this"
+            )
+        else:
+            judge.add(Problem.CHAIN, one.said.leg, one, "what it follows is not the hand-over before it, or is not here")
     judge.missing()
     return Custody(
         state=_state(signed, chain, planned, judge.findings),
@@ -126,31 +137,14 @@ def custody(
     )
 
 
-def _chained(start: bytes, handovers: list[VerifiedHandover]) -> tuple[list[VerifiedHandover], list[VerifiedHandover]]:
-    """The longest chain from the dispatch on, and what is not in it. Of two that follow one, that with the more behind it is the chain's."""
-    following: dict[bytes, list[VerifiedHandover]] = defaultdict(list)
-    for one in sorted(handovers, key=_order):
-        following[one.said.previous].append(one)
-    # A digest covers its predecessor's, so there are no rings, and whatever is reached is a tree. Depths are found without recursion, since
-    # others made the chain: whole branches are walked, the deepest end is taken, and its way back is the chain.
-    reached: dict[bytes, tuple[int, VerifiedHandover]] = {}
-    stack = [(1, one) for one in reversed(following[start])]
-    deepest: tuple[int, VerifiedHandover] | None = None
-    while stack:
-        depth, one = stack.pop()
-        reached[one.digest] = (depth, one)
-        if deepest is None or depth > deepest[0]:
-            deepest = (depth, one)
-        stack += [(depth + 1, after) for after in reversed(following[one.digest])]
+def _chained(start: bytes, following: dict[bytes, list[VerifiedHandover]]) -> list[VerifiedHandover]:
+    """The chain from the dispatch on: it ends where none follows, and where several do, of which none is in it."""
     chain: list[VerifiedHandover] = []
-    end = None if deepest is None else deepest[1]
-    while end is not None:
-        chain.append(end)
-        found = reached.get(end.said.previous)
-        end = None if found is None else found[1]
-    chain.reverse()
-    inside = {one.digest for one in chain}
-    return chain, sorted((one for one in handovers if one.digest not in inside), key=_order)
+    # A digest covers its predecessor's, so there are no rings.
+    while len(after := following.get(start, [])) == 1:
+        chain += after
+        start = after[0].digest
+    return chain
 
 
 def _order(one: VerifiedHandover) -> tuple[int, int, bytes]:

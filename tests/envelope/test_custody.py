@@ -134,17 +134,40 @@ def test_leg_for_which_nobody_signed(exchange: Exchange) -> None:
 
 
 def test_two_chains_from_one_place(exchange: Exchange) -> None:
-    """A courier hands the same envelope over twice, or signs twice: the longer chain is the chain, and the other is told."""
+    """A courier hands the same envelope over twice, or signs anew: neither is believed, however much hangs on one, and the one before is the last."""
     chain = whole(exchange)
     _, clerk, banker, _ = people(exchange.world)
     fork = taken(exchange, clerk, banker, chain[0], remark="again")
     found = judged(exchange, [fork, *chain])
-    assert (found.chain, found.apart) == (tuple(chain), (fork,))
-    assert problems(found) == [(Problem.DOUBLE, 1), (Problem.CHAIN, 1)]
-    assert problems(judged(exchange, [*chain, taken(exchange, *pair(exchange.world), remark="again")])) == [
-        (Problem.DOUBLE, 0),
-        (Problem.CHAIN, 0),
-    ]
+    assert (found.chain, {one.digest for one in found.apart}) == ((chain[0],), {fork.digest, chain[1].digest, chain[2].digest})
+    assert found.holder == chain[0].taker
+    assert sorted(problems(found)) == [(Problem.CHAIN, 2), (Problem.DOUBLE, 1), (Problem.FORKED, 1), (Problem.FORKED, 1)]
+    at_first = judged(exchange, [*chain, taken(exchange, *pair(exchange.world), remark="again")])
+    assert (at_first.chain, at_first.holder, len(at_first.apart)) == ((), None, 4)
+    assert sorted(problems(at_first)) == [(Problem.CHAIN, 1), (Problem.CHAIN, 2), (Problem.DOUBLE, 0), (Problem.FORKED, 0), (Problem.FORKED, 0)]
+
+
+def test_longer_chain_of_a_stolen_key_takes_nobody_s_place(exchange: Exchange) -> None:
+    """A body of either party that has no part in it hooks a chain of its own on the dispatch: the chain is forked, and not the thief's."""
+    world, chain = exchange.world, whole(exchange)
+    thief = world.destination["banker"]
+    own = [taken(exchange, world.origin["chief"], thief, remark="mine")]
+    for _ in range(4):
+        own.append(taken(exchange, thief, thief, own[-1], taken_at=own[-1].said.taken_at))
+    found = judged(exchange, [*own, *chain])
+    assert (found.chain, found.state) == ((), CustodyState.WRONG)
+    assert {one.handover for one in found.findings if one.problem is Problem.FORKED} == {own[0].digest, chain[0].digest}
+
+
+def test_courier_who_signs_another_afterwards(exchange: Exchange) -> None:
+    """Found broken later, or lost: one for the same leg, with the same previous, an earlier time and a broken seal."""
+    chief, clerk, banker, _ = people(exchange.world)
+    one = taken(exchange, chief, clerk)
+    two = taken(exchange, clerk, banker, one)
+    again = taken(exchange, clerk, banker, one, taken_at=two.said.taken_at - HOUR // 2, intact=False, remark="cut open")
+    found = judged(exchange, [one, two, again])
+    assert (found.state, found.chain) == (CustodyState.WRONG, (one,))
+    assert problems(found).count((Problem.FORKED, 1)) == 2
 
 
 def test_leg_that_is_taken_twice_in_one_chain(exchange: Exchange) -> None:

@@ -232,9 +232,10 @@ def read_custody(raw: bytes, world: World, envelope: bytes) -> Custody:
     notices = in_order([read_notice(d.binary(item), world) for item in d.array(notice_raws)])
     legs = notices[-1].legs if notices else found.core.detail.legs if isinstance(found.core.detail, Detail) else None
     start, skew = found.dispatch.statement.digest, _agreement(found.core, world).skew
-    chain = _longest([], start, list(handovers.values()))
+    named = [one.previous for one in handovers.values()]
+    chain = _chain(start, [one for one in handovers.values() if named.count(one.previous) == 1])
     apart = [one for one in handovers.values() if one not in chain]
-    problems = [("chain-broken", one.leg) for one in apart]
+    problems = [("forked" if named.count(one.previous) > 1 else "chain-broken", one.leg) for one in apart]
     problems += _legs_taken([*chain, *apart], legs)
     for one in handovers.values():
         problems += _alone(one, legs, found.core.destination)
@@ -243,9 +244,8 @@ def read_custody(raw: bytes, world: World, envelope: bytes) -> Custody:
     return Custody(_state(problems, chain, legs, found.core.destination), problems)
 
 
-def _longest(chain: list[Handover], last: bytes, handovers: list[Handover]) -> list[Handover]:
-    ways = [_longest([*chain, one], one.digest, handovers) for one in handovers if one.previous == last]
-    return max(ways, key=len, default=chain)
+def _chain(last: bytes, unforked: list[Handover]) -> list[Handover]:
+    return next(([one, *_chain(one.digest, unforked)] for one in unforked if one.previous == last), [])
 
 
 def _legs_taken(handovers: list[Handover], legs: Legs | None) -> list[tuple[str, int]]:
