@@ -16,7 +16,7 @@ from valiza.register.sqlite import SqliteStore
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-pytest_plugins = ["tests.support.postgresql"]
+pytest_plugins = ["tests.support.postfix", "tests.support.postgresql"]
 
 NO_SKIPS: Final = os.environ.get("VALIZA_NO_SKIPS", "0") not in {"", "0"}
 
