@@ -34,15 +34,28 @@ if TYPE_CHECKING:
 
 __all__ = ["overdue", "remind"]
 
+language = click.option(
+    "--lang",
+    "languages",
+    type=click.Choice(("en", "kk", "ru", "be")),
+    multiple=True,
+    default=("en",),
+    show_default=True,
+    help="The language of a reminder; repeated, one text after the other.",
+)
+
 
 @click.command(short_help="List overdue receipts; sign that they are; write reminders.")
 @click.option("--sign", is_flag=True, help="Sign and enter the overdue record of each that has none yet; tell only of these. Needs an `act` key.")
 @click.option("--remind", "folder", type=FOLDER, metavar="DIR", help="Write a reminder of each into this folder, where there is none yet.")
+@language
 @home_option
 @as_officer
 @passphrase_fd
 @as_json
-def overdue(*, sign: bool, folder: Path | None, home: Path | None, officer: str | None, passphrase_fd: int | None, json_: bool) -> int:
+def overdue(
+    *, sign: bool, folder: Path | None, languages: tuple[str, ...], home: Path | None, officer: str | None, passphrase_fd: int | None, json_: bool
+) -> int:
     """List the envelopes sent from here whose receipt is overdue; the exit code is 8 if there is any.
 
     With --sign it is meant for cron: it can run as often as one likes, and is silent when there is nothing new.
@@ -61,7 +74,7 @@ def overdue(*, sign: bool, folder: Path | None, home: Path | None, officer: str 
             "reminder": None,
         }
         if folder is not None:
-            row["reminder"] = _write_reminder(at_office, late, folder, at)
+            row["reminder"] = _write_reminder(at_office, late, folder, languages, at)
         rows.append(row)
     if json_:
         emit({"as_of": utc(at), "overdue": rows}, json_=True)
@@ -80,7 +93,7 @@ overdue.epilog = command_epilog(
 )
 
 
-def _write_reminder(office: Office, late: Late, folder: Path, at: int) -> str:
+def _write_reminder(office: Office, late: Late, folder: Path, languages: tuple[str, ...], at: int) -> str:
     """Write a reminder, if there is none of this name; returns its path."""
     from valiza.keys.files import storage_errors
     from valiza.office.exporting import write_lines
@@ -92,16 +105,17 @@ def _write_reminder(office: Office, late: Late, folder: Path, at: int) -> str:
         path = folder / reminder_name(late.standing)
         there = path.exists()
     if not there:
-        write_lines(path, [text_of(office, late.standing.state.dispatch_digest, at=at)[1]])
+        write_lines(path, [text_of(office, late.standing.state.dispatch_digest, languages=languages, at=at)[1]])
     return str(path)
 
 
 @click.command(short_help="Write a reminder of a receipt, as text to send.")
 @click.argument("envelope", type=NameOrFile(), metavar="ENVELOPE|ID", shell_complete=ENVELOPE.offer)
 @output("The text, in UTF-8")
+@language
 @home_option
 @as_json
-def remind(envelope: str, output: Path, home: Path | None, json_: bool) -> None:
+def remind(envelope: str, output: Path, languages: tuple[str, ...], home: Path | None, json_: bool) -> None:
     """Write a reminder of the receipt for an envelope sent from here, named by its file, id or number.
 
     It names number, envelope id, dispatch digest, agreement and the day when it is due: nothing of the contents, and no mark.
@@ -112,9 +126,9 @@ def remind(envelope: str, output: Path, home: Path | None, json_: bool) -> None:
 
     require_output(output)
     at, at_office = now(), open_office(home)
-    standing, text = text_of(at_office, find_dispatch(at_office, named_envelope(envelope)), at=at)
+    standing, text = text_of(at_office, find_dispatch(at_office, named_envelope(envelope)), languages=languages, at=at)
     write_lines(output, [text])
     emit({"reminder": str(output), **standing_facts(standing)}, json_=json_, people={"reminder": str(output)}, output=output)
 
 
-remind.epilog = command_epilog("valiza register remind KZ-MFA/2026/out/17 --home kz -o reminder.txt")
+remind.epilog = command_epilog("valiza register remind KZ-MFA/2026/out/17 --home kz --lang ru --lang en -o reminder.txt")

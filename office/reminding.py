@@ -10,9 +10,12 @@ from valiza.envelope.overdue import Overdue, declare_overdue
 from valiza.keys.errors import Refused
 from valiza.keys.fields import utc
 from valiza.office.following import Wanted, find_standings, standing_of
+from valiza.office.letter import LETTERS
 from valiza.register.store import Query
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from valiza.office.following import Standing
     from valiza.office.home import Office
 
@@ -72,8 +75,10 @@ def reminder_name(one: Standing) -> str:
     return f"{(one.state.number or one.state.envelope_id.hex()).replace('/', '-')}.txt"
 
 
-def remind(office: Office, dispatch_digest: bytes, *, at: int) -> tuple[Standing, str]:
-    """A reminder of an envelope's receipt, as text ready to send. Nothing of the contents is in it, and no mark.
+def remind(office: Office, dispatch_digest: bytes, *, languages: Sequence[str], at: int) -> tuple[Standing, str]:
+    """A reminder of an envelope's receipt, as text ready to send, in each of the languages (of `LETTERS`) one after the other.
+
+    Nothing of the contents is in it, and no mark.
 
     Raises:
         Refused: it waits for no receipt. Usage: it is not in the register.
@@ -84,38 +89,51 @@ def remind(office: Office, dispatch_digest: bytes, *, at: int) -> tuple[Standing
         message = f"no receipt is waited for: the envelope is {state.verdict}"
         raise Refused(message, "a reminder is about an envelope sent from here: valiza register list --open --direction out")
     declared = next((entry.at for entry in entries if entry.kind == "overdue"), None)
-    return standing, _text(office, standing, due, declared, confirming=str(core.confirming), at=at)
+    told = _Told(standing=standing, due=due, declared=declared, confirming=str(core.confirming), at=at)
+    return standing, "\n".join(_text(office, told, language) for language in languages)
 
 
-def _text(office: Office, one: Standing, due: int, declared: int | None, *, confirming: str, at: int) -> str:
-    state, late = one.state, at > due
-    own = office.names.get("en", next(iter(office.names.values())))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What a reminder tells, in any language; times in seconds since 1970."""
+
+    standing: Standing
+    due: int
+    declared: int | None
+    confirming: str
+    at: int
+
+
+def _text(office: Office, told: _Told, language: str) -> str:
+    letter, one = LETTERS[language], told.standing
+    state, late = one.state, told.at > told.due
+    own = office.names.get(language, next(iter(office.names.values())))
     agreement = next((str(known) for known in office.agreements.all() if known.digest == state.agreement), "")
-    which = f"{state.number} " if state.number else ""
-    facts = {
-        "our number": state.number,
-        "envelope id": state.envelope_id.hex(),
-        "dispatch digest": state.dispatch_digest.hex(),
-        "agreement": agreement,
-        "agreement digest": state.agreement.hex(),
-        "entered here": utc(state.since),
-        "receipt due": utc(due),
-    }
+    known = (
+        state.number,
+        state.envelope_id.hex(),
+        state.dispatch_digest.hex(),
+        agreement,
+        state.agreement.hex(),
+        utc(state.since),
+        utc(told.due),
+    )
+    width = max(map(len, letter.facts)) + 1
+    sender, addressee, date, subject = letter.head
+    confirms = "" if told.confirming == str(one.destination) else "; " + letter.confirms.format(body=told.confirming)
     lines = [
-        f"From: {state.origin}, {own}",
-        f"To: {one.destination}" + (f"; {confirming}, which confirms" if confirming != str(one.destination) else ""),
-        f"Date: {utc(at)}",
-        f"Subject: {'Overdue receipt' if late else 'Receipt due'} for our envelope {which}".rstrip(),
+        f"{sender}: {state.origin}, {own}",
+        f"{addressee}: {one.destination}{confirms}",
+        f"{date}: {utc(told.at)}",
+        f"{subject}: {' '.join(letter.subject[late].format(number=state.number).split())}",
         "",
-        f"The receipt for the envelope named below {'was' if late else 'is'} due on {utc(due)[:10]}.",
-        f"As of {utc(at)} our register has no receipt for it.",
+        letter.due[late].format(day=utc(told.due)[:10]),
+        letter.missing.format(time=utc(told.at)),
         "",
-        *(f"    {label + ':':17} {value}" for label, value in facts.items() if value),
+        *(f"    {label + ':':{width}} {value}" for label, value in zip(letter.facts, known, strict=True) if value),
         "",
-        "Please send the countersigned receipt, or a countersigned refusal that gives the reason.",
-        "If it was sent already, please send the same file once more: it counts as it did the first time.",
-        "If no such envelope came to you, please tell us so at once, so that we can look for it.",
+        *letter.asked,
     ]
-    if declared is not None:
-        lines += ["", f"A signed record that this receipt is overdue stands in our register since {utc(declared)}."]
+    if told.declared is not None:
+        lines += ["", letter.declared.format(time=utc(told.declared))]
     return "\n".join(lines) + "\n"

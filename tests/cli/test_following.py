@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -263,6 +264,22 @@ def test_reminder_names_the_envelope_and_nothing_of_what_is_in_it(world: World, 
     before = path.stat().st_mtime_ns
     assert world.kz.run("register", "overdue", "--sign", "--remind", folder).out == ""
     assert path.stat().st_mtime_ns == before, "a reminder that was sent is not written anew"
+
+
+def test_reminder_is_in_the_languages_that_are_asked_for(world: World) -> None:
+    text = world.path("reminder.txt")
+    world.kz.works("register", "remind", world.seal(), "--lang", "ru", "--lang", "kk", "--lang", "be", "--lang", "en", "-o", text)
+    russian, kazakh, belarusian, english = re.split(r"\n(?=Кімнен|Ад|From)", text.read_text("utf-8"))
+    for letter, words in (
+        (russian, "подтверждения получения"),
+        (kazakh, "алғанын растау мерзімі"),
+        (belarusian, "пацвярджэння атрымання"),
+        (english, "receipt for the envelope"),
+    ):
+        assert words in letter
+        assert len(re.findall("[0-9a-f]{64}", letter)) == 3, "envelope, dispatch, agreement"
+        assert "{" not in letter
+    world.kz.fails(2, "register", "remind", "0", "--lang", "de", "-o", world.path("another.txt"))
 
 
 def test_nobody_is_reminded_of_what_is_not_waited_for(busy: World, tmp_path: Path) -> None:
