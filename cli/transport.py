@@ -162,7 +162,8 @@ def handover(
 ) -> None:
     """Sign that an envelope was taken over here, from whom, and whether its seal is intact. Who took it signs, with a key for transport.
 
-    It is chained to the last hand-over that this office has entered: enter what comes with the envelope first.
+    It is chained to the last hand-over that this office has entered: enter what comes with the envelope first. The same command again, as after a
+    power failure, writes the same hand-over again. Who takes the envelope on himself says with --leg which leg begins.
     """
     from valiza.office.transporting import HandoverOrder, take
 

@@ -255,29 +255,74 @@ def take(office: Office, wanted: str | Path, out: Path, order: HandoverOrder, *,
     _require_party(office, signed)
     officer = office.pick(order.officer, "transport")
     signer, key = office.credential(officer, "transport"), office.signing_key(officer, "transport")
-    core = signed.core
 
     def make() -> VerifiedHandover:
         known = _known(office, signed).custody
-        before = known.chain[-1] if known.chain else None
-        leg = (0 if before is None else before.said.leg + 1) if order.leg is None else order.leg
-        said = Handover(
-            dispatch_digest=signed.digest,
-            origin=core.origin,
-            envelope_id=core.envelope_id,
-            leg=leg,
-            place=_place(signed, known.legs, leg, order.place),
-            giver=_giver(office, signed, before, order),
-            taken_at=at,
-            intact=order.intact,
-            condition=order.condition,
-            remark=order.remark,
-            previous=signed.digest if before is None else before.digest,
-        )
+        taken = {one.digest: one for one in (*known.chain, *known.apart)}
+        mine = [one for one in (*known.chain[-1:], *known.apart) if (one.taker.subject, one.taker.body) == (signer.subject, signer.body)]
+        for one in mine:
+            after = taken.get(one.said.previous)
+            if _leg(after, order) == one.said.leg and one.said == _said(office, signed, after, order, legs=known.legs, at=one.said.taken_at):
+                return one  # the command before was interrupted when it was recorded and had no file yet
+        before = _before(office, signed, known, order)
+        if order.leg is None and before in mine:
+            message = f"{signer.title!r} took this envelope over already, for {_leg_name(before)}"
+            raise Usage(message, "if he takes it on himself, say which leg begins with --leg N; to repeat the command, say the same as then")
+        said = _said(office, signed, before, order, legs=known.legs, at=at)
+        if said is None:
+            message = "nobody took this envelope over before: who gave it has to be said"
+            raise Usage(message, "give --giver NAME, an officer of the origin")
         given = {"trust": office.trust, "agreements": office.agreements, "seen": office.journal}
         return take_over(said, signed=signed, signer=signer, key=key, **given)  # type: ignore[arg-type] # each is what its name says
 
     return _make_and_record(office, "handover", signed, out, make, at=at)
+
+
+def _before(office: Office, signed: SignedDispatch, known: Custody, order: HandoverOrder) -> VerifiedHandover | None:
+    """The hand-over that the next one follows: the last of the chain; behind a fork the last one that who gave signed."""
+    last = known.chain[-1] if known.chain else None
+    end = signed.digest if last is None else last.digest
+    if not any(one.said.previous == end for one in known.apart):
+        return last
+    if order.giver is None:
+        message = "two hand-overs of this envelope follow the same one: who gave it has to be said (R13)"
+        raise Usage(message, "give --giver NAME; valiza transport show lists who signed")
+    followed = {one.said.previous for one in known.apart}
+    ends = [one for one in known.apart if one.digest not in followed]
+    giver = _giver(office, signed, last, order)
+    given = [one for one in ends if (one.taker.title, one.taker.body) == (giver.name, giver.body)]
+    return given[-1] if given else last
+
+
+def _said(
+    office: Office, signed: SignedDispatch, before: VerifiedHandover | None, order: HandoverOrder, *, legs: tuple[Leg, ...] | None, at: int
+) -> Handover | None:
+    """What is recorded of a hand-over that follows another; None where nobody gave it."""
+    if before is None and order.giver is None:
+        return None
+    leg = _leg(before, order)
+    return Handover(
+        dispatch_digest=signed.digest,
+        origin=signed.core.origin,
+        envelope_id=signed.core.envelope_id,
+        leg=leg,
+        place=_place(signed, legs, leg, order.place),
+        giver=_giver(office, signed, before, order),
+        taken_at=at,
+        intact=order.intact,
+        condition=order.condition,
+        remark=order.remark,
+        previous=signed.digest if before is None else before.digest,
+    )
+
+
+def _leg(before: VerifiedHandover | None, order: HandoverOrder) -> int:
+    """The leg that begins: as typed, or the next."""
+    return (0 if before is None else before.said.leg + 1) if order.leg is None else order.leg
+
+
+def _leg_name(one: VerifiedHandover) -> str:
+    return f"leg {one.said.leg + 1}{f', {one.said.place!r}' if one.said.place else ''}"
 
 
 def _place(signed: SignedDispatch, legs: tuple[Leg, ...] | None, leg: int, wanted: str | None) -> str:
@@ -299,9 +344,8 @@ def _place(signed: SignedDispatch, legs: tuple[Leg, ...] | None, leg: int, wante
 def _giver(office: Office, signed: SignedDispatch, before: VerifiedHandover | None, order: HandoverOrder) -> Giver:
     """Who gave: as typed, or who took before."""
     if order.giver is None:
-        if before is None:
-            message = "nobody took this envelope over before: who gave it has to be said"
-            raise Usage(message, "give --giver NAME, an officer of the origin")
+        if before is None:  # `_said` asks first
+            raise AssertionError
         return Giver(name=before.taker.title, body=before.taker.body, credential=before.taker.digest)
     core = signed.core
     default = core.origin if before is None else before.taker.body

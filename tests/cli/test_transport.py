@@ -121,8 +121,53 @@ def test_chain_from_the_origin_to_the_destination(here: World) -> None:
     assert here.kz.works("transport", "show", here.path("e.vlz"), "--json").facts["state"] == "complete"
     for office in (here.kz, here.by):
         office.works("register", "verify")
-    refused = here.by.fails(6, "transport", "handover", here.path("e.vlz"), "-o", here.path("more.vls"))
+    refused = here.by.fails(6, "transport", "handover", here.path("e.vlz"), "--leg=4", "-o", here.path("more.vls"))
     assert "the way has 2 legs" in refused.error
+
+
+def test_taking_over_the_same_again_is_the_same_hand_over(here: World) -> None:
+    """So that a command that was interrupted when it was recorded, and had no file yet, can be given again; it takes no next leg."""
+    first = ("--giver=Aigul Serik", "--remark=wet")
+    take(here, "one.vls", *first)
+    take(here, "two.vls", by="ulan")
+    assert take(here, "two-again.vls", by="ulan").facts["verified"]["leg"] == 1
+    assert here.path("two-again.vls").read_bytes() == here.path("two.vls").read_bytes()
+    assert [one["leg"] for one in shown(here, 8)["handovers"]] == [0, 1]
+    for words in ((), ("--remark=dry",)):  # another one of the same person, and no word that he goes on himself
+        refused = here.kz.fails(2, "transport", "handover", here.path("e.vlz"), "--giver=Ulan", *words, "--as=ulan", "-o", here.path("three.vls"))
+        assert "'Ulan' took this envelope over already, for leg 2, 'Moscow'" in refused.error
+    assert not here.path("three.vls").exists()
+
+
+def test_courier_who_goes_on_himself_says_which_leg_begins(here: World) -> None:
+    take(here, "one.vls", "--giver=Aigul Serik")
+    facts = take(here, "two.vls", "--leg=2").facts["verified"]
+    assert (facts["leg"], facts["giver"]["name"]) == (1, "Aqyl")
+    take(here, "again.vls", "--leg=2")
+    assert here.path("again.vls").read_bytes() == here.path("two.vls").read_bytes()
+    facts = shown(here, 8)
+    assert ([one["leg"] for one in facts["handovers"]], facts["problems"]) == ([0, 1], [])
+
+
+def test_hand_over_behind_a_fork_follows_who_gave(here: World, tmp_path: Path) -> None:
+    """Two couriers sign for one leg at offices that do not share a register. Who takes it on says from which of them; the same again is the same."""
+    take(here, "one.vls", "--giver=Aigul Serik")
+    other = here.copy(tmp_path / "other")
+    take(here, "two.vls", by="ulan")
+    take(other, "fork.vls", "--leg=2", "--remark=he never came")
+    here.kz.works("transport", "enter", other.path("fork.vls"))
+    facts = shown(here, 6)
+    assert (sorted(one["problem"] for one in facts["problems"]), facts["holder"]["name"]) == (["double-leg", "forked", "forked"], "Aqyl")
+    take(here, "two-again.vls", by="ulan")
+    assert here.path("two-again.vls").read_bytes() == here.path("two.vls").read_bytes()
+    came = (here.path("one.vls"), here.path("two.vls"), other.path("fork.vls"))
+    here.by.works("transport", "enter", *came, "--envelope", here.path("e.vlz"))
+    end = ("transport", "handover", here.path("e.vlz"), "-o", here.path("end.vls"))
+    assert "who gave it has to be said" in here.by.fails(2, *end).error
+    taken = here.by.works(*end, "--giver=Ulan", "--giver-body=KZ/KZ-MFA", "--json").facts["verified"]
+    assert (taken["leg"], taken["giver"]["name"]) == (2, "Ulan")
+    found = here.by.run("transport", "show", here.path("e.vlz"), "--json").facts
+    assert sorted(one["problem"] for one in found["problems"]) == ["chain-broken", "double-leg", "forked", "forked"]
 
 
 def test_broken_seal_is_told_from_then_on(here: World) -> None:

@@ -125,6 +125,35 @@ def test_importing_a_roster_can_be_done_again(founded: World, tmp_path: Path) ->
         shutil.rmtree(copy.folder)
 
 
+def test_a_hand_over_that_was_interrupted_is_given_again_and_takes_no_further_leg(exchange: Exchange, tmp_path: Path) -> None:
+    """Wherever the command is killed: the same again gives one hand-over, that which is in the register, and its file."""
+    world = exchange.before["open"].copy(tmp_path / "world")
+    world.kz.works("credential", "issue", "aqyl:transport:1:Aqyl Omar", "--unprotected")
+    world.kz.works("roster", "publish", "-o", world.path("KZ.now.vls"))
+    words: list[str | Path] = ["transport", "handover", world.path("envelope.vlz"), "--giver=Aigul Serik", "--as=aqyl", "--home", world.kz.home]
+    words += ["-o", world.path("leg.vls")]
+    counted = world.copy(tmp_path / "count")
+    done, calls = traced([VALIZA, *_in(words, world, counted)])
+    assert done.code == 0, done.err
+    every = points(calls, "office.toml")
+    naming = [point for point in every if point.call in NAMING]
+    assert naming
+    recorded = set()
+    for point in every[:: len(every) // 6 or 1] + naming:
+        copy = world.copy(tmp_path / "killed")
+        assert struck([VALIZA, *_in(words, world, copy)], point, signal.SIGKILL).code == -signal.SIGKILL
+        before = [one["kind"] for one in copy.kz.works("register", "show", copy.path("envelope.vlz"), "--json").facts["entries"]]
+        recorded.add((before.count("handover"), copy.path("leg.vls").exists()))
+        copy.path("leg.vls").unlink(missing_ok=True)
+        works(*_in(words, world, copy))
+        shown = copy.kz.run("transport", "show", copy.path("envelope.vlz"), "--json").facts
+        assert [one["leg"] for one in shown["handovers"]] == [0], point
+        assert (shown["problems"], shown["apart"]) == ([], []), point
+        copy.kz.works("register", "verify")
+        shutil.rmtree(copy.folder)
+    assert (1, False) in recorded, "it was never killed between its entry and its file's name"
+
+
 def test_the_first_use_of_a_register_can_be_interrupted(founded: World, tmp_path: Path) -> None:
     world = founded.copy(tmp_path / "world")
     for path in world.kz.home.glob("register.db*"):
