@@ -93,6 +93,7 @@ def made_statements(office: Office, count: int, at: int) -> list[Kept]:
             intact=True,
             condition="sound",
             remark="",
+            package="1",
             previous=dispatch,
         )
         found.append(Kept(sign_statement(labels.HANDOVER, said.packed(), [(header, key)]).raw, envelope_id, dispatch))

@@ -25,7 +25,7 @@ from valiza.cli.options import (
     require_output,
     typed,
 )
-from valiza.cli.render import answer_facts, as_of, bundle_facts, dispatch_facts, emit, manifest_facts, receipt_facts, utc
+from valiza.cli.render import answer_facts, as_of, bundle_facts, custody_facts, dispatch_facts, emit, manifest_facts, receipt_facts, utc
 from valiza.cli.sending import named_envelope
 from valiza.cli.terminal import passphrase_source, progress
 from valiza.keys.errors import Usage
@@ -198,6 +198,7 @@ def _facts(found: Evidence) -> dict[str, Any]:
         "proved": list(said.proved),
         "not_proved": list(said.not_proved),
         "not_compared": list(verified.not_compared),
+        "custody": None if said.custody is None else custody_facts(said.custody),
         "verified": proved,
         "log": [_entry_facts(fact) for fact in verified.logged],
         "carriers": [{"index": c.index, "name": c.name, "size": c.size, "acknowledged": c.acknowledged} for c in found.shown],

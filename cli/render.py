@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from valiza.envelope.acknowledgement import VerifiedAnswer
     from valiza.envelope.agreement import Agreement
+    from valiza.envelope.custody import Custody
     from valiza.envelope.dispatch import SignedDispatch
     from valiza.envelope.header import Core
     from valiza.envelope.manifest import Manifest
@@ -483,6 +484,24 @@ def receipt_facts(authentic: AuthenticReceipt) -> Facts:
         "checked": list(receipt.checked),
         "attachments": [kind for kind, _ in receipt.attachments],
         "answer": answer_facts(authentic.answer),
+    }
+
+
+def problem_facts(judged: Custody) -> list[Facts]:
+    """What is wrong with who had an envelope."""
+    return [
+        {"problem": one.problem.value, "leg": one.leg, "handover": None if one.handover is None else one.handover.hex(), "message": one.text}
+        for one in judged.findings
+    ]
+
+
+def custody_facts(judged: Custody) -> Facts:
+    """Who had an envelope last, and whether that is in order."""
+    return {
+        "state": judged.state.value,
+        "expected_at": None if judged.expected_at is None else utc(judged.expected_at),
+        "holder": None if judged.holder is None else credential_facts(judged.holder),
+        "problems": problem_facts(judged),
     }
 
 

@@ -26,7 +26,7 @@ from valiza.cli.options import (
     passphrase_fd,
     require_output,
 )
-from valiza.cli.render import credential_facts, emit, in_brief, utc
+from valiza.cli.render import credential_facts, custody_facts, emit, in_brief, utc
 from valiza.cli.sending import named_envelope
 from valiza.cli.terminal import passphrase_source
 from valiza.keys.errors import Incomplete, Refused, Usage, ValizaError
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from valiza.envelope.custody import Custody
     from valiza.envelope.dispatch import SignedDispatch
     from valiza.envelope.handover import VerifiedHandover
     from valiza.envelope.notice import VerifiedNotice
@@ -137,6 +138,7 @@ def notice(
 @click.option("--giver-body", metavar="BODY", shell_complete=offer("bodies"), help="His body, like KZ/KZ-MFA; without it the origin, or who had it.")
 @click.option("--leg", type=click.IntRange(1, 17), metavar="N", help="The leg that begins, from 1; at the end of the way one more than the last.")
 @click.option("--place", type=Text(), metavar="TEXT", help="Where; without it as planned.")
+@click.option("--package", type=Text(64), metavar="TEXT", help="The number read on the package; without it as the stamp or a notice says.")
 @click.option("--seal-broken", is_flag=True, help="The seal was not intact. Say in --remark what was found.")
 @click.option("--damaged", is_flag=True, help="It was damaged. Say in --remark what was found.")
 @click.option("--remark", type=Text(), metavar="TEXT", help="What was found.")
@@ -151,6 +153,7 @@ def handover(
     giver_body: str | None,
     leg: int | None,
     place: str | None,
+    package: str | None,
     seal_broken: bool,
     damaged: bool,
     remark: str | None,
@@ -176,6 +179,7 @@ def handover(
         giver_body=giver_body,
         leg=None if leg is None else leg - 1,
         place=place,
+        package=package,
         intact=not seal_broken,
         condition="damaged" if damaged else "sound",
         remark=remark or "",
@@ -237,7 +241,7 @@ def _entered(one: Any) -> Result:  # noqa: ANN401 - an Entered or an error; its 
 def show(envelope: str, home: Path | None, json_: bool) -> None:
     """Show the legs of an envelope's way, who took it over, and every gap, by the notices and hand-overs in the register.
 
-    Ends with 0 where the chain is whole up to the destination, with 8 where it is under way, with 6 where something is wrong.
+    Ends with 0 where the chain is whole up to the destination, with 8 where it is under way or late, with 6 where something is wrong.
     """
     from valiza.envelope.custody import CustodyState
     from valiza.office.transporting import transported
@@ -251,8 +255,16 @@ def show(envelope: str, home: Path | None, json_: bool) -> None:
         message = f"the custody of this envelope is not in order: {first.text}{f'; and {others} more' if others else ''} (R13)"
         raise Refused(message, "ask who carried it for the hand-overs that are missing, and keep what is here")
     if judged.state is not CustodyState.COMPLETE:
-        message = "nobody has signed for this envelope yet" if judged.state is CustodyState.NONE else "the envelope is under way"
-        raise Incomplete(message, "enter hand-overs that arrive with: valiza transport enter FILE")
+        raise Incomplete(_why_not_complete(judged), "enter hand-overs that arrive with: valiza transport enter FILE")
+
+
+def _why_not_complete(judged: Custody) -> str:
+    if judged.holder is None:
+        return "nobody has signed for this envelope yet"
+    if judged.expected_at is None or judged.state.value != "late":
+        return "the envelope is under way"
+    last = f"{judged.holder.title!r} of {judged.holder.body}"
+    return f"the envelope was expected at {utc(judged.expected_at)}, and the last who signed for it is {last} (R13)"
 
 
 # -- what is shown -------------------------------------------------------------------------------------------------------
@@ -304,22 +316,18 @@ def _handover_facts(one: VerifiedHandover) -> Facts:
         "seal_intact": said.intact,
         "condition": said.condition,
         "remark": said.remark,
+        "package": said.package,
     }
 
 
 def _transport_facts(found: Transported) -> Facts:
     judged = found.custody
     return {
-        "state": judged.state.value,
+        **custody_facts(judged),
         **_envelope_facts(found.signed),
         "legs": None if judged.legs is None else _legs(judged.legs),
-        "holder": None if judged.holder is None else credential_facts(judged.holder),
         "handovers": [_handover_facts(one) for one in judged.chain],
         "apart": [_handover_facts(one) for one in judged.apart],
-        "problems": [
-            {"problem": one.problem.value, "leg": one.leg, "handover": None if one.handover is None else one.handover.hex(), "message": one.text}
-            for one in judged.findings
-        ],
         "notices": [_notice_facts(one) for one in found.notices.all],
         "missing_notices": list(found.notices.missing),
         "notices_conflict": None if found.notices.conflict is None else found.notices.conflict.message,

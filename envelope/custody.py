@@ -24,12 +24,13 @@ class CustodyState(StrEnum):
 
     NONE = "none"
     UNDER_WAY = "under-way"
+    LATE = "late"
     COMPLETE = "complete"
     WRONG = "wrong"
 
     @property
     def exit_code(self) -> int:
-        """0 complete, 8 not yet, 6 something is wrong."""
+        """0 complete, 8 not yet or late, 6 something is wrong."""
         return {CustodyState.COMPLETE: 0, CustodyState.WRONG: 6}.get(self, 8)
 
 
@@ -43,6 +44,7 @@ class Problem(StrEnum):
     ORDER = "out-of-order"
     BEYOND = "no-such-leg"
     PLACE = "other-place"
+    PACKAGE = "other-package"
     GIVER = "other-giver"
     TAKER = "other-taker"
     TIME = "time-back"
@@ -73,11 +75,13 @@ class Deviation:
 class Custody:
     """Who had an envelope, one after the other, and what is wrong with that.
 
+    expected_at: when it is to arrive, as the notice that counts says, in seconds since 1970; None: none says it.
     legs: as planned, or as the last notice tells; None where a closed stamp hides them from this reader, who then cannot say whether all are there.
     chain: hand-overs from the dispatch on, each after the one that it names, up to where several name the same one. apart: those that are not in it.
     """
 
     state: CustodyState
+    expected_at: int | None
     legs: tuple[Leg, ...] | None
     chain: tuple[VerifiedHandover, ...]
     apart: tuple[VerifiedHandover, ...]
@@ -91,7 +95,12 @@ class Custody:
 
 
 def custody(
-    signed: SignedDispatch, handovers: Iterable[VerifiedHandover], legs: Sequence[Leg] | None = None, notices: Notices | None = None
+    signed: SignedDispatch,
+    handovers: Iterable[VerifiedHandover],
+    legs: Sequence[Leg] | None = None,
+    notices: Notices | None = None,
+    *,
+    at: int | None = None,
 ) -> Custody:
     """Judge the hand-overs of one envelope (transport.md, Custody).
 
@@ -100,6 +109,7 @@ def custody(
         handovers: of this envelope, in any order; the same one twice counts once.
         legs: the planned route where a closed stamp hides it and the reader knows it; an open stamp's are taken from there.
         notices: those that the reader has.
+        at: now, in seconds since 1970; None: whether it is late is not judged.
     """
     told = () if notices is None else notices.counted
     way = told[-1].said.way if told else None
@@ -112,7 +122,7 @@ def custody(
     chain = _chained(signed.digest, following)
     inside = {one.digest for one in chain}
     apart = [one for one in taken if one.digest not in inside]
-    judge = _Judge(signed, planned)
+    judge = _Judge(signed, planned, {signed.core.stamp.package, *(one.said.package for one in told)})
     before: VerifiedHandover | None = None
     for one in chain:
         judge.look_at(one)
@@ -127,8 +137,12 @@ def custody(
         else:
             judge.add(Problem.CHAIN, one.said.leg, one, "what it follows is not the hand-over before it, or is not here")
     judge.missing()
+    state = _state(signed, chain, planned, judge.findings)
+    if state is CustodyState.UNDER_WAY and told and at is not None and at > told[-1].said.expected_at + told[-1].agreement.profile.skew:
+        state = CustodyState.LATE
     return Custody(
-        state=_state(signed, chain, planned, judge.findings),
+        state=state,
+        expected_at=told[-1].said.expected_at if told else None,
         legs=planned,
         chain=tuple(chain),
         apart=tuple(apart),
@@ -154,10 +168,11 @@ def _order(one: VerifiedHandover) -> tuple[int, int, bytes]:
 class _Judge:
     """Collects what is wrong."""
 
-    def __init__(self, signed: SignedDispatch, legs: tuple[Leg, ...] | None) -> None:
+    def __init__(self, signed: SignedDispatch, legs: tuple[Leg, ...] | None, packages: set[str]) -> None:
         self.findings: list[Finding] = []
         self._signed = signed
         self._legs = legs
+        self._packages = packages
         self._seen: set[int] = set()
         self._places = None if legs is None else [*(leg.start for leg in legs), legs[-1].end]
 
@@ -176,6 +191,8 @@ class _Judge:
             self.add(Problem.BEYOND, said.leg, one, f"the way has {len(self._places) - 1} legs")
         elif self._places is not None and said.place not in {"", self._places[said.leg]}:
             self.add(Problem.PLACE, said.leg, one, f"it was taken over at {said.place!r}, and {self._places[said.leg]!r} was planned")
+        if said.package not in self._packages:
+            self.add(Problem.PACKAGE, said.leg, one, f"the package had the number {said.package!r}, and neither stamp nor notice says so")
         if self._legs is not None and said.leg == len(self._legs) and one.taker.body != self._signed.core.destination:
             self.add(Problem.TAKER, said.leg, one, f"{one.taker.body} took it, and it is for {self._signed.core.destination}")
         if not said.intact:

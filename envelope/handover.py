@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from valiza.envelope.evidence import NOTHING_SEEN, Seen, of_statement
 from valiza.envelope.notice import require_transport
-from valiza.envelope.route import MAX_LEGS
+from valiza.envelope.route import MAX_LEGS, MAX_PACKAGE
 from valiza.keys import labels
 from valiza.keys.encoding import pack, unpack
 from valiza.keys.errors import Malformed, NotAuthentic, Refused
@@ -56,6 +56,7 @@ class Handover:
     intact: bool
     condition: str
     remark: str
+    package: str
     previous: bytes
     extensions: Extensions = field(default_factory=dict, repr=False)
 
@@ -73,6 +74,7 @@ class Handover:
                 self.intact,
                 self.condition,
                 self.remark,
+                self.package,
                 self.previous,
                 self.extensions,
             ]
@@ -119,7 +121,7 @@ def take_over(
 
 def read_handover_body(raw: bytes) -> Handover:
     """Decode the body of a hand-over."""
-    items = array(unpack(raw, max_bytes=LIMITS[labels.HANDOVER], what="hand-over"), "hand-over", length=12)
+    items = array(unpack(raw, max_bytes=LIMITS[labels.HANDOVER], what="hand-over"), "hand-over", length=13)
     said = Handover(
         dispatch_digest=digest_field(items[0], "dispatch"),
         origin=body(items[1], "origin"),
@@ -131,8 +133,9 @@ def read_handover_body(raw: bytes) -> Handover:
         intact=boolean(items[7], "seal intact"),
         condition=one_of(items[8], "condition", CONDITIONS),
         remark=text(items[9], "remark", empty=True),
-        previous=digest_field(items[10], "previous"),
-        extensions=extensions(items[11]),
+        package=text(items[10], "package number", most=MAX_PACKAGE),
+        previous=digest_field(items[11], "previous"),
+        extensions=extensions(items[12]),
     )
     if not said.remark and not (said.intact and said.condition == "sound"):
         message = "a hand-over with a broken seal or damage says in a remark what was found"

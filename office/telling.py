@@ -188,6 +188,7 @@ class _Teller:
             "intact": said.intact,
             "condition": said.condition,
             "remark": said.remark,
+            "package": said.package,
         }
         return Told(entry=entry, words=words, by=by, says=says)
 

@@ -70,6 +70,7 @@ class HandoverOrder:
     giver_body: str | None = None
     leg: int | None = None
     place: str | None = None
+    package: str | None = None
     intact: bool = True
     condition: str = "sound"
     remark: str = ""
@@ -154,14 +155,14 @@ def transported(office: Office, wanted: str | Path, *, at: int) -> Transported:
     Raises:
         Usage, Refused, Malformed, NotAuthentic: the envelope is not known, or what is recorded does not hold any more.
     """
-    return _known(office, _envelope(office, wanted, at))
+    return _known(office, _envelope(office, wanted, at), at)
 
 
-def _known(office: Office, signed: SignedDispatch) -> Transported:
+def _known(office: Office, signed: SignedDispatch, at: int) -> Transported:
     journal = office.journal
     notices = Notices(_read_notice(office, raw, _ANY_TIME) for raw in journal.statements("notice", signed.digest))
     taken = [_read_handover(office, raw, signed, _ANY_TIME) for raw in journal.statements("handover", signed.digest)]
-    return Transported(signed=signed, notices=notices, custody=custody(signed, taken, notices=notices))
+    return Transported(signed=signed, notices=notices, custody=custody(signed, taken, notices=notices, at=at))
 
 
 def _read_handover(office: Office, raw: bytes, signed: SignedDispatch, at: int) -> VerifiedHandover:
@@ -187,7 +188,7 @@ def tell(office: Office, wanted: str | Path, out: Path, order: NoticeOrder, *, a
     signer, key = office.credential(officer, "transport"), office.signing_key(officer, "transport")
 
     def make() -> VerifiedNotice:
-        known = _known(office, signed).notices
+        known = _known(office, signed, at).notices
         before = known.last
         _require_free(known)
         said = Notice(
@@ -257,18 +258,19 @@ def take(office: Office, wanted: str | Path, out: Path, order: HandoverOrder, *,
     signer, key = office.credential(officer, "transport"), office.signing_key(officer, "transport")
 
     def make() -> VerifiedHandover:
-        known = _known(office, signed).custody
-        taken = {one.digest: one for one in (*known.chain, *known.apart)}
-        mine = [one for one in (*known.chain[-1:], *known.apart) if (one.taker.subject, one.taker.body) == (signer.subject, signer.body)]
+        known = _known(office, signed, at)
+        chain, apart = known.custody.chain, known.custody.apart
+        taken = {one.digest: one for one in (*chain, *apart)}
+        mine = [one for one in (*chain[-1:], *apart) if (one.taker.subject, one.taker.body) == (signer.subject, signer.body)]
         for one in mine:
             after = taken.get(one.said.previous)
-            if _leg(after, order) == one.said.leg and one.said == _said(office, signed, after, order, legs=known.legs, at=one.said.taken_at):
+            if _leg(after, order) == one.said.leg and one.said == _said(office, known, after, order, one.said.taken_at):
                 return one  # the command before was interrupted when it was recorded and had no file yet
-        before = _before(office, signed, known, order)
+        before = _before(office, signed, known.custody, order)
         if order.leg is None and before in mine:
             message = f"{signer.title!r} took this envelope over already, for {_leg_name(before)}"
             raise Usage(message, "if he takes it on himself, say which leg begins with --leg N; to repeat the command, say the same as then")
-        said = _said(office, signed, before, order, legs=known.legs, at=at)
+        said = _said(office, known, before, order, at)
         if said is None:
             message = "nobody took this envelope over before: who gave it has to be said"
             raise Usage(message, "give --giver NAME, an officer of the origin")
@@ -294,24 +296,23 @@ def _before(office: Office, signed: SignedDispatch, known: Custody, order: Hando
     return given[-1] if given else last
 
 
-def _said(
-    office: Office, signed: SignedDispatch, before: VerifiedHandover | None, order: HandoverOrder, *, legs: tuple[Leg, ...] | None, at: int
-) -> Handover | None:
+def _said(office: Office, known: Transported, before: VerifiedHandover | None, order: HandoverOrder, at: int) -> Handover | None:
     """What is recorded of a hand-over that follows another; None where nobody gave it."""
     if before is None and order.giver is None:
         return None
-    leg = _leg(before, order)
+    leg, signed, told = _leg(before, order), known.signed, known.notices.last
     return Handover(
         dispatch_digest=signed.digest,
         origin=signed.core.origin,
         envelope_id=signed.core.envelope_id,
         leg=leg,
-        place=_place(signed, legs, leg, order.place),
+        place=_place(signed, known.custody.legs, leg, order.place),
         giver=_giver(office, signed, before, order),
         taken_at=at,
         intact=order.intact,
         condition=order.condition,
         remark=order.remark,
+        package=order.package or (signed.core.stamp.package if told is None else told.said.package),
         previous=signed.digest if before is None else before.digest,
     )
 
@@ -428,7 +429,7 @@ def _enter_notice(office: Office, raw: bytes, at: int) -> Entered:
     found = _read_notice(office, raw, at)
     _require_party(office, found.signed)
     with naming(), office.journal.together():
-        known = _known(office, found.signed).notices
+        known = _known(office, found.signed, at).notices
         both = Notices([*known.all, found])
         if both.conflict is not None and both.conflict_at == found.said.number:  # one that shows another as false is entered all the same
             raise both.conflict

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valiza.envelope.acknowledgement import Acknowledgement, Refusal
-from valiza.envelope.custody import CustodyState, custody
+from valiza.envelope.custody import Custody, CustodyState, custody
 from valiza.envelope.handover import VerifiedHandover
 from valiza.envelope.notice import Notices, VerifiedNotice
 from valiza.envelope.overdue import VerifiedOverdue
 from valiza.envelope.receipt import Verdict
 from valiza.keys import labels
 from valiza.keys.digests import digest
-from valiza.keys.errors import Refused
 from valiza.keys.fields import utc
 
 if TYPE_CHECKING:
@@ -52,16 +51,22 @@ _ENTERED: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What comes of a bundle."""
+    """What comes of a bundle. `custody` is None where no hand-over is shown, or the notices do not go together."""
 
     verdict: Verdict
+    custody: Custody | None
     proved: tuple[str, ...]
     not_proved: tuple[str, ...]
 
 
 def findings(verified: VerifiedBundle, shown: Sequence[ShownCarrier]) -> Findings:
     """Say what a bundle proves and what not; `shown` are the carriers that were read and compared."""
-    return Findings(verdict=verified.verdict, proved=tuple(_proved(verified, shown)), not_proved=tuple(_not_proved(verified, shown)))
+    return Findings(
+        verdict=verified.verdict,
+        custody=_custody_of(verified),
+        proved=tuple(_proved(verified, shown)),
+        not_proved=tuple(_not_proved(verified, shown)),
+    )
 
 
 def _person(who: Credential) -> str:
@@ -88,24 +93,29 @@ def _said(further: Further) -> str:
     return further.contradiction
 
 
+def _notices(verified: VerifiedBundle) -> Notices:
+    return Notices(one.statement for one in verified.further if isinstance(one.statement, VerifiedNotice))
+
+
+def _custody_of(verified: VerifiedBundle) -> Custody | None:
+    """Who had the envelope, by the hand-overs that are shown. No clock of the reader's decides."""
+    handovers = [one.statement for one in verified.further if isinstance(one.statement, VerifiedHandover)]
+    legs = None if verified.manifest is None or verified.manifest.route is None else verified.manifest.route.legs
+    return custody(verified.signed, handovers, legs, _notices(verified)) if handovers else None
+
+
 def _custody(verified: VerifiedBundle) -> Iterator[str]:
     """What is wrong with the hand-overs that are shown, or not known."""
-    statements = [one.statement for one in verified.further]
-    handovers = [one for one in statements if isinstance(one, VerifiedHandover)]
-    legs = None if verified.manifest is None or verified.manifest.route is None else verified.manifest.route.legs
-    try:
-        notices = Notices(one for one in statements if isinstance(one, VerifiedNotice))
-    except Refused as error:
-        yield f"that the transport notices go together: {error.message}"
-        return
+    notices = _notices(verified)
     if notices.conflict is not None:
         yield f"that the transport notices go together: {notices.conflict.message}"
-    if not handovers:
+    found = _custody_of(verified)
+    if found is None:
         return
-    found = custody(verified.signed, handovers, legs, notices)
     yield from (f"that the envelope was in good hands all the way: {finding.text}" for finding in found.findings)
     if found.state is CustodyState.UNDER_WAY:
-        yield "that the envelope came to the end of its way: the hand-overs shown end before"
+        expected = "" if found.expected_at is None else f", and it was expected at {utc(found.expected_at)}"
+        yield f"that the envelope came to the end of its way: the hand-overs shown end before{expected}"
 
 
 def _carriers(count: int) -> str:
@@ -133,6 +143,11 @@ def _proved(verified: VerifiedBundle, shown: Sequence[ShownCarrier]) -> Iterator
         if fact.checkpoint is not None:
             yield _entered(fact)
     yield from (_said(one) for one in verified.further if not one.weakness)
+    taken = _custody_of(verified)
+    if taken is not None and taken.holder is not None:
+        last = taken.chain[-1]
+        when = f"at {utc(last.said.taken_at)} by the signer's word"
+        yield f"of those who signed for it, each after the one before, {_person(last.taker)} was the last, {when}"
     if verified.manifest is not None:
         count = _carriers(len(verified.manifest.carriers))
         yield f"the manifest shown is the one that {_person(signed.sealer)} signed: {count}" + (

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.support.cli import Outcome, World, found_world, listing, run, works
 
+from valiza.cli.options import parse_time
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -214,6 +216,30 @@ def test_wrong_passphrase_and_output_that_is_there(here: World, monkeypatch: pyt
         here.kz.fails(7, "transport", *words, "--as=ulan", "-o", here.path("missing") / "out")
 
 
+def test_number_on_the_package_is_signed_and_compared(here: World) -> None:
+    facts = take(here, "one.vls", "--giver=Aigul Serik").facts["verified"]
+    notice(here, "--package=other 9", "--reason=packed anew")
+    told = take(here, "two.vls", by="ulan").facts["verified"]
+    assert (facts["package"] != "other 9", told["package"]) == (True, "other 9")
+    assert shown(here, 8)["problems"] == []
+    here.by.works("transport", "enter", *(here.path(f"{name}.vls") for name in ("notice", "one", "two")))
+    end = here.by.works("transport", "handover", here.path("e.vlz"), "--package=third", "-o", here.path("end.vls"), "--json").facts["verified"]
+    assert end["package"] == "third"
+    done = here.by.run("transport", "show", here.path("e.vlz"), "--json")
+    assert (done.code, [(one["problem"], one["leg"]) for one in done.facts["problems"]]) == (6, [("other-package", 2)])
+
+
+def test_late_is_told_with_who_had_it_last(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A courier who lost it signs nothing more."""
+    expected = notice(here)["expected_at"]
+    take(here, "one.vls", "--giver=Aigul Serik")
+    assert (shown(here, 8)["state"], shown(here, 8)["expected_at"]) == ("under-way", expected)
+    monkeypatch.setattr("valiza.cli.transport.now", lambda: parse_time("2099-01-03"))
+    done = here.kz.run("transport", "show", here.path("e.vlz"), "--json")
+    assert (done.code, done.facts["state"], done.facts["holder"]["name"]) == (8, "late", "Aqyl")
+    assert f"the envelope was expected at {expected}, and the last who signed for it is 'Aqyl' of KZ/KZ-MFA (R13)" in done.error
+
+
 def test_withdrawn_envelope_is_neither_told_of_nor_carried(here: World) -> None:
     here.kz.works("withdraw", here.path("e.vlz"), "--reason=wrong annex")
     for words in (("notice", here.path("e.vlz"), *TOLD), ("handover", here.path("e.vlz"), "--giver=x")):
@@ -231,7 +257,10 @@ def test_what_was_told_of_a_transport_is_evidence(here: World) -> None:
     assert [entry["kind"] for entry in done.facts["log"]] == ["sealed", "notice", "handover"]
     assert any(said.startswith("Aqyl of KZ/KZ-MFA told BY/BY-KGB of transport 1 of the envelope") for said in done.facts["proved"])
     assert any(said.startswith("Aqyl of KZ/KZ-MFA took the envelope from Aigul Serik of KZ/KZ-MFA in Astana") for said in done.facts["proved"])
-    assert "that the envelope came to the end of its way: the hand-overs shown end before" in done.facts["not_proved"]
+    ends = "that the envelope came to the end of its way: the hand-overs shown end before, and it was expected at 2099-01-02T08:00:00Z"
+    assert ends in done.facts["not_proved"]
+    custody = done.facts["custody"]
+    assert (custody["state"], custody["holder"]["name"], custody["problems"]) == ("under-way", "Aqyl", [])
 
 
 def test_where_only_a_transport_is_known_nothing_is_proved(here: World) -> None:

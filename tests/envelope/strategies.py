@@ -286,6 +286,7 @@ def handovers(draw: st.DrawFn) -> Handover:
         intact=intact,
         condition=condition,
         remark=draw(texts(0 if intact and condition == "sound" else 1)),
+        package=draw(texts()),
         previous=draw(digests),
         extensions=draw(remarks),
     )

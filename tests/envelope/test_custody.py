@@ -49,10 +49,14 @@ def whole(exchange: Exchange) -> list[VerifiedHandover]:
 
 
 def judged(
-    exchange: Exchange, handovers: Iterable[VerifiedHandover], legs: Sequence[Leg] | None = LEGS, notices: Sequence[VerifiedNotice] = ()
+    exchange: Exchange,
+    handovers: Iterable[VerifiedHandover],
+    legs: Sequence[Leg] | None = LEGS,
+    notices: Sequence[VerifiedNotice] = (),
+    at: int | None = None,
 ) -> Custody:
     signed = exchange.world.authenticate(exchange.sealed.container).signed
-    return custody(signed, handovers, legs, Notices(notices))
+    return custody(signed, handovers, legs, Notices(notices), at=at)
 
 
 def problems(found: Custody) -> list[tuple[Problem, int]]:
@@ -81,7 +85,7 @@ def test_under_way(exchange: Exchange) -> None:
 
 
 def test_exit_codes() -> None:
-    assert {state: state.exit_code for state in CustodyState} == {"none": 8, "under-way": 8, "complete": 0, "wrong": 6}
+    assert {state: state.exit_code for state in CustodyState} == {"none": 8, "under-way": 8, "late": 8, "complete": 0, "wrong": 6}
 
 
 def test_who_does_not_know_the_legs(closed_letter: Exchange) -> None:
@@ -270,7 +274,7 @@ def test_longest_chain_of_hundreds(letter: Exchange) -> None:
 def told(exchange: Exchange, after: VerifiedNotice | None = None, **changes: Any) -> VerifiedNotice:
     world = exchange.world
     number, previous = (1, None) if after is None else (after.said.number + 1, after.digest)
-    said = world.notice(exchange.sealed, number=number, previous=previous, **changes)
+    said = world.notice(exchange.sealed, **{"number": number, "previous": previous, **changes})
     return read_notice(world.told(said), trust=world.trust, agreements=world.agreements, at=OPENED)
 
 
@@ -293,3 +297,42 @@ def test_way_that_a_notice_tells_is_the_one_that_counts(letter: Exchange) -> Non
     back = told(letter, two)
     again = judged(letter, chain, notices=[one, two, back])
     assert (again.legs, len(again.deviations), again.state) == (LEGS, 1, CustodyState.WRONG)
+
+
+def test_late_from_the_time_on_at_which_the_notice_that_counts_expected_it(letter: Exchange) -> None:
+    """Who carries it signs nothing more: from then on that is told, and by whom it was last seen. Nothing else is late."""
+    chain, skew = whole(letter), letter.world.profile.skew
+    one = told(letter)
+    expected = one.said.expected_at
+    for at, state in ((expected + skew, CustodyState.UNDER_WAY), (expected + skew + 1, CustodyState.LATE)):
+        found = judged(letter, chain[:2], notices=[one], at=at)
+        assert (found.state, found.expected_at, found.holder) == (state, expected, chain[1].taker)
+    later = told(letter, one, expected_at=expected + skew)
+    unconnected = told(letter, later, number=9, expected_at=expected)
+    assert judged(letter, chain[:2], notices=[one, later, unconnected], at=expected + skew + 1).state is CustodyState.UNDER_WAY
+    assert judged(letter, chain[:2], notices=[one, later], at=expected + 2 * skew + 1).state is CustodyState.LATE
+    never = 1 << 40
+    assert judged(letter, chain, notices=[one], at=never).state is CustodyState.COMPLETE
+    assert judged(letter, [], notices=[one], at=never).state is CustodyState.NONE
+    assert judged(letter, chain[:1], at=never).state is CustodyState.UNDER_WAY, "nobody said when it is expected"
+    assert judged(letter, chain[1:], notices=[one], at=never).state is CustodyState.WRONG
+
+
+def test_number_on_the_package(letter: Exchange) -> None:
+    """What a courier sees of an envelope: that of the stamp, or of a notice that counts, or did."""
+    world = letter.world
+    chief, clerk, banker, last = people(world)
+    chain = [taken(letter, chief, clerk)]
+    chain.append(taken(letter, clerk, banker, chain[-1], package="anew"))
+    found = judged(letter, chain)
+    assert problems(found) == [(Problem.PACKAGE, 1)]
+    assert found.findings[0].text == "leg 2, 'Москва' to 'Минск': the package had the number 'anew', and neither stamp nor notice says so"
+    one = told(letter)
+    two = told(letter, one, package="anew", deviation="packed anew")
+    three = told(letter, two)
+    for notices in ([one, two], [one, two, three]):
+        assert judged(letter, chain, notices=notices).findings == ()
+    loose = told(letter, one, number=7, package="anew", deviation="packed anew")
+    assert problems(judged(letter, chain, notices=[one, loose])) == [(Problem.PACKAGE, 1)]
+    back = taken(letter, banker, last, chain[-1])
+    assert judged(letter, [*chain, back], notices=[one, two]).state is CustodyState.COMPLETE

@@ -92,8 +92,11 @@ FORMS: Final[dict[str, Hook]] = {
     "remark nil": put(None, 9),
     "broken seal without a remark": put(False, 7),  # noqa: FBT003 - what stands on the wire
     "damage without a remark": put("damaged", 8),
-    "previous nil": put(None, 10),
-    "unknown extension": put({"copy": 1}, 11),
+    "package number nil": put(None, 10),
+    "package number empty": put("", 10),
+    "package number too long": put("x" * 65, 10),
+    "previous nil": put(None, 11),
+    "unknown extension": put({"copy": 1}, 12),
     "a field more": more(None),
 }
 

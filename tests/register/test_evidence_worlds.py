@@ -24,8 +24,10 @@ from tests.support.world import (
     three_four_world,
 )
 
+from valiza.envelope.custody import CustodyState
 from valiza.envelope.receipt import Verdict
 from valiza.keys.errors import Incomplete, Malformed, NotAuthentic, Refused
+from valiza.keys.fields import utc
 from valiza.register.bundle import ANSWER, DISPATCH, RECEIPT, Bundle, LoggedEntry, LogPart, pack_bundle, read_bundle_file
 from valiza.register.entry import Entry
 from valiza.register.evidence import VerifiedBundle, release_carriers, verify_bundle
@@ -426,7 +428,11 @@ def test_notices_and_hand_overs_are_told(kz_by: Exchange) -> None:
     assert any(
         line.startswith("clerk of KZ/KZ-MFA took the envelope from chief of KZ/KZ-MFA") and "seal intact, sound" in line for line in said.proved
     )
-    assert "that the envelope came to the end of its way: the hand-overs shown end before" in said.not_proved
+    assert said.custody is not None
+    assert (said.custody.state, said.custody.holder) == (CustodyState.UNDER_WAY, kz_by.world.origin["clerk"].credentials["transport"])
+    assert any(line.startswith("of those who signed for it, each after the one before, clerk of KZ/KZ-MFA was the last, at ") for line in said.proved)
+    expected = f"the hand-overs shown end before, and it was expected at {utc(SEALED + DAY)}"
+    assert f"that the envelope came to the end of its way: {expected}" in said.not_proved
     for index in range(len(further)):
         left = further[:index] + further[index + 1 :]
         with pytest.raises(Incomplete, match=r"the statement that the entry '(notice|handover)' is about is missing"):

@@ -256,7 +256,7 @@ def judge_custody(vector: Vector) -> Custody:
     if told.conflict is not None:
         raise told.conflict
     taken = [read_handover(raw, signed=signed, trust=trust, agreements=agreements, at=vector.at) for raw in handovers]
-    return custody(signed, taken, notices=told)
+    return custody(signed, taken, notices=told, at=vector.at)
 
 
 def read_one_custody(vector: Vector, _tmp: Path) -> None:

@@ -799,6 +799,7 @@ class World:
             intact=True,
             condition="sound",
             remark="",
+            package=core.stamp.package,
             previous=previous or digest_,
         )
         return replace(said, **changes)

@@ -38,6 +38,8 @@ class Notice:
     number: int
     previous: bytes | None
     legs: Legs | None
+    package: str
+    expected_at: int
     told_at: int
 
 
@@ -54,6 +56,7 @@ class Handover:
     taken_at: int
     intact: bool
     sound: bool
+    package: str
     previous: bytes
 
 
@@ -144,7 +147,7 @@ def read_notice(raw: bytes, world: World) -> Notice:
         refuse(told_at > world.now + agreement.skew, "told in the future")
     with step(9):
         _stands(signer, told_at, raw, world)
-    return Notice(statement, dispatch, number, previous, None if gone is None else gone[2], told_at)
+    return Notice(statement, dispatch, number, previous, None if gone is None else gone[2], package, expected_at, told_at)
 
 
 def in_order(notices: list[Notice]) -> list[Notice]:
@@ -194,7 +197,7 @@ def read_handover(raw: bytes, world: World, envelope: bytes) -> Handover:
     core, dispatch = found.core, found.dispatch
     statement, taker = _signed(raw, "handover", world)
     with step(2):
-        f = d.fields(d.decode(statement.body), 12)
+        f = d.fields(d.decode(statement.body), 13)
         named = d.digest_of(f[0]), d.body(f[1]), d.binary(f[2], 32)
         leg, place = d.integer(f[3], 0, 16), d.text(f[4], 1000, 0)
         who = d.fields(f[5], 3)
@@ -202,9 +205,9 @@ def read_handover(raw: bytes, world: World, envelope: bytes) -> Handover:
         giver_body, giver_digest = d.body(who[1]), d.optional(who[2], d.digest_of)
         taken_at, intact = d.time(f[6]), d.boolean(f[7])
         sound = d.one_of(f[8], ("sound", "damaged")) == "sound"
-        remark, previous = d.text(f[9], 1000, 0), d.digest_of(f[10])
+        remark, package, previous = d.text(f[9], 1000, 0), d.text(f[10], 64), d.digest_of(f[11])
         d.need(bool(remark) or (intact and sound), "no remark")
-        d.extensions(f[11])
+        d.extensions(f[12])
     with step(3):
         authentic(named == (dispatch.statement.digest, core.origin, core.envelope_id), "of another envelope")
     with step(4):
@@ -221,7 +224,7 @@ def read_handover(raw: bytes, world: World, envelope: bytes) -> Handover:
         refuse(not dispatch.sealed_at - skew <= taken_at <= world.now + skew, "taken before it was sealed, or in the future")
     with step(8):
         _stands(taker, taken_at, raw, world)
-    return Handover(statement.digest, leg, place, giver_body, giver, taker, taken_at, intact, sound, previous)
+    return Handover(statement.digest, leg, place, giver_body, giver, taker, taken_at, intact, sound, package, previous)
 
 
 def read_custody(raw: bytes, world: World, envelope: bytes) -> Custody:
@@ -241,7 +244,12 @@ def read_custody(raw: bytes, world: World, envelope: bytes) -> Custody:
         problems += _alone(one, legs, found.core.destination)
     for index, one in enumerate(chain):
         problems += _after(one, chain[index - 1] if index else None, found.core.origin, skew)
-    return Custody(_state(problems, chain, legs, found.core.destination), problems)
+    packages = {found.core.package, *(one.package for one in notices)}
+    problems += [("other-package", one.leg) for one in handovers.values() if one.package not in packages]
+    state = _state(problems, chain, legs, found.core.destination)
+    if state == "under-way" and notices and world.now > notices[-1].expected_at + skew:
+        state = "late"
+    return Custody(state, problems)
 
 
 def _chain(last: bytes, unforked: list[Handover]) -> list[Handover]:

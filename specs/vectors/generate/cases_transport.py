@@ -91,6 +91,7 @@ def handover(built: o.Built = BAG, signer: Signer | None = None, **fields: Item)
         "seal intact": True,
         "condition": "sound",
         "remark": "",
+        "package number": "12/3",
         "previous": built.dispatch_digest,
         "extensions": {},
     }
@@ -130,6 +131,8 @@ HANDOVER_FORMS: Sequence[tuple[str, Changes, str]] = (
     ("condition_unknown", {"condition": "lost"}, "a condition that there is not"),
     ("seal_no_remark", {"seal_intact": False}, "a broken seal without a remark"),
     ("damage_no_remark", {"condition": "damaged"}, "damage without a remark"),
+    ("package_empty", {"package_number": ""}, "no package number"),
+    ("package_long", {"package_number": "x" * 65}, "a package number of 65 characters"),
     ("extension_unknown", {"extensions": {"copy": 1}}, "an extension that version 1 does not know"),
     ("field_more", {"more": None}, "a field more"),
 )
@@ -297,11 +300,23 @@ def _custody() -> Cases:
     by_orsha = _next(orsha, 2, "Minsk", (YERLAN, ALENA))
     detour = notice(**DETOUR)
     after = notice(number=2, previous=wire.digest("statement", detour), told_at=w.SEALED + 61)
+    packed = notice(package_number="12/4", deviation="packed anew", expected_at=w.NOW)
+    other_bag = _next(one, 1, "Moscow", (DAUREN, YERLAN), package_number="12/4")
+    due = notice(leaves_at=w.SEALED + HOUR, expected_at=w.NOW - 300)
     far = notice(number=1000, previous=bytes(32), told_at=w.SEALED + 61, **DETOUR)
+    late = notice(leaves_at=w.SEALED + HOUR, expected_at=w.NOW - 301)
+    later = notice(number=2, previous=wire.digest("statement", late), expected_at=w.NOW, told_at=w.SEALED + 61)
     rows: Sequence[tuple[str, list[bytes], list[bytes], str, str]] = (
         ("complete", [three, one, two, one], [], "complete", "all legs, in another order, one twice"),
         ("none", [], [], "none", "no hand-over"),
-        ("under_way", [one, two], [notice()], "under-way", "two of three, as a notice told"),
+        ("under_way", [one, two], [notice(expected_at=w.NOW)], "under-way", "two of three, as a notice told"),
+        ("expected", [one, two], [due], "under-way", "two of three, and expected before now by no more than skew"),
+        ("late", [one, two], [late], "late", "two of three, and expected before now by more than skew"),
+        ("late_counts", [one, two], [late, later], "under-way", "a later notice expects it later"),
+        ("late_complete", [one, two, three], [late], "complete", "expected before now, and there"),
+        ("late_none", [], [late], "none", "expected before now, and nobody signed for it"),
+        ("package", [one, other_bag], [], "wrong, other-package 1", "another package than the stamp says"),
+        ("package_told", [one, other_bag], [packed], "under-way", "packed anew on the way, as a notice told"),
         ("skew", [one, two, within], [], "complete", "a clock that is behind by no more than skew"),
         ("kept_back", [one, three], [], "wrong, chain-broken 2, missing-leg 1", "the second is kept back"),
         ("first_kept_back", [two, three], [], "wrong, chain-broken 1, chain-broken 2, missing-leg 0", "the first is kept back"),
@@ -324,7 +339,7 @@ def _custody() -> Cases:
     )
     head = {**HEAD, "with": ("carried.vlz",)}
     for name, handovers, notices, verdict, comment in rows:
-        expect = {"complete": "success", "none": "incomplete", "under-way": "incomplete"}.get(verdict, "refused")
+        expect = {"complete": "success", "none": "incomplete", "under-way": "incomplete", "late": "incomplete"}.get(verdict, "refused")
         yield Case(f"custody_{name}", "custody", wire.encode([list(handovers), list(notices)]), expect, comment, verdict=verdict, head=head)
     hidden, closed_chain = {**HEAD, "with": ("closed.vlz",)}, chain(CLOSED_LETTER)
     for name, verdict, handovers, comment in (
