@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Answered", "ReceiptOutcome", "acknowledge_envelope", "countersign_answer", "judge_receipts", "read_answer_file", "refuse_envelope"]
 
+_AT_ONCE = 64  # receipts whose envelopes are looked up in one go
 _KEPT = {Verdict.DELIVERED, Verdict.REFUSED, Verdict.DISCREPANT, Verdict.LATE, Verdict.WITHDRAWN}
 
 
@@ -231,12 +232,17 @@ def judge_receipts(
                 outcomes[index] = found
             else:
                 read[index] = found
-    with naming(), reader.journal.together() if reader.journal is not None and read else nullcontext():
-        for index, (authentic, envelope) in read.items():
-            try:
-                outcomes[index] = _judge(reader, authentic, envelope, at)
-            except ValizaError as error:
-                outcomes[index] = error
+    if read:
+        signed = {index: authentic.answer.signed for index, (authentic, _) in read.items()}
+        agreement = next(iter(signed.values())).core.agreement
+        with naming(), nullcontext() if reader.journal is None else reader.journal.together(agreement):
+            for count, (index, (authentic, envelope)) in enumerate(read.items()):
+                if reader.journal is not None and count % _AT_ONCE == 0:
+                    reader.journal.recall(one.name for one in [*signed.values()][count : count + _AT_ONCE])
+                try:
+                    outcomes[index] = _judge(reader, authentic, envelope, at)
+                except ValizaError as error:
+                    outcomes[index] = error
     return [outcomes[index] for index in range(len(paths))]
 
 

@@ -74,6 +74,22 @@ class Entry(EntryFacts):
     record: bytes = field(default=b"", repr=False)
     blind: bytes = field(repr=False)
 
+    def facts(self) -> EntryFacts:
+        """What it says, without the bytes that it keeps."""
+        return EntryFacts(
+            seq=self.seq,
+            at=self.at,
+            kind=self.kind,
+            direction=self.direction,
+            number=self.number,
+            agreement=self.agreement,
+            place=self.place,
+            origin=self.origin,
+            envelope_id=self.envelope_id,
+            dispatch_digest=self.dispatch_digest,
+            note=self.note,
+        )
+
     def leaf(self) -> bytes:
         """What stands in the log for this entry: all that it says, and digests of the bytes that it keeps (specs/log.md, Leaf)."""
         statement = digest(labels.DIGEST_STATEMENT, self.statement) if self.statement else None

@@ -28,6 +28,7 @@ from valiza.register.store import Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from valiza.envelope.header import Core
     from valiza.keys.encoding import Value
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["RegisterJournal", "core_of"]
 
 _MAX_RECORD = 8 << 20
+_MOST_KNOWN = 1000  # envelopes of which a long transaction remembers what it read
 
 
 class RegisterJournal:
@@ -69,6 +71,9 @@ class RegisterJournal:
         self._random = random
         self._place = place
         self._attempts: list[Entry] = []
+        self._remembers = False  # inside `together`, where nobody else appends: what was read stays true, and is not read again
+        self._known: dict[bytes, list[EntryFacts]] = {}  # by id of the envelope
+        self._stories: dict[bytes, list[Entry]] = {}  # by dispatch, of those that were recalled
         self._require_own()
 
     def _require_own(self) -> None:
@@ -84,16 +89,61 @@ class RegisterJournal:
             raise Refused(message, "each body has a register of its own")
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """What is recorded in the block becomes durable together, at its end, or not at all. A forbidden step in it is recorded in any case."""
+    def together(self, agreement: bytes | None = None, ahead: Query | None = None) -> Iterator[None]:
+        """What is recorded in the block becomes durable together, at its end, or not at all. A forbidden step in it is recorded in any case.
+
+        Args:
+            agreement: under which most of it is; it saves time.
+            ahead: what is asked first, as of `Store.transaction`.
+        """
         if self.store.inside:
             yield
             return
         try:
-            with self.store.transaction():
+            with self.store.transaction(agreement, ahead):
+                self._remembers = True
                 yield
         finally:
+            self._forget()
             self._record_attempts()
+
+    def _forget(self) -> None:
+        self._remembers = False
+        self._known.clear()
+        self._stories.clear()
+
+    def recall(self, names: Iterable[EnvelopeName]) -> None:
+        """Read at once, inside `together`, all that is known of envelopes.
+
+        What is asked of them until its end, or until others are recalled, takes no look at the store.
+        """
+        if not self._remembers:
+            return
+        wanted = list(names)
+        self._known = {name.envelope_id: [] for name in wanted}
+        self._stories = {name.dispatch_digest: [] for name in wanted}
+        for entry in self.store.find(Query(envelope_ids=tuple(self._known), enveloped=True)):
+            self._remember(entry, self._known[entry.envelope_id])
+
+    def _remember(self, entry: Entry, known: list[EntryFacts]) -> None:
+        known.append(entry.facts())
+        if entry.dispatch_digest in self._stories:
+            self._stories[entry.dispatch_digest].append(entry)
+
+    def _about(self, name: EnvelopeName) -> list[EntryFacts]:
+        """What every entry says that is about an envelope of this id."""
+        known = self._known.get(name.envelope_id)
+        if known is None:
+            known = list(self.store.facts(_of_envelope(name)))
+            if self._remembers:
+                if len(self._known) >= _MOST_KNOWN:
+                    self._known.clear()
+                self._known[name.envelope_id] = known
+        return known
+
+    def _steps(self, name: EnvelopeName) -> list[EntryFacts]:
+        """What every entry says that is about the envelope with this very dispatch."""
+        return [fact for fact in self._about(name) if fact.dispatch_digest == name.dispatch_digest]
 
     def _record_attempts(self) -> None:
         attempts, self._attempts = self._attempts, []
@@ -114,7 +164,7 @@ class RegisterJournal:
 
     def require_first(self, name: EnvelopeName) -> None:
         """Raise Conflict if another dispatch is known under this identity."""
-        for entry in self.store.facts(Query(envelope_id=name.envelope_id, enveloped=True)):
+        for entry in self._about(name):
             if entry.origin == name.origin and entry.dispatch_digest != name.dispatch_digest:
                 message = f"another dispatch of the envelope {name.envelope_id.hex()} is in the register: conflict"
                 raise Conflict(message, "keep both files: they are evidence; ask the origin which one stands")
@@ -138,22 +188,29 @@ class RegisterJournal:
         )
 
     def _append(
-        self, kind: str, name: EnvelopeName, *, at: int, number: str = "", statement: bytes = b"", record: bytes = b"", note: str = ""
+        self, kind: str, name: EnvelopeName, *, at: int, number: str | None = None, statement: bytes = b"", record: bytes = b"", note: str = ""
     ) -> None:
-        """Append an entry, inside `together`.
+        """Append an entry, inside `together`; where no number is given, with the one that the envelope has.
 
         Raises:
             ForbiddenStep: it may not follow on those that are there; that it was tried is recorded. Conflict: another dispatch has this identity.
         """
         self.require_first(name)
+        steps = self._steps(name)
+        if number is None:
+            number = next((step.number for step in steps if step.number), "")
         try:
-            require_step(kind, list(self.store.facts(Query(dispatch_digest=name.dispatch_digest))))
+            require_step(kind, steps)
         except ForbiddenStep as error:
             self._attempts.append(self._entry("attempt", name, at=at, number=number, statement=statement, note=f"{kind}: {error.message}"))
             raise
-        self.store.append(self._entry(kind, name, at=at, number=number, statement=statement, record=record, note=note))
+        entered = self.store.append(self._entry(kind, name, at=at, number=number, statement=statement, record=record, note=note), new=True)
+        self._remember(entered, self._about(name))
 
     def _one(self, kind: str, dispatch_digest: bytes) -> Entry | None:
+        recalled = self._stories.get(dispatch_digest)
+        if recalled is not None:
+            return next((entry for entry in recalled if entry.kind == kind), None)
         return self.store.first(Query(kinds=(kind,), dispatch_digest=dispatch_digest))
 
     def name_of(self, dispatch_digest: bytes) -> EnvelopeName | None:
@@ -165,17 +222,19 @@ class RegisterJournal:
 
     def next_number(self, direction: str, agreement: bytes, at: int) -> str:
         """Give out the next number of the year: `BODY/YEAR/out/N`. A number given out for work that then fails is not given again."""
-        with self.together():
+        with self.together(agreement, _last_number(self._series(direction, at), direction)):
             return self._next_number(direction, agreement, at)
 
+    def _series(self, direction: str, at: int) -> str:
+        return f"{self.own.id}/{datetime.fromtimestamp(at, UTC).year}/{direction}/"
+
     def _next_number(self, direction: str, agreement: bytes, at: int) -> str:
-        year = datetime.fromtimestamp(at, UTC).year
-        series = f"{self.own.id}/{year}/{direction}/"
-        # Backwards over those of the direction, so that the first row is nearly always the one.
-        last = next(self.store.facts(Query(kinds=("numbered",), direction=direction, series=series, newest_first=True, limit=1)), None)
+        series = self._series(direction, at)
+        last = next(self.store.facts(_last_number(series, direction)), None)
         number = f"{series}{1 if last is None else _count(last) + 1}"
         blind = self._random(BLIND_BYTES)
-        self.store.append(Entry(at=at, kind="numbered", direction=direction, number=number, agreement=agreement, origin=self.own, blind=blind))
+        entry = Entry(at=at, kind="numbered", direction=direction, number=number, agreement=agreement, origin=self.own, blind=blind)
+        self.store.append(entry, new=True)
         return number
 
     # -- origin ----------------------------------------------------------------------------------------------------------
@@ -184,10 +243,14 @@ class RegisterJournal:
         self, expectation: Expectation, name: EnvelopeName, *, path: Path, number: str, due_at: int, manifest_copy: bytes | None, at: int
     ) -> None:
         """Record what a receipt must say, before the envelope gets its name `path`."""
-        with self.together():
+        with self._entering(name):
             record = pack([expectation.value()[1:], manifest_copy])
             self._append("sealed", name, at=at, number=number, statement=expectation.dispatch, record=record, note=str(due_at))
             self.store.expect_file(name.dispatch_digest, self._place, os.fsencode(path.absolute()))
+
+    def _entering(self, name: EnvelopeName) -> AbstractContextManager[None]:
+        """Together, beginning with what is asked before an entry about an envelope."""
+        return self.together(name.agreement, _of_envelope(name))
 
     def unnamed(self) -> list[tuple[bytes, Path]]:
         """Envelopes that were recorded in this office, and not seen under their names yet: digest of the dispatch, and the name."""
@@ -228,24 +291,28 @@ class RegisterJournal:
 
     def record_opening(self, opening: Opening, name: EnvelopeName, *, at: int) -> str:
         """Record an opening before its plaintext is released; returns the incoming number, given when the envelope was first entered."""
-        with self.together():
+        with self._entering(name):
             number = self._arrive(name, opening.expectation.dispatch, at)
             self._append("opened", name, at=at, number=number, record=opening.packed())
             return number
 
     def enter_arrival(self, name: EnvelopeName, dispatch: bytes, *, at: int) -> str:
         """Enter an envelope that came in and give it an incoming number (A6.2), once; returns the number."""
-        with self.together():
+        with self._entering(name):
             return self._arrive(name, dispatch, at)
 
     def _arrive(self, name: EnvelopeName, dispatch: bytes, at: int) -> str:
-        known = self._one("arrived", name.dispatch_digest)
+        known = self._arrived(name)
         if known is not None:
-            return known.number
+            return known
         self.require_first(name)
         number = self._next_number("in", name.agreement, at)
         self._append("arrived", name, at=at, number=number, statement=dispatch)
         return number
+
+    def _arrived(self, name: EnvelopeName) -> str | None:
+        """The incoming number; None if it never came."""
+        return next((step.number for step in self._steps(name) if step.kind == "arrived"), None)
 
     def opening(self, dispatch_digest: bytes) -> Opening | None:
         """The first recorded opening of an envelope."""
@@ -268,9 +335,9 @@ class RegisterJournal:
         """Record an answer; a second one to the same envelope is refused."""
         type_ = read_statement(answer, labels.ACKNOWLEDGEMENT, labels.REFUSAL).type
         note = Verdict.ACKNOWLEDGED if type_ == labels.ACKNOWLEDGEMENT else Verdict.REFUSED
-        with self.together():
+        with self._entering(name):
             self.require_first(name)
-            number = self.incoming_number(name.dispatch_digest) or self._arrive(name, peek_answer(answer)[0].dispatch, at)
+            number = self._arrived(name) or self._arrive(name, peek_answer(answer)[0].dispatch, at)
             self._append("answered", name, at=at, number=number, statement=answer, note=note.value)
 
     def stored_receipt(self, dispatch_digest: bytes) -> StoredReceipt | None:
@@ -280,8 +347,8 @@ class RegisterJournal:
 
     def record_receipt(self, receipt: bytes, verdict: str, name: EnvelopeName, *, at: int) -> None:
         """Record a receipt made here or received; of one envelope there is one."""
-        with self.together():
-            self._append("receipt", name, at=at, number=self.number_of(name.dispatch_digest), statement=receipt, note=verdict)
+        with self._entering(name):
+            self._append("receipt", name, at=at, statement=receipt, note=verdict)
 
     def number_of(self, dispatch_digest: bytes) -> str:
         """The office's number of an envelope; empty if it has none."""
@@ -293,31 +360,43 @@ class RegisterJournal:
         Raises:
             ForbiddenStep: it may not follow on what is known of the envelope.
         """
-        with self.together():
-            if self.store.count(Query(kinds=(kind,), dispatch_digest=name.dispatch_digest, statement=statement)):
+        with self._entering(name):
+            if self._has(kind, statement, name):
                 return False
-            self._append(kind, name, at=at, number=self.number_of(name.dispatch_digest), statement=statement, note=note)
+            self._append(kind, name, at=at, statement=statement, note=note)
             return True
+
+    def _has(self, kind: str, statement: bytes, name: EnvelopeName) -> bool:
+        """Whether these bytes are kept of an envelope in an entry of a kind; the store is asked only if there are such entries."""
+        if all(step.kind != kind for step in self._steps(name)):
+            return False
+        recalled = self._stories.get(name.dispatch_digest)
+        if recalled is not None:
+            return any((entry.kind, entry.statement) == (kind, statement) for entry in recalled)
+        return bool(self.store.count(Query(kinds=(kind,), dispatch_digest=name.dispatch_digest, statement=statement, limit=1)))
 
     def statements(self, kind: str, dispatch_digest: bytes) -> list[bytes]:
         """The statements of a kind recorded for an envelope, in the order in which they were."""
+        recalled = self._stories.get(dispatch_digest)
+        if recalled is not None:
+            return [entry.statement for entry in recalled if entry.kind == kind]
         return [entry.statement for entry in self.store.find(Query(kinds=(kind,), dispatch_digest=dispatch_digest))]
 
     def record_conflict(self, evidence: bytes, name: EnvelopeName, *, what: str, at: int) -> None:
         """Keep an object that contradicts what is recorded; the same bytes are kept once."""
-        with self.together():
-            if not self.store.count(Query(kinds=("conflict",), dispatch_digest=name.dispatch_digest, statement=evidence)):
-                self._append("conflict", name, at=at, statement=evidence, note=what)
+        with self._entering(name):
+            if not self._has("conflict", evidence, name):
+                self._append("conflict", name, at=at, number="", statement=evidence, note=what)
 
     def record_other_dispatch(self, dispatch: bytes, name: EnvelopeName, *, at: int) -> None:
         """Keep a dispatch that came under the identity of another one, beside the one that is known."""
-        known = [e for e in self.store.facts(Query(envelope_id=name.envelope_id, enveloped=True)) if e.origin == name.origin]
+        known = [fact for fact in self._about(name) if fact.origin == name.origin]
         if known and known[0].dispatch_digest != name.dispatch_digest:
             self.record_conflict(dispatch, _name(known[0]), what="another dispatch", at=at)
 
     def record_log_conflict(self, body: Body, agreement: bytes, evidence: bytes, *, what: str, at: int) -> None:
         """Keep heads of another body's log that do not go together; the same bytes are kept once."""
-        with self.together():
+        with self.together(agreement):
             same = Query(kinds=("log-conflict",), dispatch_digest=b"", agreement=agreement, statement=evidence)  # about no envelope
             if not self.store.count(same):
                 blind = self._random(BLIND_BYTES)
@@ -329,6 +408,9 @@ class RegisterJournal:
 
     def story(self, dispatch_digest: bytes) -> list[Entry]:
         """All entries of an envelope, in order."""
+        recalled = self._stories.get(dispatch_digest)
+        if recalled is not None:
+            return list(recalled)
         return self.store.find(Query(dispatch_digest=dispatch_digest))
 
     def dispatches_of(self, envelope_id: bytes) -> list[bytes]:
@@ -363,6 +445,16 @@ def _ids(prefix: str) -> tuple[bytes, bytes | None]:
     behind = f"{int(prefix or '0', 16) + 1:0{len(prefix)}x}"
     even = len(prefix) + len(prefix) % 2
     return bytes.fromhex(prefix.ljust(even, "0")), bytes.fromhex(behind.ljust(even, "0")) if prefix and len(behind) == len(prefix) else None
+
+
+def _of_envelope(name: EnvelopeName) -> Query:
+    """All entries about an envelope, under whichever dispatch."""
+    return Query(envelope_id=name.envelope_id, enveloped=True)
+
+
+def _last_number(series: str, direction: str) -> Query:
+    """The number last given out of a series. Backwards over those of the direction, so that the first row is nearly always the one."""
+    return Query(kinds=("numbered",), direction=direction, series=series, newest_first=True, limit=1)
 
 
 def _sealed(entry: Entry) -> list[Value]:

@@ -3,26 +3,29 @@
 READ COMMITTED is needed, and not a stricter level: there every statement sees what was committed before it began. Under REPEATABLE READ or
 SERIALIZABLE the very statement that waits for the lock takes the snapshot, before the lock is had, and the end of the register that is read next is
 an old one. Should it ever come to that, the unique `previous` and a trigger make it an error, and never a fork.
+
+While the lock is held, everybody waits. So what belongs together goes in one round trip: the beginning, the lock and what is read behind it, each a
+statement of its own; and at the end all entries with COMMIT, which the server does not come to if it refuses one of them.
 """
 
 from __future__ import annotations
 
+import logging
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import psycopg
-import sqlalchemy as sa
 from psycopg import errors as postgres
-from psycopg.pq import TransactionStatus
-from sqlalchemy import exc
-from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, insert
+from psycopg.pq import PipelineStatus, TransactionStatus
+from sqlalchemy.exc import DBAPIError
 
 from valiza.keys.errors import Refused, Unavailable, ValizaError
 from valiza.keys.fields import Body
-from valiza.register import schema
+from valiza.register import schema, sql
 from valiza.register.entry import Entry, EntryFacts
-from valiza.register.schema import entry
 from valiza.register.sqlite import require_nodes, share_common
 from valiza.register.store import EMPTY, PAGE, Chained, Head, Query, Store, Tail
 
@@ -31,13 +34,13 @@ if TYPE_CHECKING:
 
     from valiza.register.address import Address
     from valiza.register.merkle import Position
+    from valiza.register.sql import Sql
     from valiza.register.store import Node
 
-__all__ = ["LOCK", "PostgresqlStore", "migrate"]
+__all__ = ["PostgresqlStore", "migrate"]
 
 T = TypeVar("T")
 
-LOCK: Final = (0x56414C49, 1)  # the advisory lock of whoever appends: "VALI", and a number
 _WAIT_S: Final = 30  # for another program that holds the register, and for a server that is just starting
 _SETTINGS: Final = {
     "lock_timeout": f"{_WAIT_S}s",
@@ -47,91 +50,32 @@ _SETTINGS: Final = {
     "search_path": "pg_catalog",  # every name is written out
 }
 _CONNECTION: Final = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "application_name": "valiza"}
-_KEPT: Final = ("statement", "record", "blind", "leaf_hash", "previous", "link")  # besides the facts of an entry
-_FACTS: Final = tuple(column for column in entry.c if column.name not in _KEPT)
+_MOST_WAITING: Final = 4 << 20  # bytes of entries that wait for the next round trip; those of a long transaction go before its end
+_AT_REST: Final = (TransactionStatus.IDLE, TransactionStatus.INTRANS, TransactionStatus.INERROR)
+_ROW_BYTES: Final = 1000  # about what an entry holds beside its statement and record
 
-# The advisory lock comes first in every transaction that writes. A database that was told to answer before it has written is told otherwise.
-_LOCK: Final = sa.select(
-    sa.func.pg_advisory_xact_lock(*LOCK),
-    sa.case((sa.func.current_setting("synchronous_commit") == "off", sa.func.set_config("synchronous_commit", "on", sa.true()))),
-)
-_LOG: Final = entry.alias("log")
-_TAIL: Final = (
-    sa.select(
-        entry.c.seq,
-        entry.c.at,
-        entry.c.link,
-        sa.func.coalesce(sa.select(sa.func.max(_LOG.c.place) + 1).where(_LOG.c.agreement == sa.bindparam("agreement")).scalar_subquery(), 0),
-    )
-    .order_by(entry.c.seq.desc())
-    .limit(1)
-)
-_WANTED: Final = (
-    sa.func.unnest(sa.bindparam("levels", type_=ARRAY(sa.Integer)), sa.bindparam("places", type_=ARRAY(sa.BigInteger)))
-    .table_valued("level", "place", name="wanted")
-    .render_derived()
-)
-_NODES: Final = sa.select(schema.node.c.level, schema.node.c.place, schema.node.c.hash).where(
-    schema.node.c.agreement == sa.bindparam("agreement"), schema.node.c.level == _WANTED.c.level, schema.node.c.place == _WANTED.c.place
-)
-_LEAVES: Final = sa.select(entry.c.place, entry.c.leaf_hash).where(
-    entry.c.agreement == sa.bindparam("agreement"), entry.c.place == sa.any_(sa.bindparam("places", type_=ARRAY(sa.BigInteger)))
-)
-
-# An entry and the nodes that it completes, in one go. What is there already is left alone, and no error that would end the transaction.
-_ADDED: Final = (
-    insert(entry).values({column: sa.bindparam(column.name) for column in entry.c}).on_conflict_do_nothing().returning(entry.c.seq).cte("added")
-)
-_COMPLETED: Final = (
-    sa.func.unnest(
-        sa.bindparam("levels", type_=ARRAY(sa.Integer)),
-        sa.bindparam("places", type_=ARRAY(sa.BigInteger)),
-        sa.bindparam("hashes", type_=ARRAY(BYTEA)),
-    )
-    .table_valued("level", "place", "hash", name="completed")
-    .render_derived()
-)
-_GROWN: Final = (
-    sa.insert(schema.node)
-    .from_select(
-        ["agreement", "level", "place", "hash"],
-        sa.select(sa.bindparam("agreement", type_=BYTEA), _COMPLETED.c.level, _COMPLETED.c.place, _COMPLETED.c.hash).where(
-            sa.exists(sa.select(_ADDED))
-        ),
-    )
-    .cte("grown")
-)
-_APPEND: Final = sa.select(_ADDED.c.seq).add_cte(_GROWN)
-_CLAIM: Final = insert(schema.identity).on_conflict_do_nothing().returning(schema.identity.c.id)
-_EXPECT: Final = insert(schema.unnamed).on_conflict_do_nothing().returning(schema.unnamed.c.place)
+# What it would say on standard error of a connection that was lost, the error says too.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 
-def _engine(address: Address) -> sa.Engine:
-    """Makes connections to a database, one at a time. Its errors tell nothing of what was entered."""
-    return sa.create_engine(
-        "postgresql+psycopg://",
-        connect_args={**_CONNECTION, **address.parameters(), "options": " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())},
-        isolation_level="READ COMMITTED",
-        pool_size=1,
-        max_overflow=0,
-        use_native_hstore=False,  # asking for that type would be a statement more at each start
-        hide_parameters=True,
-    )
+def _parameters(address: Address) -> dict[str, Any]:
+    settings = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
+    return {**_CONNECTION, **address.parameters(), "options": settings}
 
 
-def _said(error: exc.DBAPIError) -> str:
+def _said(error: psycopg.Error) -> str:
     """What the server says, or the library: the first line, which holds no values of the entry."""
-    said = error.orig.diag.message_primary if isinstance(error.orig, psycopg.Error) else None
-    return next((line.strip() for line in (said or str(error.orig)).splitlines() if line.strip()), "no reason was given")
+    said = error.diag.message_primary or str(error)
+    return next((line.strip() for line in said.splitlines() if line.strip()), "no reason was given")
 
 
-def _told(name: str, error: exc.DBAPIError) -> ValizaError:
-    original, said = error.orig, _said(error)
-    if isinstance(original, psycopg.IntegrityError):
+def _told(name: str, error: psycopg.Error) -> ValizaError:
+    said = _said(error)
+    if isinstance(error, psycopg.IntegrityError):
         return Refused(f"the register refuses the entry: {said}")
-    if isinstance(original, postgres.LockNotAvailable):
+    if isinstance(error, postgres.LockNotAvailable):
         return Unavailable(f"the register {name!r} was held by another program for {_WAIT_S} seconds", "try again")
-    if isinstance(original, postgres.InsufficientPrivilege):
+    if isinstance(error, postgres.InsufficientPrivilege):
         hint = "ask the administrator of the database for one of the roles that valiza register roles makes"
         return Unavailable(f"the register {name!r} cannot be used so: {said}", hint)
     return Unavailable(f"the register {name!r} cannot be used: {said}")
@@ -141,36 +85,72 @@ def _told(name: str, error: exc.DBAPIError) -> ValizaError:
 def _errors(name: str) -> Iterator[None]:
     try:
         yield
-    except exc.DBAPIError as error:
+    except DBAPIError as error:  # of a migration
+        raise _told(name, error.orig if isinstance(error.orig, psycopg.Error) else psycopg.Error(str(error.orig))) from error
+    except psycopg.Error as error:
         raise _told(name, error) from error
-    except (exc.SQLAlchemyError, UnicodeError, OverflowError) as error:
+    except (UnicodeError, OverflowError) as error:
         message = f"the register {name!r} cannot be used: {next(iter(str(error).splitlines()), '')}"
         raise Unavailable(message) from error
 
 
-def _connect(engine: sa.Engine, first: Callable[[sa.Connection], T]) -> tuple[sa.Connection, T]:
-    """A connection on which `first` was done, and its result.
+def _execute(connection: psycopg.Connection, statement: Sql, /, **values: Any) -> psycopg.Cursor:  # noqa: ANN401 - of every type a column has
+    text, fixed = statement
+    return connection.cursor(binary=True).execute(text, fixed | values)
 
-    `first` writes nothing, so it is done again where the connection had been lost before; a server that is just starting is waited for.
-    """
-    until = time.monotonic() + _WAIT_S
-    again = True
-    while True:
-        connection = None
-        try:
-            connection = engine.connect()
-            return connection, first(connection)
-        except BaseException as error:
-            if connection is not None:
+
+class _Session:
+    """One connection to a database, on which every statement is a transaction of its own unless one was begun. Made again where it was lost."""
+
+    def __init__(self, address: Address) -> None:
+        self._parameters = _parameters(address)
+        self._connection: psycopg.Connection | None = None
+
+    def first(self, work: Callable[[psycopg.Connection], T]) -> T:
+        """Does what writes nothing outside a transaction, or begins one, and returns its result.
+
+        So it is done again where the connection had been lost before; a server that is just starting is waited for. After an error nothing is open.
+        """
+        until = time.monotonic() + _WAIT_S
+        again = self._connection is not None
+        while True:
+            try:
+                if self._connection is None:
+                    self._connection = psycopg.connect(autocommit=True, **self._parameters)
+                return work(self._connection)
+            except psycopg.OperationalError as error:
+                lost = self._connection is not None and self._connection.closed
+                self.close()
+                if "starting up" in str(error) and time.monotonic() < until:
+                    time.sleep(0.1)
+                elif lost and again:
+                    again = False
+                else:
+                    raise
+            except BaseException:
+                self.close()
+                raise
+
+    def release(self) -> None:
+        """Take back what was begun and not committed."""
+        connection = self._connection
+        if connection is None:
+            return
+        status = connection.info.transaction_status
+        if connection.info.pipeline_status != PipelineStatus.OFF or status not in _AT_REST:  # it was interrupted in the middle of something
+            self.close()
+        elif status != TransactionStatus.IDLE:
+            try:
+                _execute(connection, sql.ROLLBACK)
+            except psycopg.Error:
+                self.close()
+
+    def close(self) -> None:
+        """Close the connection; the next work makes another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(psycopg.Error):
                 connection.close()
-            if not isinstance(error, exc.DBAPIError):
-                raise
-            if isinstance(error.orig, psycopg.OperationalError) and "starting up" in str(error.orig) and time.monotonic() < until:
-                time.sleep(0.1)
-            elif error.connection_invalidated and again:
-                again = False
-            else:
-                raise
 
 
 class PostgresqlStore(Store):
@@ -182,29 +162,29 @@ class PostgresqlStore(Store):
 
     def __init__(self, address: Address, clock: Callable[[], int]) -> None:
         super().__init__(str(address), clock)
-        self._engine = _engine(address)
-        self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")  # one statement is one snapshot, without a transaction around it
-        self._open: sa.Connection | None = None
+        self._session = _Session(address)
+        self._open: psycopg.Connection | None = None
+        self._entries: list[Chained] = []  # that were appended, and wait for the next round trip
+        self._nodes: list[tuple[bytes, Node]] = []
+        self._waiting = 0  # bytes of them
+        self._ahead: tuple[Query, list[EntryFacts]] | None = None  # what was asked for with the lock, as long as nothing was appended
         try:
-            self._require_durable()
-            self._require_version()
+            self._require_fit()
         except BaseException:
             self.close()
             raise
 
-    def _require_durable(self) -> None:
-        safe = self._read(lambda connection: connection.scalar(sa.select(sa.func.current_setting("fsync"))))
+    def _require_fit(self) -> None:
+        """The server waits for its disk, and the tables are those that this program knows."""
+        (safe,), *_ = self._read(sql.FSYNC)
         if safe != "on":
             message = f"the server of the register {self.name!r} does not wait for its disk (fsync = {safe}): what was entered could be lost"
             raise Unavailable(message, "ask its administrator to set fsync = on")
-
-    def _require_version(self) -> None:
         migrating = f"ask the administrator of the database to run: valiza register migrate {self.name}"
         try:
-            found = self._read(lambda connection: list(connection.scalars(sa.select(schema.revision.c.version_num))))
+            found = [version for (version,) in self._read(sql.VERSION)]
         except Unavailable as error:
-            cause = error.__cause__
-            if isinstance(cause, exc.DBAPIError) and isinstance(cause.orig, (postgres.UndefinedTable, postgres.InvalidSchemaName)):
+            if isinstance(error.__cause__, (postgres.UndefinedTable, postgres.InvalidSchemaName)):
                 message = f"there is no register in the database {self.name!r} yet"
                 raise Unavailable(message, migrating) from error
             raise
@@ -221,94 +201,154 @@ class PostgresqlStore(Store):
         return self._open is not None
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, agreement: bytes | None = None, ahead: Query | None = None) -> Iterator[None]:
         """Everything in the block happens, in order and alone, or nothing. Inside another transaction it is part of that one."""
         if self._open is not None:
-            self._require_alive(self._open)
+            self._require_alive()
             yield
             return
         with _errors(self.name):
-            connection, _ = _connect(self._engine, lambda connection: connection.execute(_LOCK).one())
-            self._open = connection
-            self.forget_tail()
+            self._forget()
             try:
+                self._open = self._session.first(partial(self._begin, agreement, ahead))
                 yield
-                self._require_alive(connection)
-                self._commit(connection)
+                self._commit(self._require_alive())
             finally:
                 self._open = None
-                self.forget_tail()
-                connection.close()  # which takes back what was not committed
+                self._forget()
+                self._session.release()
 
-    def _require_alive(self, connection: sa.Connection) -> None:
+    def _begin(self, agreement: bytes | None, ahead: Query | None, connection: psycopg.Connection) -> psycopg.Connection:
+        """Begin, wait for the lock, and read what is wanted first. The server begins each statement when the one before is done."""
+        with connection.pipeline():
+            _execute(connection, sql.BEGIN)
+            _execute(connection, sql.LOCK)
+            tail = None if agreement is None else _execute(connection, sql.TAIL, agreement=agreement)
+            found = None if ahead is None else _execute(connection, sql.selecting(sql.FACTS, ahead))
+        if agreement is not None and tail is not None:
+            self.take_tail(agreement, _tail_of(tail.fetchall()))
+        if ahead is not None and found is not None:
+            self._ahead = ahead, self._facts_of(found.fetchall())
+        return connection
+
+    def _forget(self) -> None:
+        self.forget_tail()
+        self._entries.clear()
+        self._nodes.clear()
+        self._waiting = 0
+        self._ahead = None
+
+    def _require_alive(self) -> psycopg.Connection:
         """Nothing is entered alone that belongs to a transaction which has ended; and COMMIT of one that failed takes it back without a word."""
-        raw: Any = None if connection.invalidated else connection.connection.driver_connection
-        if raw is None or raw.info.transaction_status != TransactionStatus.INTRANS:
-            message = f"the register {self.name!r} took back what belongs together: the connection was lost, or the database failed"
-            raise Unavailable(message, "begin again")
-
-    def _commit(self, connection: sa.Connection) -> None:
-        """COMMIT is never tried again: where its answer is lost, nobody here knows whether it happened."""
-        try:
-            connection.commit()
-        except exc.DBAPIError as error:
-            if not error.connection_invalidated or isinstance(error.orig, postgres.IdleInTransactionSessionTimeout):
-                raise
-            message = f"the register {self.name!r} was lost at the end: {_said(error)}; what was entered last is there, or it is not"
-            raise Unavailable(message, "look whether it is there before you do it again: valiza register list") from error
-
-    def _read(self, work: Callable[[sa.Connection], T]) -> T:
-        """What `work` reads, in the transaction that is open, or in none."""
-        with _errors(self.name):
-            if self._open is not None:
-                return work(self._open)
-            connection, found = _connect(self._reader, work)
-            connection.close()
-            return found
-
-    def _write(self, statement: sa.Executable, values: dict[str, Any], refused: str | None = None) -> None:
-        """Execute a statement in the transaction; where it must return a row and does not, Refused with what is in the way."""
         connection = self._open
         if connection is None:
             message = "nothing is written outside a transaction"
             raise RuntimeError(message)
+        if connection.closed or connection.info.transaction_status != TransactionStatus.INTRANS:
+            raise self._taken_back()
+        return connection
+
+    def _taken_back(self) -> Unavailable:
+        message = f"the register {self.name!r} took back what belongs together: the connection was lost, or the database failed"
+        return Unavailable(message, "begin again")
+
+    def _commit(self, connection: psycopg.Connection) -> None:
+        """COMMIT is never tried again: where its answer is lost, nobody here knows whether it happened."""
+        ending = False
+        try:
+            with connection.pipeline():
+                self._send(connection)
+                ending = True
+                done = _execute(connection, sql.COMMIT)
+        except psycopg.Error as error:
+            if not connection.closed or isinstance(error, postgres.IdleInTransactionSessionTimeout):
+                raise
+            if not ending:
+                raise self._taken_back() from error
+            message = f"the register {self.name!r} was lost at the end: {_said(error)}; what was entered last is there, or it is not"
+            raise Unavailable(message, "look whether it is there before you do it again: valiza register list") from error
+        if done.statusmessage != "COMMIT":
+            raise self._taken_back()
+
+    def _send(self, connection: psycopg.Connection) -> None:
+        """Send the entries that wait, with their nodes, inside a pipeline."""
+        for chained in self._entries:
+            _execute(connection, sql.APPEND, **_row(chained))
+        if self._nodes:
+            agreements, nodes = zip(*self._nodes, strict=True)
+            positions, hashes = zip(*nodes, strict=True)
+            levels, places = zip(*positions, strict=True)
+            _execute(connection, sql.ARISE, agreements=[*agreements], levels=[*levels], places=[*places], hashes=[*hashes])
+        self._entries.clear()
+        self._nodes.clear()
+        self._waiting = 0
+
+    def _flush(self) -> None:
+        """What was appended is in the database, as the transaction sees it."""
+        if self._entries:
+            connection = self._require_alive()
+            with connection.pipeline():
+                self._send(connection)
+
+    def _read(self, statement: Sql, /, **values: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401 - of every type a column has
+        """The rows that a statement finds, in the transaction that is open, or in none."""
         with _errors(self.name):
-            self._require_alive(connection)
-            result = connection.execute(statement, values)
-            if refused is not None and result.first() is None:
-                message = f"the register refuses the entry: {refused}"
-                raise Refused(message)
+            if self._open is not None:
+                return _execute(self._open, statement, **values).fetchall()
+            return self._session.first(lambda connection: _execute(connection, statement, **values).fetchall())
+
+    def _read_entries(self, statement: Sql, /, **values: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401 - as above
+        """As `_read`, what hangs on entries: those of the transaction that is open are among them."""
+        with _errors(self.name):
+            self._flush()
+        return self._read(statement, **values)
+
+    def _write(self, statement: Sql, /, **values: Any) -> None:  # noqa: ANN401 - as above
+        """Execute a statement in the transaction."""
+        with _errors(self.name):
+            _execute(self._require_alive(), statement, **values)
 
     def close(self) -> None:
         """Close the connection."""
-        self._engine.dispose()
+        self._session.close()
 
     # -- whose it is ---------------------------------------------------------------------------------------------------
 
     def identity(self) -> Body | None:
         """Whose register this is; None if nobody's yet."""
-        row = self._read(lambda connection: connection.execute(sa.select(schema.identity.c.party, schema.identity.c.body)).one_or_none())
-        return None if row is None else Body(*row)
+        return next((Body(*row) for row in self._read(sql.IDENTITY)), None)
 
     def claim(self, body: Body) -> None:
         """Write down whose register this is, once."""
-        self._write(_CLAIM, {"id": 1, "party": body.party, "body": body.id}, "it is of one body already")
+        self._write(sql.CLAIM, party=body.party, body=body.id)
 
     # -- entries -------------------------------------------------------------------------------------------------------
 
     def _read_tail(self, agreement: bytes) -> Tail:
         """The end of the register, and the size of a log."""
-        row = self._read(lambda connection: connection.execute(_TAIL, {"agreement": agreement}).one_or_none())
-        return EMPTY if row is None else Tail(*row)
+        return _tail_of(self._read_entries(sql.TAIL, agreement=agreement))
+
+    def require_new(self, entry: Entry) -> None:
+        """Raise Refused if an entry would repeat what happens once, or a number that was given out."""
+        asked = sql.repeated(entry.kind)
+        if asked is None:
+            return
+        self._require_alive()
+        key = {"number": entry.number} if entry.kind == "numbered" else {"dispatch_digest": entry.dispatch_digest}
+        if self._read_entries(asked, **key):
+            message = "the register refuses the entry: there is one already that it would repeat"
+            raise Refused(message)
 
     def insert(self, chained: Chained, nodes: Sequence[Node]) -> None:
-        """Insert an entry with the nodes that it completes."""
-        grown = {
-            "levels": [level for (level, _), _ in nodes],
-            "places": [place for (_, place), _ in nodes],
-            "hashes": [hashed for _, hashed in nodes],
-        }
-        self._write(_APPEND, _row(chained) | grown, "there is one already that it would repeat")
+        """Insert an entry with the nodes that it completes, before the transaction ends or something of it is read."""
+        self._require_alive()
+        self._ahead = None
+        self._entries.append(chained)
+        self._nodes += [(chained.entry.agreement, node) for node in nodes]
+        self._waiting += _ROW_BYTES + len(chained.entry.statement) + len(chained.entry.record)
+        if self._waiting >= _MOST_WAITING:
+            with _errors(self.name):
+                self._flush()
 
     def nodes(self, agreement: bytes, wanted: Sequence[Position]) -> list[bytes]:
         """Hashes of complete nodes of a log, in the order in which they are wanted; those of level 0 are hashes of leaves.
@@ -317,24 +357,15 @@ class PostgresqlStore(Store):
             Unavailable: one is missing.
         """
         above = [position for position in wanted if position[0]]
+        asked = {"levels": [level for level, _ in above], "places": [place for _, place in above]}
         leaves = [place for level, place in wanted if not level]
-
-        def look(connection: sa.Connection) -> dict[Position, bytes]:
-            found: dict[Position, bytes] = {}
-            if above:
-                asked = {"agreement": agreement, "levels": [level for level, _ in above], "places": [place for _, place in above]}
-                found |= {(level, place): hashed for level, place, hashed in connection.execute(_NODES, asked)}
-            if leaves:
-                found |= {(0, place): hashed for place, hashed in connection.execute(_LEAVES, {"agreement": agreement, "places": leaves})}
-            return found
-
-        found = self._read(look)
+        rows = self._read_entries(sql.NODES, agreement=agreement, leaves=leaves, **asked) if wanted else []
+        found = {(level, place): hashed for level, place, hashed in rows}
         return require_nodes(self.name, wanted, [found.get(position) for position in wanted])
 
     def chained(self, query: Query) -> list[Chained]:
         """Entries as they stand in the table."""
-        statement = _select(tuple(entry.c), query)
-        found = [_chained(row) for row in self._read(lambda connection: connection.execute(statement).mappings().all())]
+        found = [_chained(row) for row in self._read_entries(sql.selecting(sql.ALL, query))]
         self.require_times(chained.entry for chained in found)
         return found
 
@@ -343,154 +374,125 @@ class PostgresqlStore(Store):
 
         They are read in pages, so that the connection is free in between. Entries that others append meanwhile are none of them.
         """
-        through, last, left = None, None, query.limit
+        if self._ahead is not None and self._ahead[0] == query:
+            yield from self._ahead[1]
+            return
+        through, left = 0, query.limit
         shared: dict[object, Any] = {}
         while left is None or left > 0:
             size = PAGE if left is None else min(PAGE, left)
-            statement = _select(_FACTS, query).limit(size)
-            if last is not None:
-                statement = statement.where(entry.c.seq < last if query.newest_first else entry.c.seq.between(last + 1, through))
-            page = [EntryFacts(**share_common(_named(row), shared)) for row in self._rows(statement)]
-            self.require_times(page)
-            if len(page) == size and through is None:
-                through = self._read(lambda connection: connection.scalar(sa.select(sa.func.max(entry.c.seq))))
-            yield from page
-            if len(page) < size:
+            page = self._facts_of(self._read_entries(sql.selecting(sql.FACTS, replace(query, limit=size))), shared)
+            if len(page) == size and not through:
+                ((through,),) = self._read_entries(sql.LAST_SEQ)
+            yield from (fact for fact in page if not through or fact.seq <= through)
+            if len(page) < size or page[-1].seq > through:
                 return
-            last, left = page[-1].seq, None if left is None else left - size
+            query = replace(query, before=page[-1].seq) if query.newest_first else replace(query, after=page[-1].seq)
+            left = None if left is None else left - size
 
-    def _rows(self, statement: sa.Select[Any]) -> Sequence[sa.RowMapping]:
-        return self._read(lambda connection: connection.execute(statement).mappings().all())
+    def _facts_of(self, rows: Sequence[tuple[Any, ...]], shared: dict[object, Any] | None = None) -> list[EntryFacts]:
+        common = {} if shared is None else shared
+        found = [EntryFacts(**share_common(_named(row), common)) for row in rows]
+        self.require_times(found)
+        return found
 
     def count(self, query: Query) -> int:
         """How many entries there are; no further than to the limit are they counted."""
-        counted = sa.select(entry.c.seq).where(*_conditions(query)).limit(query.limit)
-        statement = sa.select(sa.func.count()).select_from(counted.subquery())
-        return self._read(lambda connection: connection.scalar(statement)) or 0
+        ((counted,),) = self._read_entries(sql.counting(query))
+        return int(counted)
 
     def logs(self) -> list[bytes]:
         """Digests of the agreements that have a log here, in the order in which their first entries stand."""
-        found: list[tuple[int, bytes]] = []  # from one log to the next in the index: there are few of them, and many entries in each
-        following = sa.select(entry.c.seq, entry.c.agreement).order_by(entry.c.agreement, entry.c.place).limit(1)
-        while rows := self._rows(following.where(entry.c.agreement > (found[-1][1] if found else b""))):
-            found.append((rows[0]["seq"], rows[0]["agreement"]))
+        found: list[tuple[int, bytes]] = []
+        while rows := self._read_entries(sql.LOG_AFTER, agreement=found[-1][1] if found else b""):
+            found += rows
         return [agreement for _, agreement in sorted(found)]
 
     def all_nodes(self, agreement: bytes) -> Iterator[Node]:
         """Every stored node of a log above the leaves."""
-        table, last = schema.node.c, (0, 0)
+        last = 0, 0
         while True:
-            statement = sa.select(table.level, table.place, table.hash).where(table.agreement == agreement)
-            statement = statement.where(sa.tuple_(table.level, table.place) > last).order_by(table.level, table.place).limit(PAGE)
-            page = [((row["level"], row["place"]), row["hash"]) for row in self._rows(statement)]
-            yield from page
-            if len(page) < PAGE:
+            rows = self._read_entries(sql.NODES_AFTER, agreement=agreement, level=last[0], place=last[1], limit=PAGE)
+            yield from (((level, place), hashed) for level, place, hashed in rows)
+            if len(rows) < PAGE:
                 return
-            last = page[-1][0]
+            last = rows[-1][:2]
 
     # -- heads ---------------------------------------------------------------------------------------------------------
 
     def add_head(self, head: Head) -> None:
         """Store a head, durably once the transaction ends."""
-        of = {"kind": head.kind, "party": head.body.party, "body": head.body.id, "agreement": head.agreement}
         with self.transaction():
-            self._write(schema.head.insert(), of | {"size": head.size, "at": head.at, "note": head.note})
+            self._write(sql.ADD_HEAD, **_of(head.kind, head.body, head.agreement), size=head.size, at=head.at, note=head.note)
 
     def heads(self, kind: str, body: Body, agreement: bytes, *, size: int | None = None, newest: bool = False) -> list[Head]:
         """Heads of a kind of a body's log, in the order in which they were stored; only those of a size, or only the last."""
-        table = schema.head.c
-        statement = sa.select(table.size, table.at, table.note)
-        statement = statement.where(table.agreement == agreement, table.party == body.party, table.body == body.id, table.kind == kind)
-        if size is not None:
-            statement = statement.where(table.size == size)
-        statement = statement.order_by(table.seq.desc()).limit(1) if newest else statement.order_by(table.seq)
-        return [Head(kind=kind, body=body, agreement=agreement, **row) for row in self._rows(statement)]
+        given = _of(kind, body, agreement) | ({} if size is None else {"size": size})
+        rows = self._read(sql.HEADS[size is not None, newest], **given)
+        return [Head(kind=kind, body=body, agreement=agreement, size=size, at=at, note=note) for size, at, note in rows]
 
     def has_head(self, head: Head) -> bool:
         """Whether this note is stored already as a head of this kind, body, log and size."""
-        table = schema.head.c
-        same = (table.party == head.body.party, table.body == head.body.id, table.kind == head.kind, table.size == head.size, table.note == head.note)
-        return bool(self._rows(sa.select(table.seq).where(table.agreement == head.agreement, *same).limit(1)))
+        return bool(self._read(sql.HAS_HEAD, **_of(head.kind, head.body, head.agreement), size=head.size, note=head.note))
 
     def covering(self, kind: str, agreement: bytes, place: int) -> Head | None:
         """The smallest head of a kind, of or with whichever body, that has the entry at a place of the log; of several the earliest."""
-        table = schema.head.c
-        statement = sa.select(table.party, table.body, table.size, table.at, table.note).limit(1).order_by(table.size, table.at, table.seq)
-        rows = self._rows(statement.where(table.agreement == agreement, table.kind == kind, table.size > place))
-        found = {**rows[0]} if rows else None
-        return None if found is None else Head(kind=kind, body=Body(found.pop("party"), found.pop("body")), agreement=agreement, **found)
+        rows = self._read(sql.COVERING, kind=kind, agreement=agreement, place=place)
+        found = [Head(kind=kind, body=Body(party, body), agreement=agreement, size=size, at=at, note=note) for party, body, size, at, note in rows]
+        return found[0] if found else None
 
     def head_logs(self) -> list[tuple[str, Body, bytes]]:
         """Kind, body and agreement of all heads that are here, each once, in no order."""
-        table = schema.head.c
-        rows = self._rows(sa.select(table.kind, table.party, table.body, table.agreement).distinct())
-        return [(row["kind"], Body(row["party"], row["body"]), row["agreement"]) for row in rows]
+        return [(kind, Body(party, body), agreement) for kind, party, body, agreement in self._read(sql.HEAD_LOGS)]
 
     # -- files that are recorded, and have no name yet: a note of work under way, not a part of the register ------------
 
     def expect_file(self, dispatch_digest: bytes, place: str, path: bytes) -> None:
         """Note, inside a transaction, that the envelope just recorded gets the name `path` in the office at `place` next."""
-        self._write(_EXPECT, {"dispatch_digest": dispatch_digest, "place": place, "path": path}, "its file is expected already")
+        self._write(sql.EXPECT, dispatch_digest=dispatch_digest, place=place, path=path)
 
     def expected_files(self, place: str) -> list[tuple[bytes, bytes]]:
         """Digest of the dispatch and path of every envelope that was recorded at `place` and not seen under its name."""
-        table = schema.unnamed.c
-        statement = sa.select(table.dispatch_digest, table.path).where(table.place == place).order_by(table.dispatch_digest)
-        return [(row["dispatch_digest"], row["path"]) for row in self._rows(statement)]
+        return [(dispatch_digest, path) for dispatch_digest, path in self._read(sql.EXPECTED, place=place)]
 
     def forget_files(self, dispatch_digests: Iterable[bytes]) -> None:
         """These have their names, or never will. Durable: with the note back, an envelope that was carried away meanwhile would seem lost."""
         with self.transaction():
-            self._write(sa.delete(schema.unnamed).where(schema.unnamed.c.dispatch_digest.in_(list(dispatch_digests))), {})
+            self._write(sql.FORGET, dispatch_digests=[*dispatch_digests])
+
+
+def _of(kind: str, body: Body, agreement: bytes) -> dict[str, Any]:
+    return {"kind": kind, "party": body.party, "body": body.id, "agreement": agreement}
+
+
+def _tail_of(rows: Sequence[tuple[Any, ...]]) -> Tail:
+    if not rows:
+        return EMPTY
+    ((seq, at, link, size, leaf, above),) = rows
+    edge = {(0, size - 1): leaf} if size & 1 else {}
+    levels = [level for level in range(1, size.bit_length()) if size >> level & 1]
+    hashes = above or []
+    if len(hashes) == len(levels):  # where one is missing, it is told once it is needed
+        edge |= {(level, (size >> level) - 1): hashed for level, hashed in zip(levels, hashes, strict=True)}
+    return Tail(seq, at, link, size, edge)
 
 
 def _row(chained: Chained) -> dict[str, Any]:
-    given = chained.entry
-    found = {"origin_party": given.origin.party, "origin_body": given.origin.id}
+    entry = chained.entry
+    found = {"origin_party": entry.origin.party, "origin_body": entry.origin.id}
     hashes = {"leaf_hash": chained.leaf_hash, "previous": chained.previous, "link": chained.link}
-    return found | hashes | {column.name: getattr(given, column.name) for column in entry.c if column.name not in found | hashes}
+    return found | hashes | {name: getattr(entry, name) for name in sql.ALL if name not in found | hashes}
 
 
-def _named(row: sa.RowMapping) -> dict[str, Any]:
-    found = {column.name: row[column] for column in _FACTS}
+def _named(row: Sequence[Any]) -> dict[str, Any]:
+    found = dict(zip(sql.FACTS, row, strict=False))
     found["origin"] = Body(found.pop("origin_party"), found.pop("origin_body"))
     return found
 
 
-def _chained(row: sa.RowMapping) -> Chained:
-    found = Entry(**_named(row), statement=row[entry.c.statement], record=row[entry.c.record], blind=row[entry.c.blind])
-    return Chained(found, row[entry.c.leaf_hash], row[entry.c.previous], row[entry.c.link])
-
-
-def _select(columns: Sequence[sa.Column[Any]], query: Query) -> sa.Select[Any]:
-    order = entry.c.seq.desc() if query.newest_first else entry.c.seq
-    return sa.select(*columns).where(*_conditions(query)).order_by(order).limit(query.limit)
-
-
-def _conditions(query: Query) -> list[sa.ColumnElement[bool]]:
-    given = (
-        (query.dispatch_digest, entry.c.dispatch_digest),
-        (query.envelope_id, entry.c.envelope_id),
-        (query.agreement, entry.c.agreement),
-        (query.place, entry.c.place),
-        (query.direction, entry.c.direction),
-        (query.number, entry.c.number),
-        (query.statement, entry.c.statement),
-    )
-    found: list[sa.ColumnElement[bool]] = [column == value for value, column in given if value is not None]
-    if query.id_from is not None:
-        found.append(entry.c.envelope_id >= query.id_from)
-    if query.id_before is not None:
-        found.append(entry.c.envelope_id < query.id_before)
-    if query.after is not None:
-        found.append(entry.c.seq > query.after)
-    if query.kinds:  # written into the statement, so that the indexes over some kinds are seen to fit
-        found.append(entry.c.kind.in_(sa.bindparam("kinds", query.kinds, expanding=True, literal_execute=True)))
-    if query.enveloped:
-        found.append(entry.c.dispatch_digest != b"")
-    if query.series is not None:  # so that no index of numbers is used: the one of the direction nearly always begins with the row wanted
-        found.append(sa.func.substr(entry.c.number, 1, len(query.series)) == query.series)
-    return found
+def _chained(row: Sequence[Any]) -> Chained:
+    statement, record, blind, hashed, previous, link = row[len(sql.FACTS) :]
+    return Chained(Entry(**_named(row), statement=statement, record=record, blind=blind), hashed, previous, link)
 
 
 def migrate(address: Address) -> list[str]:
@@ -499,16 +501,19 @@ def migrate(address: Address) -> list[str]:
     Raises:
         Unavailable: the database cannot be used, or its tables are of a later version.
     """
+    import sqlalchemy as sa  # noqa: PLC0415 - only a migration has it make connections
     from alembic.util import CommandError  # noqa: PLC0415 - slow to import, and only a migration needs it
 
     from valiza.register.migrations import upgrade  # noqa: PLC0415 - as above
 
-    engine = _engine(address)
-    name = str(address)
+    name, session = str(address), _Session(address)
+    engine = sa.create_engine("postgresql+psycopg://", connect_args=_parameters(address), isolation_level="READ COMMITTED", hide_parameters=True)
     try:
         with _errors(name):
-            connection, _ = _connect(engine, lambda connection: connection.execute(_LOCK).one())
-            with connection:
+            session.first(lambda _: None)  # who waits for a server that is just starting
+            with engine.connect() as connection:
+                text, values = sql.LOCK
+                connection.exec_driver_sql(text.decode(), values)
                 done = upgrade(connection)
                 connection.commit()
                 return done
@@ -516,4 +521,5 @@ def migrate(address: Address) -> list[str]:
         message = f"the register {name!r} is of a version that this program, which knows {schema.REVISION}, cannot migrate"
         raise Unavailable(message, "use the version of Valiza that it was migrated with, or a later one") from error
     finally:
+        session.close()
         engine.dispose()

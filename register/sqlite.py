@@ -112,6 +112,7 @@ _CONDITIONS: Final = {
     "number": "number = ?",
     "statement": "statement = ?",
     "after": "seq > ?",
+    "before": "seq < ?",
 }
 
 
@@ -193,7 +194,7 @@ class SqliteStore(Store):
         return self._inside
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, agreement: bytes | None = None, ahead: Query | None = None) -> Iterator[None]:  # noqa: ARG002 - nothing is far from here
         """Everything in the block happens, in order and alone, or nothing. Inside another transaction it is part of that one."""
         if self._inside:
             self._require_alive()
@@ -241,6 +242,9 @@ class SqliteStore(Store):
             last = self._db.execute("SELECT seq, at, link FROM entry ORDER BY seq DESC LIMIT 1").fetchone()
             size = self._db.execute("SELECT place + 1 FROM entry WHERE agreement = ? ORDER BY place DESC LIMIT 1", [agreement]).fetchone()
         return EMPTY if last is None else Tail(seq=last[0], at=last[1], link=last[2], size=0 if size is None else size[0])
+
+    def require_new(self, entry: Entry) -> None:
+        """The database refuses what repeats an entry, at once and without an end of the transaction."""
 
     def insert(self, chained: Chained, nodes: Sequence[Node]) -> None:
         """Insert an entry with the nodes that it completes."""
@@ -405,6 +409,9 @@ def _where(query: Query) -> tuple[str, list[object]]:
         if (value := getattr(query, name)) is not None:
             conditions.append(condition)
             values.append(value)
+    if query.envelope_ids is not None:
+        conditions.append(f"envelope_id IN ({', '.join('?' * len(query.envelope_ids))})")
+        values += query.envelope_ids
     if query.kinds:  # written out, so that SQLite sees that an index for one kind will do
         kinds = [f"'{kind}'" for kind in query.kinds if kind in KINDS]
         conditions.append(f"kind = {kinds[0]}" if len(kinds) == 1 else f"kind IN ({', '.join(kinds)})")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from valiza.keys.errors import Refused, Unavailable
@@ -12,7 +12,7 @@ from valiza.register.entry import FIRST_LINK, Entry, EntryFacts, link
 from valiza.register.merkle import arising, leaf_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from valiza.keys.fields import Body
@@ -33,10 +33,12 @@ class Query:
     Attributes:
         kinds: any of them; empty for all.
         enveloped: only entries about an envelope.
+        envelope_ids: any of them.
         id_from: only ids of envelopes that are not before this one, byte by byte.
         id_before: only ids of envelopes that are before this one.
         series: only numbers that begin so.
         after: only entries behind this one.
+        before: only entries before this one.
         newest_first: in the opposite order.
         limit: that many at most.
     """
@@ -45,6 +47,7 @@ class Query:
     enveloped: bool = False
     dispatch_digest: bytes | None = None
     envelope_id: bytes | None = None
+    envelope_ids: tuple[bytes, ...] | None = None
     id_from: bytes | None = None
     id_before: bytes | None = None
     agreement: bytes | None = None
@@ -54,6 +57,7 @@ class Query:
     series: str | None = None
     statement: bytes | None = None
     after: int | None = None
+    before: int | None = None
     newest_first: bool = False
     limit: int | None = None
 
@@ -70,12 +74,16 @@ class Chained:
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """The end of the register: what the next entry is appended to. `size` is that of the log of one agreement."""
+    """The end of the register: what the next entry is appended to. `size` is that of the log of one agreement.
+
+    `edge` are complete nodes on the right edge of its tree, as far as they were read already.
+    """
 
     seq: int
     at: int
     link: bytes
     size: int
+    edge: Mapping[Position, bytes] = field(default_factory=dict)
 
 
 EMPTY: Final = Tail(0, 0, FIRST_LINK, 0)
@@ -121,8 +129,15 @@ class Store(ABC):
         """Whether a transaction is open."""
 
     @abstractmethod
-    def transaction(self) -> AbstractContextManager[None]:
-        """Everything in the block happens, in order and alone, or nothing. Inside another transaction it is part of that one."""
+    def transaction(self, agreement: bytes | None = None, ahead: Query | None = None) -> AbstractContextManager[None]:
+        """Everything in the block happens, in order and alone, or nothing. Inside another transaction it is part of that one.
+
+        Where each question takes its time, some can be asked with the beginning.
+
+        Args:
+            agreement: to whose log an entry will be appended.
+            ahead: whose facts will be asked for before.
+        """
 
     @abstractmethod
     def identity(self) -> Body | None:
@@ -137,8 +152,12 @@ class Store(ABC):
         """The end of the register, and the size of a log."""
 
     @abstractmethod
+    def require_new(self, entry: Entry) -> None:
+        """Raise Refused, inside a transaction, if an entry would repeat what happens once to an envelope, or a number that was given out."""
+
+    @abstractmethod
     def insert(self, chained: Chained, nodes: Sequence[Node]) -> None:
-        """Insert an entry with the nodes that it completes."""
+        """Insert an entry with the nodes that it completes, inside a transaction. What is refused at its end only takes all of it back."""
 
     @abstractmethod
     def nodes(self, agreement: bytes, wanted: Sequence[Position]) -> list[bytes]:
@@ -227,10 +246,14 @@ class Store(ABC):
         self._lefts.clear()
         self._end = None
 
-    def append(self, entry: Entry) -> Entry:
+    def append(self, entry: Entry, *, new: bool = False) -> Entry:
         """Append an entry, inside a transaction; returns it as it stands.
 
         Entries stand in the order of their times: one that others overtook gets the time of the last.
+
+        Args:
+            entry: the entry.
+            new: the caller has seen, inside this transaction, that it repeats none.
 
         Raises:
             Refused: time would run back, or the entry conflicts with one that is there.
@@ -241,6 +264,8 @@ class Store(ABC):
                 message = "the clock of this office runs back: its register has a later entry"
                 raise Refused(message, "set the clock right; within one office time never runs back")
             entry = replace(entry, at=tail.at)  # long work, and others have entered theirs meanwhile
+        if not new:
+            self.require_new(entry)
         entry = replace(entry, seq=tail.seq + 1, place=tail.size)
         hashed = leaf_hash(entry.leaf())
         chained = Chained(entry, hashed, tail.link, link(tail.link, hashed))
@@ -253,10 +278,14 @@ class Store(ABC):
 
     def _tail(self, agreement: bytes) -> Tail:
         """Within a transaction nobody else appends, so the end is read once."""
-        known = self._tails.get(agreement)
-        if known is None:
-            known = self._tails[agreement] = self._read_tail(agreement)
+        known = self._tails.get(agreement) or self.take_tail(agreement, self._read_tail(agreement))
         return known if self._end is None else Tail(self._end.seq, self._end.at, self._end.link, known.size)
+
+    def take_tail(self, agreement: bytes, tail: Tail) -> Tail:
+        """The end was read, inside this transaction, before anything was appended under this agreement."""
+        self._tails[agreement] = tail
+        self._lefts |= {(agreement, position): hashed for position, hashed in tail.edge.items()}
+        return tail
 
     def _known_nodes(self, agreement: bytes, wanted: Sequence[Position]) -> Sequence[bytes]:
         """Nodes to the left of one that becomes complete: each is asked for once, and those of this transaction are still known."""

@@ -13,7 +13,7 @@ from tests.support.journals import database_of, journal_at
 from tests.support.keys import signed, signing_key
 
 from valiza.envelope.dispatch import EnvelopeName
-from valiza.envelope.journal import Expectation, Journal, Opening
+from valiza.envelope.journal import Expectation, Journal, Opening, StoredReceipt
 from valiza.envelope.receipt import Verdict
 from valiza.keys import labels
 from valiza.keys.errors import Conflict, Malformed, Refused, Unavailable
@@ -239,6 +239,56 @@ def test_no_work_on_one_envelope_grows_with_the_register(tmp_path: Path) -> None
         large = least(journal, 2000)
     assert {said: count for said, count in large.items() if count > small[said] + 20} == {}
     assert min(small.values()) > 0, "steps are counted"
+
+
+def test_what_was_recalled_is_asked_of_the_store_no_more(journal: RegisterJournal) -> None:
+    name, unknown = seal(journal), sent(2)
+    journal.record_statement("notice", b"notice", name, at=NOW)
+
+    def look() -> tuple[object, ...]:
+        digest = name.dispatch_digest
+        known = journal.expectation(digest), journal.statements("notice", digest), journal.withdrawn(digest), len(journal.story(digest))
+        return *known, journal.stored_receipt(digest), journal.stored_answer(digest), journal.story(unknown.dispatch_digest)
+
+    before = look()
+    assert before == (expectation(), [b"notice"], False, 2, None, None, [])
+    journal.recall([name])  # outside it would be old before long
+    assert steps(journal, look) > 0
+    with journal.together():
+        journal.recall([name, unknown])
+        assert steps(journal, lambda: journal.require_first(name)) == 0
+        assert steps(journal, look) == 0
+        assert look() == before
+        with pytest.raises(Conflict):
+            journal.require_first(replace(name, dispatch_digest=bytes(32)))
+        assert not journal.record_statement("notice", b"notice", name, at=NOW)
+        journal.record_receipt(b"receipt", "delivered", name, at=NOW)
+        with pytest.raises(Refused):
+            journal.record_receipt(b"another", "delivered", name, at=NOW)
+        assert (journal.stored_receipt(name.dispatch_digest), len(journal.story(name.dispatch_digest))) == (StoredReceipt(b"receipt", "delivered"), 3)
+        journal.recall([unknown])
+        assert steps(journal, look) > 0
+    assert [entry.kind for entry in journal.store.find(Query())] == ["sealed", "notice", "receipt", "attempt"]
+
+
+def test_nothing_that_was_taken_back_is_remembered(journal: RegisterJournal) -> None:
+    def take_back() -> None:
+        with journal.together():
+            journal.recall([sent()])
+            seal(journal)
+            assert journal.expectation(sent().dispatch_digest) == expectation()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        take_back()
+    assert journal.expectation(sent().dispatch_digest) is None
+    seal(journal)
+    with journal.store.transaction():  # not the journal's own, so it does not know when it ends
+        journal.recall([sent()])
+        journal.require_first(sent())
+        journal.record_receipt(b"receipt", "delivered", sent(), at=NOW)
+    with pytest.raises(Refused):
+        journal.record_receipt(b"another", "delivered", sent(), at=NOW)
 
 
 # -- the origin's side ----------------------------------------------------------------------------------------------------

