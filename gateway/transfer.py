@@ -107,9 +107,8 @@ class _QuotedPrintable:
         cut = data.rfind(b"\n") + 1
         if len(data) - cut > _LONGEST_LINE:
             self.flaw = "a line of quoted-printable without an end"
-            cut = len(data) - 2  # an escape has three characters
-            while data[cut - 1 : cut] == b"=":
-                cut -= 1
+            escape = data.find(b"=", len(data) - 2)  # which may go on in the next piece
+            cut = escape if escape >= 0 else len(data)
         self._rest = data[cut:]
         return self._decode(data[:cut])
 
@@ -152,6 +151,7 @@ _LINES_OF_BASE64: Final = re.compile(rb"^(?:iVZ[MF]|k[5-9][0-9A-Za-z]{2}YWxpemEv
 _RAW: Final = re.compile(rb"\x89VL[ZE]\r\n\x1a\n|\x93(?:[\xa0-\xbf]|\xd9.|\xda..)valiza/(?:v1|rehearsal)/[a-z]", re.DOTALL)
 _CLUES: Final = (b"begin", b"iVZ", b"YWxpemEv", b"dmFsaXphL", b"\x89VL", b"valiza/")
 _OVERLAP: Final = 4096
+_MOST_TRIES: Final = 1000  # of encoded files in one text: nobody writes so many, and they would take their time
 
 
 def _uu(line: bytes) -> bytes:
@@ -178,12 +178,15 @@ def smuggled(blocks: Iterable[bytes]) -> str:
 
     That is uuencode and yEnc, lines of base64, and its very bytes.
     """
+    tries = 0
     for text in _overlapping(blocks):
         if not any(clue in text for clue in _CLUES):
             continue
         for pattern, decode, name in _FORMS:
-            if any(sniff(decode(found[1])) for found in pattern.finditer(text)):
-                return name
+            for found in pattern.finditer(text):
+                tries += 1
+                if sniff(decode(found[1])) is not None or tries > _MOST_TRIES:
+                    return name
         if _LINES_OF_BASE64.search(text) is not None:
             return "base64"
         if _RAW.search(text) is not None:
