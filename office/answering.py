@@ -6,16 +6,16 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from valiza.envelope.acknowledgement import Acknowledgement, Answer, Refusal, VerifiedAnswer, acknowledge, read_answer, refuse, verify_answer
+from valiza.envelope.acknowledgement import Acknowledgement, Answer, Refusal, VerifiedAnswer, acknowledge, read_answer, refuse
 from valiza.envelope.evidence import NOTHING_SEEN, Seen, Vouched
-from valiza.envelope.receipt import AuthenticReceipt, Verdict, VerifiedReceipt, countersign, read_receipt, verify_receipt
+from valiza.envelope.receipt import AuthenticReceipt, Verdict, VerifiedReceipt, countersign, read_receipt
 from valiza.envelope.verifying import AuthenticDispatch, VerifiedEnvelope, authenticate, verify_envelope
 from valiza.keys import labels
 from valiza.keys.errors import Conflict, Malformed, Refused, Usage, ValizaError
 from valiza.keys.files import about
 from valiza.keys.interruption import naming
-from valiza.keys.statement import read_statement
-from valiza.office.heads import HeadNews, Registrar, attachments_for, take_attachments
+from valiza.office.heads import HeadNews, attachments_for
+from valiza.office.passing import enter_receipt, exit_code_of, judge_receipt, read_reply
 from valiza.office.reader import Reader, envelope_file, office_reader, read_object, write_object
 from valiza.office.receiving import check
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["Answered", "ReceiptOutcome", "acknowledge_envelope", "countersign_answer", "judge_receipts", "read_answer_file", "refuse_envelope"]
 
 _AT_ONCE = 64  # receipts whose envelopes are looked up in one go
-_KEPT = {Verdict.DELIVERED, Verdict.REFUSED, Verdict.DISCREPANT, Verdict.LATE, Verdict.WITHDRAWN}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,40 +250,27 @@ def _read_receipt(
 ) -> ReceiptOutcome | tuple[AuthenticReceipt, VerifiedEnvelope | AuthenticDispatch | None]:
     """All that takes time and changes nothing: signatures, and the envelope if it is at hand."""
     with about(path, Malformed):
-        raw = read_object(path, labels.RECEIPT)
-        statement = read_statement(raw, labels.RECEIPT, labels.ACKNOWLEDGEMENT, labels.REFUSAL)
-        if statement.type != labels.RECEIPT:  # step 1: verified as far as it goes, and never taken for a receipt
-            answer = read_answer(raw, reader.trust, reader.seen)
-            verify_answer(answer, reader.trust, reader.agreements)
-            return ReceiptOutcome(verified=None, answer=answer, verdict=Verdict.ACKNOWLEDGED, exit_code=Verdict.ACKNOWLEDGED.exit_code, profile=None)
-        authentic = read_receipt(raw, trust=reader.trust, agreements=reader.agreements, seen=reader.seen)
-    place = envelope_of(authentic.answer.signed.digest)
+        read = read_reply(read_object(path, labels.RECEIPT), trust=reader.trust, agreements=reader.agreements, seen=reader.seen)
+    if isinstance(read, VerifiedAnswer):
+        return ReceiptOutcome(verified=None, answer=read, verdict=Verdict.ACKNOWLEDGED, exit_code=Verdict.ACKNOWLEDGED.exit_code, profile=None)
+    place = envelope_of(read.answer.signed.digest)
     if place is None:
-        return authentic, None
-    claim = authentic.answer.answer.claim
+        return read, None
+    claim = read.answer.answer.claim
     with envelope_file(place) as source:
-        return authentic, _envelope(source, reader, authentic.answer, at if claim is None else claim.opened_at)
+        return read, _envelope(source, reader, read.answer, at if claim is None else claim.opened_at)
 
 
 def _judge(reader: Reader, authentic: AuthenticReceipt, envelope: VerifiedEnvelope | AuthenticDispatch | None, at: int) -> ReceiptOutcome:
-    verified = verify_receipt(authentic, own=reader.own, journal=reader.journal, envelope=envelope)
+    verified = judge_receipt(reader, authentic, envelope)
     return ReceiptOutcome(
         verified=verified,
         answer=authentic.answer,
         verdict=verified.verdict,
-        exit_code=_enter(reader, verified, at),
+        exit_code=exit_code_of(reader, verified),
         profile=_profile(reader, verified),
-        news=_heads(reader, authentic, at),
+        news=enter_receipt(reader, verified, at),
     )
-
-
-def _heads(reader: Reader, authentic: AuthenticReceipt, at: int) -> tuple[HeadNews, ...]:
-    """What the confirming body's register says of itself and of ours, taken in at the origin. It decides nothing about the receipt."""
-    core = authentic.answer.signed.core
-    if reader.journal is None or reader.own != core.origin:
-        return ()
-    office = Registrar(body=reader.own, trust=reader.trust, agreements=reader.agreements, journal=reader.journal)
-    return tuple(take_attachments(office, authentic.receipt.attachments, sender=core.confirming, agreement=core.agreement, at=at))
 
 
 def _profile(reader: Reader, verified: VerifiedReceipt) -> Profile | None:
@@ -293,20 +279,3 @@ def _profile(reader: Reader, verified: VerifiedReceipt) -> Profile | None:
         return reader.agreements.find(verified.authentic.answer.signed.core.agreement).profile
     except Refused:
         return None
-
-
-def _enter(reader: Reader, verified: VerifiedReceipt, at: int) -> int:
-    """Enter a receipt in the origin's register; returns the exit code, which for known bytes is that of the first verdict."""
-    signed = verified.authentic.answer.signed
-    core, raw = signed.core, verified.authentic.statement.raw
-    if reader.journal is None:
-        return verified.verdict.exit_code
-    if verified.verdict is Verdict.CONFLICT:
-        reader.journal.record_conflict(raw, signed.name, what="another receipt", at=at)
-    elif verified.duplicate:
-        stored = reader.journal.stored_receipt(signed.digest)
-        if stored is not None and stored.verdict in set(Verdict):
-            return Verdict(stored.verdict).exit_code
-    elif reader.own == core.origin and verified.verdict in _KEPT:
-        reader.journal.record_receipt(raw, verified.verdict.value, signed.name, at=at)
-    return verified.verdict.exit_code
