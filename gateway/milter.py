@@ -42,7 +42,6 @@ from kilter.protocol.messages import ProtocolFlags as Options
 
 from valiza.gateway.decision import Action, GatewayVerdict
 from valiza.gateway.message import Message
-from valiza.gateway.worker import deferred
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -336,7 +335,7 @@ class _Session:
         if not self._protocol.needs_response(Body(b"")):
             return
         if message.too_large:
-            refusal = self._milter.too_large()
+            refusal = self._milter.judged(GatewayVerdict.TOO_LARGE, "")
             if refusal.reply:  # the rest need not come
                 await self._reply(message, refusal, time.monotonic())
                 return
@@ -366,9 +365,9 @@ class _Session:
             self._end_header(message)
         self._add(message, last)
         if message.too_large:
-            decision = self._milter.too_large()
+            decision = self._milter.judged(GatewayVerdict.TOO_LARGE, "")
         elif message.lost:
-            decision = deferred(GatewayVerdict.UNAVAILABLE, message.lost)
+            decision = self._milter.judged(GatewayVerdict.UNAVAILABLE, message.lost)
         else:
             decision = await self._decision(message)
         await self._reply(message, decision, since)
@@ -377,7 +376,7 @@ class _Session:
         try:
             whole = message.message()
         except OSError as error:
-            return deferred(GatewayVerdict.UNAVAILABLE, f"a message could not be spooled: {error.strerror or type(error).__name__}")
+            return self._milter.judged(GatewayVerdict.UNAVAILABLE, f"a message could not be spooled: {error.strerror or type(error).__name__}")
         asked = asyncio.ensure_future(self._milter.check(whole))
         try:
             while True:
@@ -454,17 +453,23 @@ class Milter:
 
     Args:
         check: decides on a message.
-        too_large: the decision on one that is larger than may be.
+        judged: the decision on one that is not checked, by verdict and reason: too large, or not to be kept.
         limits: what is taken.
         watcher: is told what happens.
         folder: for large messages.
     """
 
     def __init__(
-        self, *, check: Callable[[Message], Awaitable[Decision]], too_large: Callable[[], Decision], limits: Limits, watcher: Watcher, folder: Path
+        self,
+        *,
+        check: Callable[[Message], Awaitable[Decision]],
+        judged: Callable[[GatewayVerdict, str], Decision],
+        limits: Limits,
+        watcher: Watcher,
+        folder: Path,
     ) -> None:
         self.check = check
-        self.too_large = too_large
+        self.judged = judged
         self.limits = limits
         self.watcher = watcher
         self.folder = folder

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import msgpack
 
 from valiza.envelope.receipt import Verdict
-from valiza.gateway.decision import FAULTS, Action, Decision, Finding, GatewayVerdict
+from valiza.gateway.decision import Action, Decision, Finding, GatewayVerdict
 from valiza.gateway.message import Message
 from valiza.keys.errors import ValizaError
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import BinaryIO
 
-__all__ = ["HEAD", "Judge", "deferred", "frame", "main", "read_decision", "read_message", "serve", "unpack", "write_decision", "write_message"]
+__all__ = ["HEAD", "Judge", "frame", "main", "read_decision", "read_message", "serve", "unpack", "write_decision", "write_message"]
 
 HEAD: Final = struct.Struct(">I")
 _IGNORED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # they are meant for who started it
@@ -96,15 +96,6 @@ def read_decision(item: Sequence[Any]) -> Decision:
         reply=reply,
         headers=tuple((name, value) for name, value in headers),
     )
-
-
-def deferred(verdict: GatewayVerdict, reason: str) -> Decision:
-    """The decision on a message of which nothing is known: the sender is to try again."""
-    if verdict not in FAULTS:
-        raise ValueError(verdict)
-    code = 7 if verdict is GatewayVerdict.UNAVAILABLE else 1
-    finding = Finding(verdict=verdict, exit_code=code, reason=reason)
-    return Decision(action=Action.DEFER, findings=(finding,), reply=f"451 4.3.0 valiza: {verdict}")
 
 
 # -- the process ----------------------------------------------------------------------------------------------------------

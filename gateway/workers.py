@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from valiza.gateway.decision import GatewayVerdict
-from valiza.gateway.worker import HEAD, deferred, frame, read_decision, unpack, write_message
+from valiza.gateway.worker import HEAD, frame, read_decision, unpack, write_message
 from valiza.keys.errors import Unavailable, ValizaError
 
 if TYPE_CHECKING:
@@ -174,9 +174,11 @@ class Workers:
     Args:
         count: how many.
         observer: is told what they do.
+        deferred: the decision on a message of which nothing is known, by verdict and reason.
     """
 
-    def __init__(self, count: int, observer: Observer) -> None:
+    def __init__(self, count: int, observer: Observer, deferred: Callable[[GatewayVerdict, str], Decision]) -> None:
+        self._deferred = deferred
         self._count = count
         self._observer = observer
         self._waiting: deque[_Job] = deque()
@@ -235,14 +237,14 @@ class Workers:
         if self._old:
             await asyncio.wait(self._old)
         for job in [*self._suspects, *self._waiting]:
-            _answer(job, deferred(GatewayVerdict.UNAVAILABLE, "the gateway stops"))
+            _answer(job, self._deferred(GatewayVerdict.UNAVAILABLE, "the gateway stops"))
 
     # -- a message --------------------------------------------------------------------------------------------------------
 
     async def check(self, message: Message) -> Decision:
         """What becomes of a message, within the time limit."""
         if self._now is None:
-            return deferred(GatewayVerdict.UNAVAILABLE, "the gateway stops")
+            return self._deferred(GatewayVerdict.UNAVAILABLE, "the gateway stops")
         job = _Job(message, await _size(message), asyncio.get_running_loop().create_future())
         self._waiting.append(job)
         self._work.set()
@@ -250,7 +252,7 @@ class Workers:
             async with asyncio.timeout(self._now.setup.seconds):
                 return await job.done
         except TimeoutError:
-            return deferred(GatewayVerdict.UNAVAILABLE, "no worker decided in time")
+            return self._deferred(GatewayVerdict.UNAVAILABLE, "no worker decided in time")
         finally:
             job.done.cancel()  # who waited may be gone
 
@@ -367,7 +369,7 @@ class Workers:
         self._observer.worker_lost(cause, len(batch))
         for job in batch:
             if job.alone:
-                _answer(job, deferred(GatewayVerdict.FAULT, f"a worker was lost over it twice ({cause})"))
+                _answer(job, self._deferred(GatewayVerdict.FAULT, f"a worker was lost over it twice ({cause})"))
             else:
                 job.alone = True
                 self._suspects.append(job)

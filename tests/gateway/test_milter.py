@@ -50,9 +50,9 @@ class Served:
 
     async def _serve(self) -> None:
         self._end = asyncio.Event()
-        workers = Workers(1, self)
+        workers = Workers(1, self, self._judged)
         await workers.start(Setup(command=(sys.executable, "-P", str(FICKLE)), start=("one",), seconds=30))
-        self.milter = Milter(check=workers.check, too_large=self._too_large, limits=self._limits, watcher=self, folder=self.spool)
+        self.milter = Milter(check=workers.check, judged=self._judged, limits=self._limits, watcher=self, folder=self.spool)
         server = await asyncio.start_unix_server(self.milter.accept, self.path)
         self._begun.set()
         await self._end.wait()
@@ -60,8 +60,10 @@ class Served:
         await self.milter.stop(10)
         await workers.stop()
 
-    def _too_large(self) -> Decision:
-        finding = Finding(verdict=GatewayVerdict.TOO_LARGE, exit_code=6)
+    def _judged(self, verdict: GatewayVerdict, reason: str) -> Decision:
+        finding = Finding(verdict=verdict, exit_code=6, reason=reason)
+        if verdict is not GatewayVerdict.TOO_LARGE:
+            return Decision(action=Action.DEFER, findings=(finding,), reply=f"451 4.3.0 valiza: {verdict}")
         reply = "552 5.3.4 valiza: too-large" if self.too_large_action is Action.REJECT else ""
         return Decision(action=self.too_large_action, findings=(finding,), reply=reply, headers=(("X-Valiza-Verdict", "too-large"),))
 
@@ -352,8 +354,7 @@ def test_who_stops_within_a_message_is_left_sooner(tmp_path: Path) -> None:
         server.say("L", b"Do\0 accept\0")
         assert server.closed()
         with connected(served.path) as third:
-            third.connection.sendall(b"\0\0\0")
-            third.say("Q")
+            third.connection.sendall(struct.pack(">IB", 100, ord("B")) + b"only this")
             assert third.closed()
         assert served.of("broken") == ["nothing came for too long", "a frame did not come whole"]
         assert same(waiting_answer := (waiting.content(HEAD) or waiting.end()), HEAD), waiting_answer

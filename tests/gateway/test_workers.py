@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from valiza.gateway.decision import Action
+from valiza.gateway.decision import Action, Decision, Finding, GatewayVerdict
 from valiza.gateway.message import Message
 from valiza.gateway.workers import BATCH_MESSAGES, Failed, Setup, Workers
 from valiza.keys.errors import Unavailable
@@ -20,7 +20,6 @@ from valiza.keys.errors import Unavailable
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
 
-    from valiza.gateway.decision import Decision
     from valiza.keys.errors import ValizaError
 
 FICKLE: Final = Path(__file__).parent.parent / "support" / "fickle_worker.py"
@@ -48,10 +47,15 @@ def setup(rules: str = "one", seconds: float = 60) -> Setup:
     return Setup(command=(sys.executable, "-P", str(FICKLE)), start=(rules,), seconds=seconds)
 
 
+def deferred(verdict: GatewayVerdict, reason: str) -> Decision:
+    finding = Finding(verdict=verdict, exit_code=7, reason=reason)
+    return Decision(action=Action.DEFER, findings=(finding,), reply=f"451 4.3.0 valiza: {verdict}")
+
+
 @asynccontextmanager
 async def working(count: int = 1, **how: Any) -> AsyncIterator[tuple[Workers, Watched]]:
     watched = Watched()
-    workers = Workers(count, watched)
+    workers = Workers(count, watched, deferred)
     await workers.start(setup(**how))
     try:
         yield workers, watched
