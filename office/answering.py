@@ -15,7 +15,7 @@ from valiza.keys.errors import Conflict, Malformed, Refused, Usage, ValizaError
 from valiza.keys.files import about
 from valiza.keys.interruption import naming
 from valiza.office.heads import HeadNews, attachments_for
-from valiza.office.passing import enter_receipt, exit_code_of, judge_receipt, read_reply
+from valiza.office.passing import HeadsTaken, enter_receipt, exit_code_of, judge_receipt, read_reply
 from valiza.office.reader import Reader, envelope_file, office_reader, read_object, write_object
 from valiza.office.receiving import check
 
@@ -232,6 +232,7 @@ def judge_receipts(
             else:
                 read[index] = found
     if read:
+        known: HeadsTaken = {}
         signed = {index: authentic.answer.signed for index, (authentic, _) in read.items()}
         agreement = next(iter(signed.values())).core.agreement
         with naming(), nullcontext() if reader.journal is None else reader.journal.together(agreement):
@@ -239,7 +240,7 @@ def judge_receipts(
                 if reader.journal is not None and count % _AT_ONCE == 0:
                     reader.journal.recall(one.name for one in [*signed.values()][count : count + _AT_ONCE])
                 try:
-                    outcomes[index] = _judge(reader, authentic, envelope, at)
+                    outcomes[index] = _judge(reader, authentic, envelope, at, known)
                 except ValizaError as error:
                     outcomes[index] = error
     return [outcomes[index] for index in range(len(paths))]
@@ -261,7 +262,9 @@ def _read_receipt(
         return read, _envelope(source, reader, read.answer, at if claim is None else claim.opened_at)
 
 
-def _judge(reader: Reader, authentic: AuthenticReceipt, envelope: VerifiedEnvelope | AuthenticDispatch | None, at: int) -> ReceiptOutcome:
+def _judge(
+    reader: Reader, authentic: AuthenticReceipt, envelope: VerifiedEnvelope | AuthenticDispatch | None, at: int, known: HeadsTaken
+) -> ReceiptOutcome:
     verified = judge_receipt(reader, authentic, envelope)
     return ReceiptOutcome(
         verified=verified,
@@ -269,7 +272,7 @@ def _judge(reader: Reader, authentic: AuthenticReceipt, envelope: VerifiedEnvelo
         verdict=verified.verdict,
         exit_code=exit_code_of(reader, verified),
         profile=_profile(reader, verified),
-        news=enter_receipt(reader, verified, at),
+        news=enter_receipt(reader, verified, at, known),
     )
 
 

@@ -24,11 +24,23 @@ if TYPE_CHECKING:
     from valiza.envelope.agreement import Agreements
     from valiza.envelope.dispatch import SignedDispatch
     from valiza.envelope.evidence import Seen
+    from valiza.keys.fields import Attachments, Body
     from valiza.keys.trust import Trust
     from valiza.office.home import Office
     from valiza.office.reader import Reader
 
-__all__ = ["Course", "Memory", "course_of", "enter_envelope", "enter_receipt", "exit_code_of", "judge_receipt", "read_envelope", "read_reply"]
+__all__ = [
+    "Course",
+    "HeadsTaken",
+    "Memory",
+    "course_of",
+    "enter_envelope",
+    "enter_receipt",
+    "exit_code_of",
+    "judge_receipt",
+    "read_envelope",
+    "read_reply",
+]
 
 _KEPT = {Verdict.DELIVERED, Verdict.REFUSED, Verdict.DISCREPANT, Verdict.LATE, Verdict.WITHDRAWN}
 _ACCEPTED = {"sealed", "arrived"}  # entries by which an envelope was accepted here
@@ -83,8 +95,14 @@ def exit_code_of(reader: Reader, verified: VerifiedReceipt) -> int:
     return verified.verdict.exit_code
 
 
-def enter_receipt(reader: Reader, verified: VerifiedReceipt, at: int) -> tuple[HeadNews, ...]:
+# What came of heads, by who sent them, and under which agreement.
+HeadsTaken = dict[tuple["Body", bytes, "Attachments"], tuple[HeadNews, ...]]
+
+
+def enter_receipt(reader: Reader, verified: VerifiedReceipt, at: int, taken: HeadsTaken | None = None) -> tuple[HeadNews, ...]:
     """Enter a receipt in the origin's register, or what contradicts it as evidence in any; returns what came of the heads that it brought.
+
+    Receipts that come together mostly bring the same heads: `taken` remembers them, so that these are taken in once.
 
     Raises:
         ForbiddenStep: it may not follow on what is entered. Unavailable: the register.
@@ -99,9 +117,12 @@ def enter_receipt(reader: Reader, verified: VerifiedReceipt, at: int) -> tuple[H
         journal.record_receipt(raw, verified.verdict.value, signed.name, at=at)
     if reader.own is None or reader.own != signed.core.origin:
         return ()
-    office = Registrar(body=reader.own, trust=reader.trust, agreements=reader.agreements, journal=journal)
     attached = verified.authentic.receipt.attachments  # what that register says of itself and of ours decides nothing about the receipt
-    return tuple(take_attachments(office, attached, sender=signed.core.confirming, agreement=signed.core.agreement, at=at))
+    came, known = (signed.core.confirming, signed.core.agreement, attached), {} if taken is None else taken
+    if came not in known:
+        office = Registrar(body=reader.own, trust=reader.trust, agreements=reader.agreements, journal=journal)
+        known[came] = tuple(take_attachments(office, attached, sender=signed.core.confirming, agreement=signed.core.agreement, at=at))
+    return known[came]
 
 
 # -- envelopes ------------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gc
 import hashlib
+import json
 import shutil
 import sqlite3
 from contextlib import closing
@@ -185,6 +186,21 @@ def test_heads_travel_with_envelope_and_receipt(world: World) -> None:
     assert {(head["kind"], head["body"]) for head in heads} == {("own", "KZ/KZ-MFA"), ("cosigned", "BY/BY-MFA"), ("seen", "BY/BY-MFA")}
     assert world.by.works("register", "cosign", "--seen", "--json").facts["cosigned"] == []
     assert len(world.kz.works("register", "cosign", "--seen", "--json").facts["cosigned"]) == 1
+
+
+def test_each_of_several_receipts_tells_of_the_head_that_all_of_them_bring(world: World) -> None:
+    envelopes = [world.seal(name=f"{name}.vlz") for name in ("one", "other")]
+    for envelope in envelopes:
+        world.open(envelope, name=f"{envelope.stem}-opened")
+    answers = [world.acknowledge(envelope, name=f"{envelope.stem}.ack.vls") for envelope in envelopes]
+    checkpoint(world.by)
+    receipts = [world.countersign(*pair, name=f"{pair[1].stem}.receipt.vls") for pair in zip(answers, envelopes, strict=True)]
+    receipts.append(receipts[0])
+    told = [json.loads(line) for line in world.kz.works("receipt", "verify", *receipts, "--json").out.splitlines()]
+    assert [(one["verdict"], one["duplicate"]) for one in told] == [("delivered", False), ("delivered", False), ("delivered", True)]
+    news = [one["heads"] for one in told]
+    assert [[head["kind"] for head in heads] for heads in news] == [["seen"]] * 3
+    assert len(world.kz.works("register", "heads", "--json").facts["heads"]) == 1
 
 
 def test_without_a_checkpoint_nothing_travels(world: World) -> None:
