@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from valiza.keys import labels
@@ -20,7 +21,7 @@ from valiza.keys.log_key import ED25519_SIGNATURE_BYTES, MLDSA44_SIGNATURE_BYTES
 from valiza.register.merkle import EMPTY_ROOT, HASH_BYTES, MAX_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from valiza.keys.log_key import LogSigningKey
 
@@ -253,22 +254,47 @@ def vkeys(name: str, key: LogVerifyKey) -> tuple[str, str]:
     return _vkey(name, _ED25519, key.ed25519), _vkey(name, _MLDSA_COSIGNATURE, key.mldsa)
 
 
-_Pair = tuple["LogVerifyKey", bytes, bytes]
+def _held(
+    note: Note, name: str, kind: int, keys: Sequence[LogVerifyKey], verify: Callable[[LogVerifyKey, bytes, bytes], int]
+) -> list[tuple[LogVerifyKey, int]]:
+    """The keys both of whose lines hold, and the time of each: none if no line is of a known key.
 
+    An ID has 4 bytes, so a body can have a key certified whose ID, or whose half, is that of an earlier one of its own. Such a key takes nothing from
+    what the earlier one signed: a line has to be one of a key that holds, and not of every key whose ID it has.
 
-def _pairs(lines: Sequence[SignatureLine], name: str, kind: int, keys: Sequence[LogVerifyKey]) -> list[_Pair]:
-    """The keys that have lines here, and what is in these: Ed25519, ML-DSA-44."""
-    found = []
-    for key in keys:
-        wanted = (_key_id(name, kind, key.ed25519), _key_id(name, _MLDSA_COSIGNATURE, key.mldsa))
-        found.append([[line.signature for line in lines if (line.name, line.key_id) == (name, key_id)] for key_id in wanted])
-    if any(len(half) > 1 for halves in found for half in halves):
-        message = f"a checkpoint has two signatures of one key of {name}"
-        raise Malformed(message)
-    if any(len(ed25519) != len(mldsa) for ed25519, mldsa in found):
+    Args:
+        note: whose lines they are.
+        name: of the log or office.
+        kind: type of the Ed25519 line.
+        keys: that are known.
+        verify: checks the Ed25519 and the ML-DSA-44 line of a key, and returns the time that they have.
+    """
+    ids = [(_key_id(name, kind, key.ed25519), _key_id(name, _MLDSA_COSIGNATURE, key.mldsa)) for key in keys]
+    known = {key_id for pair in ids for key_id in pair}
+    found: dict[bytes, bytes] = {}
+    for line in note.lines:
+        if line.name == name and line.key_id in known:
+            if line.key_id in found:
+                message = f"a checkpoint has two signatures of one key of {name}"
+                raise Malformed(message)
+            found[line.key_id] = line.signature
+    whole = [(key, pair) for key, pair in zip(keys, ids, strict=True) if found.keys() >= set(pair)]
+    if not found.keys() <= {key_id for _, pair in whole for key_id in pair}:
         message = f"a checkpoint has only half of a signature of {name}"
         raise NotAuthentic(message, "an Ed25519 and an ML-DSA-44 line belong together")
-    return [(key, ed25519[0], mldsa[0]) for key, (ed25519, mldsa) in zip(keys, found, strict=True) if ed25519]
+    held: list[tuple[LogVerifyKey, int]] = []
+    covered: set[bytes] = set()
+    failed: NotAuthentic | None = None
+    for key, pair in whole:
+        try:
+            held.append((key, verify(key, found[pair[0]], found[pair[1]])))
+        except NotAuthentic as error:
+            failed = failed or error
+        else:
+            covered.update(pair)
+    if failed is not None and not found.keys() <= covered:
+        raise failed
+    return held
 
 
 # -- checkpoints ------------------------------------------------------------------------------------------------------
@@ -389,20 +415,21 @@ def verify_checkpoint(data: bytes, origin: str, keys: Sequence[LogVerifyKey]) ->
     if checkpoint.origin != origin:
         message = f"a checkpoint of another log: {checkpoint.origin}"
         raise NotAuthentic(message)
-    # 7. The lines of known keys: at most one of each, and none without its other half.
-    found = _pairs(note.lines, origin, _ED25519, keys)
+    # 7 and 8. The lines of known keys: at most one of each, none without its other half, and every one of a key that holds.
+    found = _held(note, origin, _ED25519, keys, partial(_verify_log, origin, checkpoint))
     if not found:
         message = f"a checkpoint is not signed by a known key of {origin}"
         raise NotAuthentic(message)
-    # 8. Every one of them holds.
-    times = []
-    for key, ed25519, mldsa in found:
-        key.verify_ed25519(ed25519, checkpoint.text)
-        times.append(_verify_mldsa(mldsa, origin, checkpoint, key))
-    if len(set(times)) > 1:
+    if len({at for _, at in found}) > 1:
         message = f"two keys of {origin} signed a checkpoint at two times"
         raise Malformed(message)
-    return SignedCheckpoint(checkpoint, times[0], found[0][0], data)
+    key, at = found[0]
+    return SignedCheckpoint(checkpoint, at, key, data)
+
+
+def _verify_log(origin: str, checkpoint: Checkpoint, key: LogVerifyKey, ed25519: bytes, mldsa: bytes) -> int:
+    key.verify_ed25519(ed25519, checkpoint.text)
+    return _verify_mldsa(mldsa, origin, checkpoint, key)
 
 
 def _verify_mldsa(data: bytes, name: str, checkpoint: Checkpoint, key: LogVerifyKey) -> int:
@@ -428,11 +455,10 @@ def cosign(signed: SignedCheckpoint, body: Body, key: LogSigningKey, at: int) ->
     """
     _require_time(at)
     checkpoint, name, public = signed.checkpoint, office_name(body), LogVerifyKey(key.public, key.realm)
-    ((_, ed25519, mldsa),) = _pairs(read_note(signed.raw).lines, checkpoint.origin, _ED25519, [signed.key])
     stamped = at.to_bytes(_TIME_BYTES, "big") + key.sign_ed25519(_timed(at, checkpoint))
+    own = (_key_id(checkpoint.origin, _ED25519, signed.key.ed25519), _key_id(checkpoint.origin, _MLDSA_COSIGNATURE, signed.key.mldsa))
     lines = (
-        SignatureLine(checkpoint.origin, _key_id(checkpoint.origin, _ED25519, signed.key.ed25519), ed25519),
-        SignatureLine(checkpoint.origin, _key_id(checkpoint.origin, _MLDSA_COSIGNATURE, signed.key.mldsa), mldsa),
+        *(line for key_id in own for line in read_note(signed.raw).lines if (line.name, line.key_id) == (checkpoint.origin, key_id)),
         SignatureLine(name, _key_id(name, _ED25519_COSIGNATURE, public.ed25519), stamped),
         _mldsa_line(name, checkpoint, key, public, at),
     )
@@ -447,14 +473,12 @@ def read_cosignature(signed: SignedCheckpoint, body: Body, keys: Sequence[LogVer
         NotAuthentic: half of it is missing, or does not verify.
     """
     name = office_name(body)
-    # 9. Its lines: at most one of each key, and none without its other half.
-    found = _pairs(read_note(signed.raw).lines, name, _ED25519_COSIGNATURE, keys)
-    # 10. Every one of them holds, and both halves have one time.
-    cosignatures = [Cosignature(name, _verify_cosignature(ed25519, mldsa, name, signed.checkpoint, key), key) for key, ed25519, mldsa in found]
-    return cosignatures[0] if cosignatures else None
+    # 9 and 10. Its lines: at most one of each key, none without its other half, every one of a key that holds, and both halves have one time.
+    found = _held(read_note(signed.raw), name, _ED25519_COSIGNATURE, keys, partial(_verify_cosignature, name, signed.checkpoint))
+    return Cosignature(name, found[0][1], found[0][0]) if found else None
 
 
-def _verify_cosignature(ed25519: bytes, mldsa: bytes, name: str, checkpoint: Checkpoint, key: LogVerifyKey) -> int:
+def _verify_cosignature(name: str, checkpoint: Checkpoint, key: LogVerifyKey, ed25519: bytes, mldsa: bytes) -> int:
     if len(ed25519) != _TIME_BYTES + ED25519_SIGNATURE_BYTES:
         message = f"an Ed25519 cosignature of {name} has another length"
         raise NotAuthentic(message)

@@ -293,6 +293,51 @@ def test_half_a_signature_is_none(kept: int) -> None:
         note.verify_checkpoint(with_lines(*lines(SIGNED.raw), other[kept]), ORIGIN, [LOG_KEY, NEXT_KEY])
 
 
+def _of_one_id(name: str, first: int, second: int) -> tuple[LogSigningKey, LogSigningKey]:
+    """Two keys with one ML-DSA half, whose Ed25519 halves, found by trying, have one ID under this name."""
+    one, two = (LogSigningKey(bytes(32) + number.to_bytes(32, "big")) for number in (first, second))
+    ids = [[line.key_id for line in _signed_as(name, key)] for key in (one, two)]
+    assert (one.public != two.public, ids[0]) == (True, ids[1])
+    return one, two
+
+
+def _signed_as(name: str, key: LogSigningKey) -> list[SignatureLine]:
+    return lines(note.sign_checkpoint(CHECKPOINT, key, AT).raw) if name == ORIGIN else lines(note.cosign(SIGNED, THEIRS, key, AT))[2:]
+
+
+def test_known_key_of_the_same_id_takes_nothing_from_one_that_signed() -> None:
+    """A body would else have such a key certified, and so take back whatever it signed with the earlier one, with an ID of 4 bytes or half a key."""
+    one, two = _of_one_id(ORIGIN, 12683, 83700)
+    key, other = LogVerifyKey(one.public), LogVerifyKey(two.public)
+    data = note.sign_checkpoint(CHECKPOINT, one, AT).raw
+    mixed = LogVerifyKey(NEXT_KEY.mldsa + key.ed25519)
+    for known in ([key, other], [other, key], [mixed, key], [other, mixed, key]):
+        assert note.verify_checkpoint(data, ORIGIN, known).key is key
+    with pytest.raises(NotAuthentic):
+        note.verify_checkpoint(data, ORIGIN, [other])
+    with pytest.raises(NotAuthentic, match="half"):
+        note.verify_checkpoint(data, ORIGIN, [mixed])
+    spoilt = with_lines(lines(data)[0], flipped(lines(data)[1]))
+    with pytest.raises(NotAuthentic):
+        note.verify_checkpoint(spoilt, ORIGIN, [key, other])
+    with pytest.raises(NotAuthentic, match="half"):  # a line of a third key, which has no other half here, is not covered by the first
+        note.verify_checkpoint(with_lines(*lines(data), _signed_as(ORIGIN, NEXT)[0]), ORIGIN, [key, other, NEXT_KEY])
+    with pytest.raises(NotAuthentic):  # nor one that does not hold
+        note.verify_checkpoint(with_lines(*lines(data), *map(flipped, _signed_as(ORIGIN, NEXT))), ORIGIN, [key, other, NEXT_KEY])
+
+
+def test_known_key_of_the_same_id_takes_nothing_from_a_cosigner() -> None:
+    one, two = _of_one_id(NAME, 30201, 92571)
+    key, other = LogVerifyKey(one.public), LogVerifyKey(two.public)
+    signed = verified(note.cosign(SIGNED, THEIRS, one, AT + 60))
+    for known in ([key, other], [other, key], [LogVerifyKey(key.mldsa + NEXT_KEY.ed25519), key]):
+        found = note.read_cosignature(signed, THEIRS, known)
+        assert found is not None
+        assert (found.key, found.at) == (key, AT + 60)
+    with pytest.raises(NotAuthentic):
+        note.read_cosignature(signed, THEIRS, [other])
+
+
 @pytest.mark.parametrize("twice", [0, 1])
 def test_no_key_signs_twice(twice: int) -> None:
     again = note.sign_checkpoint(CHECKPOINT, LOG, AT + 1)

@@ -48,6 +48,7 @@ class Key:
 
 
 LOG, NEXT, THEIRS = (Key(wire.draw(f"register {name}", 64)) for name in ("KZ-MFA", "KZ-MFA next", "BY-MFA"))
+MIXED = Key(NEXT.seed[:32] + LOG.seed[32:])  # its Ed25519 half, and so the ID of that, is LOG's
 
 
 # -- the tree, as RFC 6962 defines it ---------------------------------------------------------------------------------
@@ -148,6 +149,7 @@ WORLD.update(
     {
         "kz-log.key": LOG.file(),
         "kz-log-next.key": NEXT.file(),
+        "kz-log-mixed.key": MIXED.file(),
         "by-log.key": THEIRS.file(),
         "log-7.note": signed(7),
         "log-8.note": signed(8),
@@ -182,6 +184,8 @@ def _checkpoints() -> Cases:
     yield CHECKPOINT.good("sixteen_lines", HEAD.note(*ours, *[UNKNOWN] * 14), "as many lines as every reader takes")
     yield CHECKPOINT.good("two_keys", HEAD.note(*ours, *HEAD.lines(NEXT)), "the log signed with its old key and its new one", **both)
     yield CHECKPOINT.good("key_renewed", HEAD.note(*HEAD.lines(NEXT)), "signed with the new key", **both)
+    mixed = {"log-key": ("kz-log-mixed.key", "kz-log.key")}
+    yield CHECKPOINT.good("half_shared", HEAD.note(*ours), "a known key that shares a half with the one that signed, and did not sign", **mixed)
     yield CHECKPOINT.good("other_key_id", HEAD.note(*ours, line(ORIGIN, 1, bytes(32), bytes(64))), "a key of the log's name that nobody knows")
     yield CHECKPOINT.good("cosigned", HEAD.note(*ours, *HEAD.cosigned()), "cosignatures are lines of others to who reads the checkpoint alone")
 
@@ -245,6 +249,8 @@ def _not_signed() -> Cases:
     yield CHECKPOINT.bad("twice_mldsa", HEAD.note(*ours, HEAD.lines(at=AT + 1)[1]), "malformed @ 7", "two lines of one key, with two times")
     yield CHECKPOINT.bad("ed25519_alone", HEAD.note(ours[0]), "not authentic @ 7", "half a signature")
     yield CHECKPOINT.bad("mldsa_alone", HEAD.note(ours[1]), "not authentic @ 7", "half a signature")
+    alone = {"log-key": ("kz-log-mixed.key",)}
+    yield CHECKPOINT.bad("half_shared_alone", HEAD.note(*ours), "not authentic @ 7", "the one key that is known shares a half with it", **alone)
     yield CHECKPOINT.bad("halves_of_two_keys", HEAD.note(ours[0], HEAD.lines(NEXT)[1]), "not authentic @ 7", "two halves of two keys", **both)
     yield CHECKPOINT.bad(
         "second_key_halved", HEAD.note(*ours, HEAD.lines(NEXT)[0]), "not authentic @ 7", "half a signature beside a whole one", **both

@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
@@ -124,19 +124,31 @@ def read_text(note: Note) -> Checkpoint:
         return Checkpoint(lines[0], size, root)
 
 
-def _of(note: Note, name: str, kind: int, public: bytes) -> list[bytes]:
-    key_id = hashlib.sha256(b"%s\n%c%s" % (name.encode(), kind, public)).digest()[:4]
-    return [signature for named, found, signature in note.lines if (named, found) == (name, key_id)]
-
-
 def _known(note: Note, name: str, kind: int, keys: Sequence[Key]) -> list[tuple[Key, bytes, bytes]]:
-    """Steps 7 and 9."""
-    found = [(key, _of(note, name, kind, key.ed25519), _of(note, name, 6, key.mldsa)) for key in keys]
-    malformed(all(len(one) < 2 and len(two) < 2 for _, one, two in found), "two lines of one key")
-    authentic(all(len(one) == len(two) for _, one, two in found), "half a signature")
-    whole = [(key, one[0], two[0]) for key, one, two in found if one]
+    """Steps 7 and 9: the keys that have both lines, with what is in these."""
+    ids = [[hashlib.sha256(b"%s\n%c%s" % (name.encode(), *one)).digest()[:4] for one in ((kind, key.ed25519), (6, key.mldsa))] for key in keys]
+    named = [(key_id, signature) for named, key_id, signature in note.lines if named == name and any(key_id in pair for pair in ids)]
+    lines = dict(named)
+    malformed(len(lines) == len(named), "two lines of one key")
+    whole = [(key, pair) for key, pair in zip(keys, ids, strict=True) if set(pair) <= set(lines)]
+    authentic(set(lines) <= {key_id for _, pair in whole for key_id in pair}, "half a signature")
     authentic(bool(whole), "no known key signed")
-    return whole
+    return [(key, lines[one], lines[two]) for key, (one, two) in whole]
+
+
+def _times(known: Sequence[tuple[Key, bytes, bytes]], verify: Callable[[Key, bytes, bytes], int]) -> set[int]:
+    """Steps 8 and 10: the times of the keys that hold, of which each line is one."""
+    times, held, failure = set(), set(), None
+    for key, one, two in known:
+        try:
+            times.add(verify(key, one, two))
+        except NotAuthentic as error:
+            failure = error
+        else:
+            held |= {one, two}
+    if failure is not None and not {line for _, *lines in known for line in lines} <= held:
+        raise failure
+    return times
 
 
 def _verify(key: Key, message: bytes, signature: bytes) -> None:
@@ -175,26 +187,32 @@ def _signed(note: Note, said: Checkpoint, origin: str, keys: Sequence[Key]) -> C
     with step(7):
         known = _known(note, origin, 1, keys)
     with step(8):
-        times = []
-        for key, one, two in known:
-            _verify(key, note.text, one)
-            times.append(_verify_tree(key, origin, said, two))
-        malformed(len(set(times)) == 1, "two times")
-    return Checkpoint(said.origin, said.size, said.root, times[0])
+        times = _times(known, lambda key, one, two: _own(key, note, said, one, two))
+        malformed(len(times) == 1, "two times")
+    return Checkpoint(said.origin, said.size, said.root, *times)
+
+
+def _own(key: Key, note: Note, said: Checkpoint, one: bytes, two: bytes) -> int:
+    _verify(key, note.text, one)
+    return _verify_tree(key, said.origin, said, two)
+
+
+def _cosigned(key: Key, note: Note, name: str, one: bytes, two: bytes) -> int:
+    authentic(len(one) == 72, "72 bytes")
+    at = int.from_bytes(one[:8], "big")
+    _verify(key, f"cosignature/v1\ntime {at}\n".encode() + note.text, one[8:])
+    malformed(_verify_tree(key, name, read_text(note), two) == at, "two times")
+    return at
 
 
 def require_cosignature(raw: bytes, name: str, keys: Sequence[Key]) -> None:
     """Steps 9 and 10, of a checkpoint that was read."""
     note = read_note(raw)
-    said = read_text(note)
+    read_text(note)
     with step(9):
         known = _known(note, name, 4, keys)
     with step(10):
-        for key, one, two in known:
-            authentic(len(one) == 72, "72 bytes")
-            at = int.from_bytes(one[:8], "big")
-            _verify(key, f"cosignature/v1\ntime {at}\n".encode() + note.text, one[8:])
-            malformed(_verify_tree(key, name, said, two) == at, "two times")
+        _times(known, lambda key, one, two: _cosigned(key, note, name, one, two))
 
 
 def _cut(raw: bytes, first: str) -> tuple[int, list[bytes], bytes]:
