@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from valiza.cli.batch import Result, one_by_one, report
+from valiza.cli.batch import Result, one_by_one, report, require_one_input
 from valiza.cli.options import (
     ENVELOPE,
     EVIDENCE,
     FOLDER,
+    STATEMENT,
     NameOrFile,
     OrderedGroup,
     as_json,
@@ -104,7 +105,7 @@ def make(
     short_help="Verify a bundle with nothing but two fingerprints, and say what it proves.",
     epilog=command_epilog(
         "valiza evidence verify case.vle --root 3f5a… --root 9c01…",
-        "valiza evidence verify case.vle --root 3f5a… --root 9c01… -o shown",
+        "valiza evidence verify case.vle --root 3f5a… --root 9c01… --roster KZ.vls --roster BY.vls -o shown",
     ),
 )
 @click.argument("file", type=EVIDENCE, metavar="BUNDLE")
@@ -116,10 +117,21 @@ def make(
     metavar="FINGERPRINT",
     help="Fingerprint of a party's root, compared by you, as digits or words; of both parties. Repeatable.",
 )
+@click.option(
+    "--roster",
+    "rosters",
+    type=STATEMENT,
+    multiple=True,
+    metavar="FILE",
+    help="A party's latest roster, from itself: what the bundle has must go with it, and it counts. Repeatable.",
+)
 @click.option("-o", "--output", "output", type=FOLDER, metavar="DIR", help="Write the carriers that it shows into a new folder.")
 @as_json
-def verify(file: Path, roots: tuple[str, ...], output: Path | None, json_: bool) -> int:
-    """Verify an evidence bundle offline, without an office, and say what is proved, by whom and as of when, and what is not."""
+def verify(file: Path, roots: tuple[str, ...], rosters: tuple[Path, ...], output: Path | None, json_: bool) -> int:
+    """Verify an evidence bundle offline, without an office, and say what is proved, by whom and as of when, and what is not.
+
+    Whoever made the bundle chose the rosters in it. What was revoked since, or left out, only a party's own roster shows.
+    """
     from valiza.keys.fingerprint import parse_fingerprint
 
     with typed("--root"):
@@ -129,15 +141,16 @@ def verify(file: Path, roots: tuple[str, ...], output: Path | None, json_: bool)
             message = "carriers are written to a folder"
             raise Usage(message, "give -o DIR")
         require_output(output)
-    return report([file], partial(one_by_one, partial(_verify, fingerprints, output)), many=False, json_=json_, what="bundles")
+    require_one_input(file, *rosters)
+    return report([file], partial(one_by_one, partial(_verify, fingerprints, rosters, output)), many=False, json_=json_, what="bundles")
 
 
-def _verify(fingerprints: Sequence[bytes], into: Path | None, file: Path) -> Result:
+def _verify(fingerprints: Sequence[bytes], rosters: Sequence[Path], into: Path | None, file: Path) -> Result:
     from valiza.office.evidence import verify_evidence
 
     size = 0 if str(file) == "-" or not file.is_file() else file.stat().st_size
     with progress("verifying", size) as advance:
-        found = verify_evidence(file, fingerprints, into, progress=advance)
+        found = verify_evidence(file, fingerprints, into, rosters=rosters, progress=advance)
     code = found.findings.verdict.exit_code
     return Result(facts=_facts(found), people=_people(found), line=found.findings.verdict.value, exit_code=code, error=_why(found) if code else "")
 
@@ -198,6 +211,7 @@ def _facts(found: Evidence) -> dict[str, Any]:
         "proved": list(said.proved),
         "not_proved": list(said.not_proved),
         "not_compared": list(verified.not_compared),
+        "rosters_compared": sorted(verified.compared),
         "custody": None if said.custody is None else custody_facts(said.custody),
         "verified": proved,
         "log": [_entry_facts(fact) for fact in verified.logged],

@@ -13,7 +13,7 @@ from valiza.keys import labels
 from valiza.keys.digests import digest
 from valiza.keys.errors import NotAuthentic, Refused, Unavailable, Usage
 from valiza.keys.files import NewFile, new_folder
-from valiza.office.reader import envelope_file
+from valiza.office.reader import envelope_file, read_object
 from valiza.office.receiving import unseal
 from valiza.office.registering import prove_entry
 from valiza.office.sending import kept_manifest_stream
@@ -102,7 +102,7 @@ def make_evidence(
         if source is not None:
             for carrier, place in zip(shown.carriers, shown.places, strict=True):
                 _copy(source, place, carrier.stream_length, new.file)
-        made = _verify(new.file, [office.pinned()[party] for party in office.pinned()], None)
+        made = _verify(new.file, [office.pinned()[party] for party in office.pinned()])
         new.finish()
     return made
 
@@ -266,7 +266,12 @@ def read_evidence(source: BinaryIO) -> Bundle:
 
 
 def verify_evidence(
-    path: Path, fingerprints: Sequence[bytes], into: Path | None = None, *, progress: Callable[[int], None] = lambda _: None
+    path: Path,
+    fingerprints: Sequence[bytes],
+    into: Path | None = None,
+    *,
+    rosters: Sequence[Path] = (),
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Evidence:
     """Verify a bundle with nothing but the fingerprints of both parties' roots; without office, roster and network.
 
@@ -274,26 +279,34 @@ def verify_evidence(
         path: the bundle.
         fingerprints: as a person compared them.
         into: a folder for the carriers that it shows, which must not exist; None: they are only checked.
+        rosters: files with rosters of one party or both, from themselves.
         progress: takes the bytes done since its last call.
 
     Raises:
-        Malformed, NotAuthentic, Refused, Incomplete: what is wrong with it or missing. Unavailable: the disk.
+        Usage: a roster is of another party. Malformed, NotAuthentic, Refused, Incomplete: what is wrong with it or missing. Unavailable: the disk.
     """
     if not fingerprints:
         message = "an evidence bundle is verified with the fingerprints of both parties' roots"
         raise Usage(message, "give each with --root FINGERPRINT, as you compared it: whoever made the bundle is no source for it")
+    own = [read_object(roster, labels.ROSTER) for roster in rosters]
     with envelope_file(path) as source:
         if into is None:
-            return _verify(source, fingerprints, None, progress)
+            return _verify(source, fingerprints, None, own, progress)
         with new_folder(into) as work:
-            made = _verify(source, fingerprints, work, progress)
+            made = _verify(source, fingerprints, work, own, progress)
             if not made.shown:
                 message = "the evidence bundle shows no carrier: there is nothing to write"
                 raise Refused(message, "leave out -o")
             return made
 
 
-def _verify(source: BinaryIO, fingerprints: Sequence[bytes], into: Path | None, progress: Callable[[int], None] = lambda _: None) -> Evidence:
-    verified = verify_bundle(read_bundle_file(source), fingerprints)
+def _verify(
+    source: BinaryIO,
+    fingerprints: Sequence[bytes],
+    into: Path | None = None,
+    rosters: Sequence[bytes] = (),
+    progress: Callable[[int], None] = lambda _: None,
+) -> Evidence:
+    verified = verify_bundle(read_bundle_file(source), fingerprints, rosters)
     shown = release_carriers(verified, into, progress)
     return Evidence(verified=verified, shown=shown, findings=findings(verified, shown))

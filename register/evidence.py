@@ -22,10 +22,10 @@ from valiza.envelope.receipt import Verdict, peek_receipt, read_receipt, verify_
 from valiza.envelope.verifying import require_agreement
 from valiza.keys import labels
 from valiza.keys.digests import digest, keyed_hasher
-from valiza.keys.errors import Incomplete, Malformed, NotAuthentic, Refused, ValizaError
+from valiza.keys.errors import Incomplete, Malformed, NotAuthentic, Refused, Usage, ValizaError
 from valiza.keys.fields import MAX_TIME, Body, ascending, utc
 from valiza.keys.files import require_space, storage_errors, sync_content
-from valiza.keys.roster import peek_roster, read_roster
+from valiza.keys.roster import check_import, peek_roster, read_roster
 from valiza.keys.statement import read_statement
 from valiza.keys.trust import Trust, no_evidence
 from valiza.register.bundle import ANSWER, DISPATCH, RECEIPT, read_leaf
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from valiza.envelope.overdue import VerifiedOverdue
     from valiza.envelope.receipt import AuthenticReceipt, VerifiedReceipt
     from valiza.keys.log_key import LogVerifyKey
+    from valiza.keys.roster import Roster
     from valiza.keys.statement import Statement
     from valiza.keys.trust import Evidence
     from valiza.register.bundle import Bundle, BundleFile, DisclosedCarrier, Leaf, LoggedEntry, LogPart
@@ -135,6 +136,7 @@ class VerifiedBundle:
         logged: what the logs say.
         manifest: if it is shown.
         pinned: the fingerprints that were given.
+        compared: the parties whose roster is the one that they themselves gave.
     """
 
     file: BundleFile
@@ -149,11 +151,18 @@ class VerifiedBundle:
     further: tuple[Further, ...]
     manifest: Manifest | None
     pinned: tuple[bytes, ...]
+    compared: frozenset[str]
 
     @property
     def bundle(self) -> Bundle:
         """The bundle."""
         return self.file.bundle
+
+    @property
+    def skew(self) -> int:
+        """By how much clocks may differ, in seconds; 0 where the agreement is not shown."""
+        core = self.signed.core
+        return next((agreement.profile.skew for agreement in self.agreements.all() if agreement.digest == core.agreement), 0)
 
     @property
     def parties(self) -> tuple[str, str]:
@@ -212,27 +221,61 @@ def _peek(bundle: Bundle) -> _Parts:
 # -- trust -------------------------------------------------------------------------------------------------------------
 
 
-def _trust(bundle: Bundle, core: Core, fingerprints: Sequence[bytes]) -> Trust:
-    """Step 5: the rosters of both parties, up to the roots that the reader was given."""
+def _trust(bundle: Bundle, core: Core, fingerprints: Sequence[bytes], own: Sequence[bytes]) -> tuple[Trust, frozenset[str]]:
+    """Step 5: the rosters of both parties, up to the roots that the reader was given; and whose own the reader has."""
     parties = sorted((core.origin.party, core.destination.party))
-    rosters = {}
+    rosters: dict[str, Roster] = {}
     for raw in bundle.rosters:
         with _of("a roster of the evidence bundle"):
             name, claimed = peek_roster(raw)
         if name not in parties or name in rosters:
             message = f"the evidence bundle has {'two rosters' if name in rosters else 'a roster'} of {name}, and is about {' and '.join(parties)}"
             raise Malformed(message)
-        pinned = [root for root in claimed if root in fingerprints]
-        if not pinned:
-            message = f"the root of {name} in the evidence bundle has none of the fingerprints that were given"
-            raise NotAuthentic(message, "give the fingerprint of each party's root, as you compared it, with --root")
         with _of(f"the roster of {name}"):
-            rosters[name] = read_roster(raw, pinned[-1])
+            rosters[name] = read_roster(raw, _pinned(name, claimed, fingerprints, "in the evidence bundle"))
     for name in parties:
         if name not in rosters:
             raise _missing(f"the roster of {name}")
     ascending(list(rosters), "rosters")
-    return Trust(rosters.values())
+    compared = set()
+    for raw in own:
+        with _of("a roster that was given"):
+            name, claimed = peek_roster(raw)
+            if name not in parties:
+                message = f"it is of {name}, and the evidence bundle is about {' and '.join(parties)}"
+                raise Usage(message)
+            given = read_roster(raw, _pinned(name, claimed, fingerprints, "given"))
+        if given.version >= rosters[name].version:
+            compared.add(name)
+        rosters[name] = _latest(given, rosters[name])
+    return Trust(rosters.values()), frozenset(compared)
+
+
+def _pinned(name: str, claimed: Sequence[bytes], fingerprints: Sequence[bytes], where: str) -> bytes:
+    pinned = [root for root in claimed if root in fingerprints]
+    if not pinned:
+        message = f"the root of {name} {where} has none of the fingerprints that were given"
+        raise NotAuthentic(message, "give the fingerprint of each party's root, as you compared it, with --root")
+    return pinned[-1]
+
+
+def _latest(given: Roster, found: Roster) -> Roster:
+    """The later one of a roster that the party itself gave and that of the bundle: one of them goes on from the other, or the bundle's is false."""
+    if given.raw == found.raw:
+        return found
+    new, old = (given, found) if given.version > found.version else (found, given)
+    try:
+        check_import(new, old, new.issued_at)
+    except Refused as error:
+        message = (
+            f"the roster of {found.party} in the evidence bundle, version {found.version}, does not go with that which was given: {error.message}"
+        )
+        raise NotAuthentic(message, f"ask {found.party} whether it published a roster with the digest {_named(found)}") from error
+    return new
+
+
+def _named(roster: Roster) -> str:
+    return digest(labels.DIGEST_STATEMENT, roster.raw).hex()
 
 
 def _agreements(bundle: Bundle, parts: _Parts, trust: Trust) -> Agreements:
@@ -476,19 +519,21 @@ class _Reading(TypedDict):
 # -- statements --------------------------------------------------------------------------------------------------------
 
 
-def verify_bundle(file: BundleFile, fingerprints: Sequence[bytes]) -> VerifiedBundle:
+def verify_bundle(file: BundleFile, fingerprints: Sequence[bytes], rosters: Sequence[bytes] = ()) -> VerifiedBundle:
     """Verify all of a bundle but the carriers that it shows (Reading 4 to 13).
 
     Args:
         file: from `read_bundle_file`.
         fingerprints: of both parties' roots, as a person compared them.
+        rosters: of one or both parties, as they themselves gave them to the reader.
 
     Raises:
+        Usage: a roster is given of another party.
         Malformed, NotAuthentic, Refused, Incomplete: as the steps say; the message names what is wrong or missing.
     """
     bundle = file.bundle
     parts = _peek(bundle)  # step 4
-    trust = _trust(bundle, parts.core, fingerprints)  # step 5
+    trust, compared = _trust(bundle, parts.core, fingerprints, rosters)  # step 5
     agreements = _agreements(bundle, parts, trust)  # step 6
     logged = _logged(bundle, parts, trust)  # steps 7 to 9
     seen = _Logs(logged, parts, bundle.further)
@@ -528,6 +573,7 @@ def verify_bundle(file: BundleFile, fingerprints: Sequence[bytes]) -> VerifiedBu
         further=further,
         manifest=manifest,
         pinned=tuple(fingerprints),
+        compared=compared,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from valiza.envelope.acknowledgement import Acknowledgement, Refusal
@@ -127,7 +128,9 @@ def _proved(verified: VerifiedBundle, shown: Sequence[ShownCarrier]) -> Iterator
     core, trust = signed.core, verified.trust
     for name in sorted(verified.parties):
         roster = trust.rosters[name]
-        yield f"whose keys are whose in {name}: by version {roster.version} of its roster, of {utc(roster.issued_at)}, under the root that was given"
+        whose = ", which it gave itself" if name in verified.compared else ""
+        keys = f"version {roster.version} of its roster, of {utc(roster.issued_at)}{whose}"
+        yield f"whose keys are whose in {name}: by {keys}, under the root that was given"
     known = {agreement.digest: agreement for agreement in verified.agreements.all()}
     under = f"under {known[core.agreement]}, signed by both parties" if core.agreement in known else "under an agreement that is not shown"
     what, when = f"the envelope {core.envelope_id.hex()[:_SHORT]}… to {core.destination}", utc(signed.body.sealed_at)
@@ -198,6 +201,7 @@ def _not_proved(verified: VerifiedBundle, shown: Sequence[ShownCarrier]) -> Iter
     elif verified.receipt is None:
         yield f"that {core.confirming} confirms the answer: it is not countersigned, and no receipt"
     yield from _unvouched(verified.logged)
+    yield from _dated(verified)
     logs = {fact.body for fact in verified.logged}
     for body in sorted({core.origin, core.destination, core.confirming} - logs):
         yield f"what stands in the log of {body}: nothing of it is in the bundle"
@@ -222,11 +226,48 @@ def _rosters(verified: VerifiedBundle) -> Iterator[str]:
         roster = verified.trust.rosters[name]
         at = utc(roster.issued_at)
         which = f"version {roster.version} of {at}, digest {digest(labels.DIGEST_STATEMENT, roster.raw).hex()}"
-        yield f"that the roster of {name} is the latest and complete: ask {name} whether it is {which}"
+        if name not in verified.compared:
+            yield f"that the roster of {name} is the latest and complete: ask {name} whether it is {which}"
+        used = max((when for who, when in _used(verified) if who.body.party == name), default=0)
+        if used >= roster.expires_at:
+            when = f"at {utc(used)}, when one of them signed last: its roster had expired at {utc(roster.expires_at)}"
+            yield f"that the keys of {name} still counted {when}; ask {name} for the one in force then"
         yield f"whether a credential of {name} was revoked after its roster of {at}"
-        if roster.root.digest not in verified.pinned:
+        if roster.root.digest not in verified.pinned and name not in verified.compared:
             last = f"that is version {len(roster.roots)}, whose fingerprint was not given, and who held an earlier one can make it"
             yield f"that the last root in the roster of {name} is its root: {last}; ask {name} for its present one"
+
+
+def _used(verified: VerifiedBundle) -> Iterator[tuple[Credential, int]]:
+    """Who signed what is in the bundle and stands, and when by his own word."""
+    yield verified.signed.sealer, verified.signed.body.sealed_at
+    if verified.answer is not None:
+        yield verified.answer.signer, verified.answer.answer.answered_at
+    if verified.receipt is not None:
+        yield verified.receipt.countersigner, verified.receipt.receipt.countersigned_at
+    for one in verified.further:
+        found = one.statement
+        if isinstance(found, VerifiedNotice):
+            yield found.signer, found.said.told_at
+        elif isinstance(found, VerifiedHandover):
+            yield found.taker, found.said.taken_at
+        elif isinstance(found, VerifiedOverdue):
+            yield found.signer, found.said.noticed_at
+
+
+def _dated(verified: VerifiedBundle) -> Iterator[str]:
+    """Entries whose times are false by the word of their own body: it had signed a tree with them before, or what comes after them is from before."""
+    placed = sorted((fact for fact in verified.logged if fact.checkpoint is not None), key=lambda fact: (fact.body, fact.place or 0))
+    for fact in placed:
+        at, signed_at = fact.leaf.facts.at, 0 if fact.checkpoint is None else fact.checkpoint.at
+        if at > signed_at + verified.skew:
+            why = f"{fact.body} signed its log with that entry at {utc(signed_at)}, before that"
+            yield f"that {fact.body} entered {_ENTERED[fact.leaf.facts.kind]} at {utc(at)}: {why}"
+    for one, other in pairwise(placed):
+        first, then = one.leaf.facts, other.leaf.facts
+        if one.body == other.body and then.at < first.at - verified.skew:
+            why = f"behind it in the log comes {_ENTERED[then.kind]}, of {utc(then.at)}"
+            yield f"that {one.body} entered {_ENTERED[first.kind]} at {utc(first.at)}: {why}"
 
 
 def _payload(verified: VerifiedBundle, shown: Sequence[ShownCarrier]) -> Iterator[str]:

@@ -77,6 +77,22 @@ def test_one_carrier_shows_no_other(fresh: Case) -> None:
     assert b"map.txt" not in path.read_bytes()
 
 
+def test_arbiter_who_has_the_parties_own_rosters(fresh: Case) -> None:
+    """The latest roster of each is settled, and what it revoked later counts; another party's is none of this."""
+    kz, by = fresh.world.kz, fresh.world.by
+    facts = works("evidence", "verify", fresh.origin, *fresh.roots, "--json").facts
+    assert facts["rosters_compared"] == []
+    later = fresh.world.path("KZ.later.vls")
+    kz.works("roster", "publish", "-o", later)
+    facts = works("evidence", "verify", fresh.origin, *fresh.roots, "--roster", later, "--roster", by.roster, "--json").facts
+    assert facts["rosters_compared"] == ["BY", "KZ"]
+    assert not any("is the latest and complete" in line for line in facts["not_proved"])
+    assert any("of its roster" in line and "which it gave itself" in line for line in facts["proved"])
+    fails(3, "evidence", "verify", fresh.origin, *fresh.roots, "--roster", fresh.envelope)
+    fails(7, "evidence", "verify", fresh.origin, *fresh.roots, "--roster", fresh.world.path("none.vls"))
+    fails(2, "evidence", "verify", "-", *fresh.roots, "--roster", "-")
+
+
 def test_by_number_and_id_and_with_the_file_beside_it(fresh: Case) -> None:
     (row, _) = fresh.world.by.works("register", "list", "--json").facts["envelopes"]
     for index, name in enumerate((row["number"], row["envelope_id"][:12])):

@@ -26,7 +26,7 @@ from tests.support.world import (
 
 from valiza.envelope.custody import CustodyState
 from valiza.envelope.receipt import Verdict
-from valiza.keys.errors import Incomplete, Malformed, NotAuthentic, Refused
+from valiza.keys.errors import Incomplete, Malformed, NotAuthentic, Refused, Usage
 from valiza.keys.fields import utc
 from valiza.register.bundle import ANSWER, DISPATCH, RECEIPT, Bundle, LoggedEntry, LogPart, pack_bundle, read_bundle_file
 from valiza.register.entry import Entry
@@ -74,6 +74,7 @@ class Log:
     direction: str = ""
     at: int = SIGNED
     notes: Mapping[str, str] = field(default_factory=dict)
+    entered_at: Mapping[str, int] = field(default_factory=dict)
 
     def part(self, name: EnvelopeName) -> LogPart:
         """What a bundle has of it."""
@@ -83,7 +84,7 @@ class Log:
         notes = {"sealed": str(DUE), "answered": "acknowledged", "receipt": judged, **self.notes}
         leaves = [
             Entry(
-                at=SEALED,
+                at=self.entered_at.get(kind, SEALED),
                 kind=kind,
                 direction=direction,
                 note=notes.get(kind, ""),
@@ -137,10 +138,11 @@ def bundle_of(exchange: Exchange, *logs: Log, world: World | None = None, **chan
     return Bundle(**{**given, **changes})
 
 
-def verified(exchange: Exchange, bundle: Bundle) -> tuple[VerifiedBundle, Findings]:
-    """What comes of a bundle."""
+def verified(exchange: Exchange, bundle: Bundle, *rosters: bytes) -> tuple[VerifiedBundle, Findings]:
+    """What comes of a bundle, for a reader with these rosters of the parties."""
     world = exchange.world
-    found = verify_bundle(read_bundle_file(io.BytesIO(pack_bundle(bundle))), [side.root.digest for side in (world.origin, world.destination)])
+    roots = [side.root.digest for side in (world.origin, world.destination)]
+    found = verify_bundle(read_bundle_file(io.BytesIO(pack_bundle(bundle))), roots, rosters)
     return found, findings(found, release_carriers(found, None))
 
 
@@ -464,3 +466,87 @@ def test_a_missing_leg_is_told(kz_by: Exchange) -> None:
     late = world.taken(replace(world.handover(sealed, world.origin["chief"], leg=1), taken_at=ACKNOWLEDGED), world.origin["clerk"])
     _, said = verified(kz_by, bundle_of(kz_by, origin_log(kz_by, ("handover", late)), further=(late,)))
     assert any(line.startswith("that the envelope was in good hands all the way: ") for line in said.not_proved)
+
+
+# -- rosters that the reader has, and times ------------------------------------------------------------------------------
+
+
+def _latest_told(said: Findings) -> list[str]:
+    return [line.split()[4] for line in said.not_proved if "is the latest and complete" in line]
+
+
+def test_reader_with_a_party_s_own_roster_does_not_depend_on_that_of_the_bundle(kz_by: Exchange) -> None:
+    """Whoever made the bundle left out the revocation; or the party published it afterwards."""
+    world, bundle = kz_by.world, bundle_of(kz_by, origin_log(kz_by, cosigner=None))
+    lost = world.destination["chief"].credentials["acknowledge"]
+    newer = world.destination.roster_of(revocations=[world.destination.revoke(lost, "compromised", SEALED)])
+    found, said = verified(kz_by, bundle)
+    assert (found.verdict, found.compared, _latest_told(said)) == (Verdict.ATTESTED, frozenset(), ["BY", "KZ"])
+    with pytest.raises(Refused, match=r"the receipt: the acknowledge credential of .* was compromised"):
+        verified(kz_by, bundle, newer.raw)
+
+
+def test_same_or_later_roster_of_the_party_settles_what_the_bundle_has(kz_by: Exchange) -> None:
+    world, bundle = kz_by.world, bundle_of(kz_by, origin_log(kz_by))
+    one, two = (world.trust.rosters[party].raw for party in ("BY", "KZ"))
+    found, said = verified(kz_by, bundle, one)
+    assert (found.compared, _latest_told(said)) == (frozenset({"BY"}), ["KZ"])
+    found, said = verified(kz_by, bundle, two, one)
+    assert (found.verdict, found.compared, _latest_told(said)) == (Verdict.ATTESTED, frozenset({"KZ", "BY"}), [])
+    later = world.destination.roster_of(version=7)
+    found, said = verified(kz_by, bundle, later.raw)
+    assert (found.compared, found.trust.rosters["BY"].version) == (frozenset({"BY"}), 7)
+    assert any(line.startswith("whose keys are whose in BY: by version 7 of its roster") and "which it gave itself" in line for line in said.proved)
+    # An earlier one of the party's is gone on from, and says nothing of what came after it.
+    found, said = verified(kz_by, bundle_of(kz_by, origin_log(kz_by), world=world.trusting(later)), one)
+    assert (found.compared, found.trust.rosters["BY"].version, _latest_told(said)) == (frozenset(), 7, ["BY", "KZ"])
+
+
+def test_roster_of_a_thief_does_not_go_with_the_party_s_own(kz_by: Exchange) -> None:
+    """Another one of the same version, one that unsays a revocation, and one that the party never had."""
+    world = kz_by.world
+    side, lost = world.destination, world.destination["teller"].credentials["seal"]
+    revoked = side.roster_of(revocations=[side.revoke(lost, "compromised", SEALED)])
+    for made, given in (
+        (side.roster_of(version=2), revoked),
+        (side.roster_of(version=3), revoked),
+        (revoked, side.roster_of(version=3)),
+    ):
+        with pytest.raises(NotAuthentic, match=r"the roster of BY in the evidence bundle, version \d, does not go with that which was given"):
+            verified(kz_by, bundle_of(kz_by, origin_log(kz_by), world=world.trusting(made)), given.raw)
+
+
+def test_roster_that_has_nothing_to_do_with_it(kz_by: Exchange) -> None:
+    world, bundle = kz_by.world, bundle_of(kz_by, origin_log(kz_by))
+    with pytest.raises(Usage, match=f"a roster that was given: it is of {world.third.party}, and the evidence bundle is about BY and KZ"):
+        verified(kz_by, bundle, world.third.roster.raw)
+    with pytest.raises(Malformed, match="a roster that was given: "):
+        verified(kz_by, bundle, b"")
+
+
+def test_roster_that_had_expired_when_a_key_was_used_is_told(kz_by: Exchange) -> None:
+    """A revocation of before that, which the next one has, is not in it."""
+    world = kz_by.world
+    for expires_at, told in ((COUNTERSIGNED + 1, 0), (COUNTERSIGNED, 1)):
+        stale = world.trusting(world.destination.roster_of(expires_at=expires_at))
+        found, said = verified(kz_by, bundle_of(kz_by, origin_log(kz_by), world=stale))
+        assert found.verdict is Verdict.ATTESTED
+        lines = [line for line in said.not_proved if line.startswith("that the keys of BY still counted at ")]
+        assert len(lines) == told, expires_at
+        assert not any(line.startswith("that the keys of KZ still counted") for line in said.not_proved)
+
+
+def test_times_of_entries_that_cannot_be_are_told(kz_by: Exchange) -> None:
+    """One from after the tree that covers it was signed; and one from after that which follows it; by more than skew."""
+    skew = kz_by.world.profile.skew
+
+    def told(**entered_at: int) -> list[str]:
+        _, said = verified(kz_by, bundle_of(kz_by, origin_log(kz_by, entered_at=entered_at)))
+        return [line for line in said.not_proved if line.startswith("that KZ/KZ-MFA entered the ")]
+
+    assert told(receipt=SIGNED + skew) == []
+    (line,) = told(receipt=SIGNED + skew + 1)
+    assert line.endswith(f"KZ/KZ-MFA signed its log with that entry at {utc(SIGNED)}, before that")
+    assert told(sealed=SIGNED + skew, receipt=SIGNED) == []
+    (line,) = told(sealed=SIGNED, receipt=SIGNED - skew - 1)
+    assert line.endswith(f"behind it in the log comes the receipt, of {utc(SIGNED - skew - 1)}")
