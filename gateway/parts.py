@@ -124,11 +124,11 @@ class TakenApart:
             file.close()
 
 
-def take_apart(raw: bytes | Path, limits: Limits | None = None) -> TakenApart:
+def take_apart(raw: bytes | Path | BinaryIO, limits: Limits | None = None) -> TakenApart:
     """A message's parts, those of messages inside it too.
 
     Args:
-        raw: its bytes, or the file that holds them; from a MiB on a file costs less memory.
+        raw: its bytes, or the file that holds them, perhaps open; from a MiB on a file costs less memory.
         limits: None for the usual ones.
 
     Raises:

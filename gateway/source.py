@@ -73,8 +73,8 @@ class File:
 Source = Bytes | File
 
 
-def open_source(raw: bytes | Path) -> Source:
-    """A message to be looked through; of a file, close its `file` in the end.
+def open_source(raw: bytes | Path | BinaryIO) -> Source:
+    """A message to be looked through; of a file, close its `file` in the end. One that is open is seekable.
 
     Raises:
         Unavailable: the file cannot be read.
@@ -82,4 +82,4 @@ def open_source(raw: bytes | Path) -> Source:
     if isinstance(raw, Path):
         with storage_errors(raw):
             return File(raw.open("rb"), raw)
-    return Bytes(raw)
+    return Bytes(raw) if isinstance(raw, bytes) else File(raw, "a message")

@@ -19,6 +19,7 @@ _NOT_ALPHABET: Final = bytes(sorted(set(range(256)) - set(_ALPHABET)))
 _GROUP: Final = 4
 _LONGEST_LINE: Final = 1 << 16
 _STRAY_EQUALS: Final = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)")
+_LINE_END: Final = re.compile(rb"(?<!=)(?:\r\n|(?<!\r)\n)")
 _BLANKS_AT_END: Final = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
 _AS_IT_IS: Final = frozenset({"", "7bit", "8bit", "binary"})
 
@@ -120,6 +121,8 @@ class _QuotedPrintable:
         data = _BLANKS_AT_END.sub(b"", data)
         if b"=" in data and (stray := _STRAY_EQUALS.search(data)) is not None and (stray.end() < len(data) or data.endswith(b"==")):
             self.flaw = self.flaw or "quoted-printable with a stray equals sign"
+        if not self.flaw and _LINE_END.search(data) is not None:
+            self.flaw = "line ends in quoted-printable, which are written in two ways"  # and in an object each byte counts
         return binascii.a2b_qp(data)
 
 

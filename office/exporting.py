@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from valiza.office.home import Office
     from valiza.register.store import Chained
 
-__all__ = ["FORMATS", "as_lines", "find_entries", "guarded", "unguarded", "write_lines"]
+__all__ = ["FORMATS", "as_lines", "find_entries", "guarded", "unguarded", "write_lines", "write_pieces"]
 
 FORMATS: Final = ("jsonl", "csv")
 # A spreadsheet computes a cell that begins so; the last four are the wide forms, which some take for the same.
@@ -92,19 +92,24 @@ def as_lines(rows: Iterable[Mapping[str, Any]], form: str, fields: Iterable[str]
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> int:
-    """Write lines in UTF-8 to a new file of mode 0600, or to standard output for `-`; returns how many bytes.
+    """Write lines in UTF-8 as `write_pieces` does."""
+    return write_pieces(path, (line.encode() for line in lines))
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes]) -> int:
+    """Write pieces, of any size together, to a new file of mode 0600, or to standard output for `-`; returns how many bytes.
 
     Raises:
         Refused: the file exists. Unavailable: the disk.
     """
     if str(path) != "-":
         with open_new_file(path) as file, storage_errors(path):
-            return _write(file, lines)
+            return _write(file, pieces)
     if sys.stdout is None:
         message = "standard output is closed"
         raise Unavailable(message)
     try:
-        count = _write(sys.stdout.buffer, lines)
+        count = _write(sys.stdout.buffer, pieces)
         sys.stdout.buffer.flush()
     except OSError as error:
         message = f"standard output: {(error.strerror or str(error)).lower()}"
@@ -112,11 +117,11 @@ def write_lines(path: Path, lines: Iterable[str]) -> int:
     return count
 
 
-def _write(out: BinaryIO, lines: Iterable[str]) -> int:
-    """Write lines, many at once: the file has no buffer."""
+def _write(out: BinaryIO, pieces: Iterable[bytes]) -> int:
+    """Write pieces, many at once: the file has no buffer."""
     count, waiting = 0, bytearray()
-    for line in lines:
-        waiting += line.encode()
+    for piece in pieces:
+        waiting += piece
         if len(waiting) >= _BLOCK:
             count += _write_all(out, bytes(waiting))
             waiting.clear()

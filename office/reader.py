@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from valiza.office.home import Office
     from valiza.register.journal import RegisterJournal
 
-__all__ = ["Reader", "envelope_file", "office_reader", "read_object", "standard_output", "stranger", "write_object"]
+__all__ = ["Reader", "envelope_file", "office_reader", "read_object", "standard_input", "standard_output", "stranger", "write_object"]
 
 _BLOCK: Final = 1 << 20
 
@@ -72,7 +72,7 @@ def _agreement(path: Path) -> bytes:
         return read_statement(read_object(path, labels.AGREEMENT, labels.TERMINATION), labels.AGREEMENT, labels.TERMINATION).raw
 
 
-def _standard_input() -> BinaryIO:
+def standard_input() -> BinaryIO:
     """Standard input, where there is one."""
     if sys.stdin is None:
         message = "standard input is closed"
@@ -83,7 +83,7 @@ def _standard_input() -> BinaryIO:
 def read_object(path: Path, *types: str) -> bytes:
     """The bytes of a file with a statement of one of `types`, or of standard input for `-`; of a longer one no more than shows that it is."""
     limit = max(LIMITS[type_] for type_ in types)
-    raw = _standard_input().read(limit + 1) if str(path) == "-" else read_file(path, limit)
+    raw = standard_input().read(limit + 1) if str(path) == "-" else read_file(path, limit)
     if raw.startswith(labels.MAGIC):
         with about(path):
             message = f"it is an envelope, no {' or '.join(type_.rpartition('/')[2] for type_ in types)}"
@@ -138,7 +138,7 @@ def envelope_file(path: Path) -> Iterator[BinaryIO]:
         Unavailable: it cannot be read.
     """
     with storage_errors(path):
-        source = _standard_input() if str(path) == "-" else path.open("rb", buffering=0)
+        source = standard_input() if str(path) == "-" else path.open("rb", buffering=0)
         if str(path) != "-" and stat.S_ISDIR(path.stat().st_mode):
             message = f"{str(path)!r} is a folder"
             raise Unavailable(message)
