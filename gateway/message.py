@@ -19,8 +19,10 @@ class Message:
         raw: its bytes, or the file in which they are spooled.
         sender: the address of the SMTP envelope (`MAIL FROM`), empty for a bounce; None where nobody said.
         queue_id: the mail server's name of it, for the log; empty where there is none.
+        bare: it is no message at all, but an object by itself, as a file holds it.
     """
 
     raw: bytes | Path = field(repr=False)
     sender: str | None = None
     queue_id: str = ""
+    bare: bool = False

@@ -10,7 +10,7 @@ from email.message import Message as StandardMessage
 from email.utils import collapse_rfc2231_value, decode_params
 from typing import Final
 
-__all__ = ["Header", "read_header"]
+__all__ = ["Header", "decoded_words", "read_header"]
 
 _WANTED: Final = frozenset({b"content-type", b"content-transfer-encoding", b"content-disposition", b"mime-version", b"from", b"message-id"})
 _NAME: Final = re.compile(rb"[!-9;-~]+")
@@ -44,6 +44,7 @@ class Header:
         charset: small letters, or empty.
         sender: the address in From, or empty where it is not exactly one.
         message_id: as it stands, or empty.
+        subjects: as they stand, unfolded.
         mime: whether it has MIME-Version.
         flaws: what can be read in two ways, in words.
     """
@@ -55,6 +56,7 @@ class Header:
     charset: str = ""
     sender: str = ""
     message_id: str = ""
+    subjects: tuple[str, ...] = ()
     mime: bool = False
     flaws: tuple[str, ...] = ()
 
@@ -71,11 +73,14 @@ def read_header(block: bytes) -> tuple[Header, int]:
     if _BLANK_LINE.search(block) is not None:
         flaws.append("a line of blanks in a header")
     found: dict[bytes, bytes] = {}
+    subjects: list[str] = []
     end = len(block)
     for field in _FIELD.finditer(block):
         name = field[1].lower()
         if name not in _WANTED:
             if _NAME.fullmatch(name) is not None and field[2] and not name.startswith(b"--"):
+                if name == b"subject":
+                    subjects.append(_FOLD.sub("", field[3].decode("utf-8", "replace")))
                 continue
             name = name.rstrip(b" \t")
             if name not in _WANTED or not field[2]:
@@ -89,10 +94,10 @@ def read_header(block: bytes) -> tuple[Header, int]:
             flaws.append(f"two fields {name.decode('ascii')}")
         else:
             found[name] = field[3]
-    return _header({name: _FOLD.sub("", value.decode("utf-8", "replace")) for name, value in found.items()}, flaws), end
+    return _header({name: _FOLD.sub("", value.decode("utf-8", "replace")) for name, value in found.items()}, subjects, flaws), end
 
 
-def _header(found: dict[bytes, str], flaws: list[str]) -> Header:
+def _header(found: dict[bytes, str], subjects: list[str], flaws: list[str]) -> Header:
     media_type, parameters, plain = _value(found.get(b"content-type"), _TYPE)
     _, disposition, _ = _value(found.get(b"content-disposition"), _WORD)  # a careless name there hides nothing: all of them are taken
     encoding, _, plain_encoding = _value(found.get(b"content-transfer-encoding"), _WORD)
@@ -114,6 +119,7 @@ def _header(found: dict[bytes, str], flaws: list[str]) -> Header:
         charset=next((value.lower() for key, value in parameters if key == "charset"), ""),
         sender="" if sender is None else sender[1] or sender[2],
         message_id=found.get(b"message-id", "").strip(),
+        subjects=tuple(subjects),
         mime=b"mime-version" in found,
         flaws=tuple(flaws),
     )
@@ -169,6 +175,16 @@ def _joined(parameters: _Parameters, name: str, flaws: list[str]) -> _Parameters
     except _UNREADABLE:
         flaws.append(f"a {name} in pieces that do not fit")
         return []
+
+
+def decoded_words(text: str) -> str:
+    """A text of a header with its encoded words (RFC 2047) decoded; as it stands where that fails."""
+    if "=?" not in text:
+        return text
+    try:
+        return str(make_header(decode_header(text)))
+    except _UNREADABLE:
+        return text
 
 
 def _names(parameters: _Parameters, name: str, flaws: list[str]) -> list[str]:

@@ -98,6 +98,7 @@ class TakenApart:
         parts: those without parts of their own, in their order.
         sender: the one address in From, or empty.
         message_id: as it stands, or empty.
+        subjects: of the message and of those inside, as they stand.
         flaws: what mail programs may read differently, in words for the log: none of them from the message.
         carries: whether something of Valiza is in it, as a part or anywhere else where it was seen. With flaws it is malformed.
         headers: how many it has: its own, and those of parts and messages inside.
@@ -107,6 +108,7 @@ class TakenApart:
     parts: list[Part] = field(default_factory=list)
     sender: str = ""
     message_id: str = ""
+    subjects: list[str] = field(default_factory=list)
     flaws: list[str] = field(default_factory=list)
     carries: bool = False
     headers: int = 0
@@ -247,6 +249,7 @@ class _Walk:
     def _message(self, header: Header, path: str) -> None:
         if not path:
             self.taken.sender, self.taken.message_id = header.sender, header.message_id
+        self.taken.subjects += header.subjects
         if not header.mime and (header.boundary or not written_out(header.encoding)):
             self._flaw("no MIME-Version", path)
 
