@@ -68,5 +68,5 @@ def facts_of(decision: Decision) -> dict[str, object]:
             for finding in decision.findings
         ],
         "reply": decision.reply,
-        "headers": [list(header) for header in decision.headers],
+        "headers": [f"{name}: {value}" for name, value in decision.headers],
     }

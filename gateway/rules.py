@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from valiza.envelope.receipt import Verdict
 from valiza.gateway.decision import FAULTS, Action, GatewayVerdict
-from valiza.keys.errors import Malformed, Usage
+from valiza.keys.errors import Malformed
 from valiza.keys.fields import body_id, code, party, word
 from valiza.keys.files import read_text_file
 from valiza.keys.toml import parse_toml
@@ -101,7 +101,7 @@ marks = false                          # true: a mark's text where it stands as 
 """
 
 
-class BadRules(Usage):
+class BadRules(Malformed):
     """A file of rules that cannot be followed; the message begins with the path of the key."""
 
 

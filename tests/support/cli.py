@@ -129,15 +129,15 @@ def assert_failed(done: Outcome, code: int) -> None:
     assert strays == []
 
 
-def leaves() -> Iterator[tuple[str, ...]]:
+def leaves(group: click.Group = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Every command that does something, by the words that name it, in the order of the help."""
-    context = click.Context(cli)
-    for name in cli.list_commands(context):
-        command = cli.get_command(context, name)
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
-            yield from ((name, inner) for inner in command.commands)
+            yield from leaves(command, (*path, name))
         else:
-            yield (name,)
+            yield (*path, name)
 
 
 def require_understood(words: Sequence[str]) -> None:
