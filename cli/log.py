@@ -87,6 +87,7 @@ def _verified_facts(office: Office, found: RegisterVerified) -> dict[str, Any]:
         "holds": found.holds,
         "entries": found.checked.entries,
         "statements": found.checked.statements,
+        "unchecked": [{"kind": kind, "statements": count} for kind, count in sorted(found.checked.unchecked.items())],
         "logs": [
             {
                 "agreement": _agreement_id(office, log.agreement),
@@ -110,6 +111,9 @@ def _verified_facts(office: Office, found: RegisterVerified) -> dict[str, Any]:
 
 def _tell_verified(facts: dict[str, Any]) -> None:
     print_result(f"{facts['entries']} entries, {facts['statements']} statements with signatures checked")
+    if facts["unchecked"]:
+        kinds = ", ".join(f"{one['statements']} {one['kind']}" for one in facts["unchecked"])
+        print_result(f"  and others, whose signatures were not: {kinds}")
     for log in facts["logs"]:
         print_result(f"  {log['agreement']}: {log['entries']} entries, {log['covered']['own']} under an own checkpoint,")
         print_result(f"    {log['covered']['cosigned']} cosigned by the other party, which nobody here can change any more")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from valiza.keys.errors import NotAuthentic, Refused, ValizaError
@@ -94,8 +95,7 @@ def verify_register(office: Office, *, statements: bool = True, progress: Callab
     if count > _FEW:
         checked = _check_shared(office, count, progress)
     else:
-        here = partial(check_statement, trust=office.trust, agreements=office.agreements, seen=office.journal)
-        checked = check_register(store, check=here if statements else None, progress=progress)
+        checked = check_register(store, check=_checker(office) if statements else None, progress=progress)
     heads = [head for kind, body, agreement in _head_logs(office) for head in _check_heads(office, checked, kind, body, agreement)]
     checked.findings.sort(key=lambda finding: finding.seq)
     return RegisterVerified(checked=checked, heads=tuple(heads))
@@ -108,33 +108,35 @@ def _begin(home: Path) -> None:
     _worker.append(Office(home, lambda: "", mends=False))
 
 
-def _check_page(after: int) -> tuple[int, int, list[Finding]]:
-    """Entries that were read, statements among them, and what is wrong with these."""
-    findings: list[Finding] = []
-    office, count = _worker[0], 0
-    entries = office.journal.store.find(Query(after=after, limit=PAGE))
+def _check_page(between: tuple[int, int]) -> tuple[int, RegisterChecked]:
+    """How many entries there are behind one and before another, and what came of their statements."""
+    after, before = between
+    office, checked = _worker[0], RegisterChecked()
+    entries = office.journal.store.find(Query(after=after, before=before))
     for entry in entries:
-        if entry.statement:
-            count += 1
-            findings += _statement_findings(office, entry)
-    return len(entries), count, findings
+        checked.take_statement(entry, _checker(office))
+    return len(entries), checked
 
 
-def _statement_findings(office: Office, entry: Entry) -> Iterator[Finding]:
-    try:
-        check_statement(entry, trust=office.trust, agreements=office.agreements, seen=office.journal)
-    except ValizaError as error:
-        yield Finding(entry.seq, f"the statement of entry {entry.seq} ({entry.kind}) does not hold: {error.message}")
+def _checker(office: Office) -> Callable[[Entry], None]:
+    return partial(check_statement, trust=office.trust, agreements=office.agreements, seen=office.journal)
 
 
 def _check_shared(office: Office, count: int, progress: Callable[[int], None]) -> RegisterChecked:
-    """Check everything: this process the hashes, and others meanwhile the statements of the `count` entries that are there."""
+    """Check everything: this process the hashes, and others meanwhile the statements of the `count` entries that are there.
+
+    Those of entries that were appended while the hashes were checked, or whose numbers were changed, come last.
+    """
+    store = office.journal.store
+    end = count // PAGE * PAGE
     with shared(processors(), (_begin, (office.home,)), hint="try it without checking statements: --hashes-only") as share:
-        pages = share(_check_page, range(0, count, PAGE))  # they begin at once
-        checked = check_register(office.journal.store, check=None, progress=progress)
-        for done, statements, findings in pages:
-            checked.statements += statements
-            checked.findings += findings
+        first = share(_check_page, [(after, after + PAGE + 1) for after in range(0, end, PAGE)])  # they begin at once
+        checked = check_register(store, check=None, progress=progress)
+        checked.unchecked.clear()  # by this process
+        behind = store.pages(Query(after=end, before=checked.last + 1))
+        rest = share(_check_page, [(page[0].entry.seq - 1, page[-1].entry.seq + 1) for page in behind])
+        for done, others in chain(first, rest):
+            checked.take_statements(others)
             progress(done)
     return checked
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
 
@@ -61,12 +62,40 @@ class LogChecked:
 
 @dataclass(kw_only=True)
 class RegisterChecked:
-    """What came of checking."""
+    """What came of checking.
+
+    Attributes:
+        entries: that were read.
+        last: number of the last of them; 0 if there is none.
+        statements: whose signatures were checked.
+        unchecked: statements whose signatures were not, by the kind of their entry.
+        logs: as they were found.
+        findings: what is wrong.
+    """
 
     entries: int = 0
+    last: int = 0
     statements: int = 0
+    unchecked: Counter[str] = field(default_factory=Counter)
     logs: list[LogChecked] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+
+    def take_statement(self, entry: Entry, check: Callable[[Entry], None] | None) -> None:
+        """Have the statement of an entry checked, if it keeps one, and count it."""
+        if not entry.statement:
+            return
+        if check is not None:
+            self.findings += _statement_faults(entry, check)
+        if check is not None and entry.kind in _SIGNED:
+            self.statements += 1
+        else:
+            self.unchecked[entry.kind] += 1
+
+    def take_statements(self, others: RegisterChecked) -> None:
+        """Count the statements that were checked elsewhere, and note what is wrong with them."""
+        self.statements += others.statements
+        self.unchecked += others.unchecked
+        self.findings += others.findings
 
 
 class _Story(NamedTuple):
@@ -119,10 +148,9 @@ def check_register(
     for page in store.pages(Query()):
         for chained in page:
             done.findings += [Finding(chained.entry.seq, message) for message in _entry_faults(store, walk, chained)]
-            if check is not None and chained.entry.statement:
-                done.statements += 1
-                done.findings += _statement_faults(chained.entry, check)
+            done.take_statement(chained.entry, check)
         done.entries += len(page)
+        done.last = page[-1].entry.seq
         progress(len(page))
     for agreement, tree in walk.trees.items():
         done.logs.append(LogChecked(agreement, tree.size, tree.root()))
@@ -280,3 +308,4 @@ _CHECKS: Final = {
     "handover": _handover,
     "overdue": _overdue,
 }
+_SIGNED: Final = _CHECKS.keys() - {"arrived"}  # with that comes no core, without which its dispatch shows no signer
