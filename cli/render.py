@@ -533,6 +533,7 @@ def bundle_facts(bundle: Bundle) -> Facts:
         "rosters": [peek_roster(raw)[0] for raw in bundle.rosters],
         "agreements": len(bundle.agreements),
         "further_statements": len(bundle.further),
+        "further_cores": len(bundle.cores),
         "log": [
             {"body": str(part.body), "kind": leaf.facts.kind, "entered_at": utc(leaf.facts.at), "standing": entry.standing}
             for part in bundle.logs

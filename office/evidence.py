@@ -146,6 +146,7 @@ def _gather(office: Office, dispatch_digest: bytes, authentic: AuthenticDispatch
         rosters=tuple(office.trust.rosters[party].raw for party in parties),
         agreements=_agreements(office, said),
         further=tuple(sorted({entry.statement for entry in story if entry.kind in _FURTHER})),
+        cores=tuple(sorted({entry.record for entry in story if entry.kind == "conflict" and entry.record})),
         logs=(LogPart(body=office.body, entries=_entries(office, story)),),
         manifest=shown.manifest,
         carriers=shown.carriers,

@@ -188,4 +188,4 @@ def enter_envelope(reader: Reader, signed: SignedDispatch, course: Course, at: i
     if course is Course.ARRIVING:
         reader.journal.enter_arrival(signed.name, signed.statement.raw, at=at)
     elif course is Course.CONFLICTING:
-        reader.journal.record_other_dispatch(signed.statement.raw, signed.name, at=at)
+        reader.journal.record_other_dispatch(signed.statement.raw, signed.core.raw, signed.name, at=at)

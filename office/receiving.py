@@ -92,7 +92,8 @@ def open_into(
             verified = check(source, reader, at=at)
         except Conflict:
             signed = authenticate(source, reader.trust, reader.seen).signed
-            office.journal.record_other_dispatch(signed.statement.raw, signed.name, at=at)  # evidence, whoever is to blame
+            # Evidence, whoever is to blame.
+            office.journal.record_other_dispatch(signed.statement.raw, signed.core.raw, signed.name, at=at)
             raise
         detached = None if rewrap is None else _read_rewrap(verified, rewrap, reader)
         name = _opener(office, verified, detached, officer)

@@ -105,6 +105,7 @@ class Bundle:
         rosters: of both parties.
         agreements: the agreement, and all that its maker knew to bear on whether it was in force.
         further: other statements about the envelope.
+        cores: of other dispatches among those: they show that these are of this envelope.
         logs: by body.
         manifest: the plaintext of the manifest stream, if it is shown.
         carriers: those that are shown.
@@ -117,6 +118,7 @@ class Bundle:
     rosters: tuple[bytes, ...] = field(repr=False)
     agreements: tuple[bytes, ...] = field(repr=False)
     further: tuple[bytes, ...] = field(default=(), repr=False)
+    cores: tuple[bytes, ...] = field(default=(), repr=False)
     logs: tuple[LogPart, ...]
     manifest: bytes | None = field(default=None, repr=False)
     carriers: tuple[DisclosedCarrier, ...] = ()
@@ -135,6 +137,7 @@ class Bundle:
                 list(self.rosters),
                 list(self.agreements),
                 list(self.further),
+                list(self.cores),
                 [[part.body.packed(), [[e.leaf, e.standing, e.proof] for e in part.entries]] for part in self.logs],
                 self.manifest,
                 [[c.index, c.stream_key, c.commitment_key, c.size] for c in self.carriers],
@@ -221,7 +224,7 @@ def read_bundle(contents: bytes) -> Bundle:
     if isinstance(value, list) and len(value) >= 2 and value[:2] != [VERSION, labels.SUITE]:  # noqa: PLR2004 - version and suite
         message = f"an evidence bundle of version {value[0]}, suite {value[1]} cannot be read: only version {VERSION}, suite {labels.SUITE} is known"
         raise Malformed(message)
-    items = array(value, "evidence bundle", length=13)
+    items = array(value, "evidence bundle", length=14)
     bundle = Bundle(
         kind=one_of(items[2], "kind of evidence bundle", KINDS_OF_BUNDLE),
         made_at=time(items[3], "made at"),
@@ -230,11 +233,13 @@ def read_bundle(contents: bytes) -> Bundle:
         rosters=_statements(items[6], "rosters", labels.ROSTER, 2),
         agreements=_statements(items[7], "agreements", labels.AGREEMENT, MAX_AGREEMENTS),
         further=_statements(items[8], "further statements", labels.RECEIPT, MAX_FURTHER),
-        logs=tuple(_read_part(item) for item in array(items[9], "logs", most=_BODIES)),
-        manifest=optional(items[10], "manifest", lambda v, w: blob(v, w, most=MAX_MANIFEST + 4096)),
-        carriers=tuple(_read_carrier(item) for item in array(items[11], "disclosed carriers", most=MAX_CARRIERS)),
-        extensions=extensions(items[12]),
+        cores=tuple(blob(item, "core", most=MAX_CORE) for item in array(items[9], "cores", most=MAX_FURTHER)),
+        logs=tuple(_read_part(item) for item in array(items[10], "logs", most=_BODIES)),
+        manifest=optional(items[11], "manifest", lambda v, w: blob(v, w, most=MAX_MANIFEST + 4096)),
+        carriers=tuple(_read_carrier(item) for item in array(items[12], "disclosed carriers", most=MAX_CARRIERS)),
+        extensions=extensions(items[13]),
     )
+    ascending(bundle.cores, "cores")
     ascending([part.body for part in bundle.logs], "logs")
     ascending([carrier.index for carrier in bundle.carriers], "disclosed carriers")
     if bundle.core is not None and bundle.kind != DISPATCH:

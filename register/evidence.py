@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, TypedDict
 
 from valiza.envelope.acknowledgement import Acknowledgement, peek_answer, read_answer, verify_answer
 from valiza.envelope.agreement import Agreements, agreement_digest, read_agreements
-from valiza.envelope.dispatch import SignedDispatch, authenticate_dispatch
+from valiza.envelope.dispatch import SignedDispatch, authenticate_dispatch, read_dispatch_body
 from valiza.envelope.handover import read_handover
 from valiza.envelope.header import Core, read_core
 from valiza.envelope.manifest import carrier_key, commitment, marks_digest, opening_proof, require_core, unpack_manifest
@@ -114,6 +114,7 @@ class Further:
         type: of the statement.
         contradiction: what it says, of one that contradicts those in the bundle.
         statement: of a notice, hand-over or overdue record.
+        core: of a dispatch, the digest of its core; empty of all others.
         weakness: why it counts for nothing; empty if it counts.
     """
 
@@ -121,6 +122,7 @@ class Further:
     contradiction: str = ""
     weakness: str = ""
     statement: VerifiedNotice | VerifiedHandover | VerifiedOverdue | None = None
+    core: bytes = b""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -503,6 +505,7 @@ class _Judged:
     """What holds by the time when further statements are read."""
 
     parts: _Parts
+    cores: Mapping[bytes, bytes]
     trust: Trust
     agreements: Agreements
     signed: SignedDispatch
@@ -550,8 +553,12 @@ def verify_bundle(file: BundleFile, fingerprints: Sequence[bytes], rosters: Sequ
             verdict = Verdict.OUTSTANDING
         _require_notes(logged, parts, answer, verdict)
         signed = _dispatch(bundle, trust, agreements, seen) if answer is None else answer.signed
-    judged = _Judged(parts=parts, trust=trust, agreements=agreements, signed=signed, seen=seen)
+    cores = {digest(labels.DIGEST_CORE, raw): raw for raw in bundle.cores}
+    judged = _Judged(cores={**cores, signed.core.digest: signed.core.raw}, parts=parts, trust=trust, agreements=agreements, signed=signed, seen=seen)
     further = tuple(_further(raw, judged, logged) for raw in bundle.further)  # step 11
+    if cores.keys() - {one.core for one in further}:
+        message = "the evidence bundle has a core of no dispatch in it"
+        raise Malformed(message)
     manifest = _manifest(bundle, signed, answer)  # step 12
     _require_comparable(bundle, answer, manifest)  # step 13
     not_compared = set() if receipt is None else set(receipt.not_compared)
@@ -653,14 +660,31 @@ def _contradicting(statement: Statement, verified: _Judged) -> Further:
     if statement.raw in parts.by_kind.values():
         message = "it is the one in the bundle"
         raise Malformed(message)
+    if statement.type == labels.DISPATCH:
+        return _other_dispatch(statement, verified)
     try:
-        if statement.type == labels.DISPATCH:
-            sealer = verified.trust.signer(statement)
-            said = f"{sealer.title} of {sealer.body} signed another dispatch"
-            return Further(type=statement.type, contradiction=said, weakness="that it is of the same envelope only its core shows, which is not here")
         return Further(type=statement.type, contradiction=_other_answer(statement, verified))
     except Refused as error:
         return Further(type=statement.type, weakness=error.message)
+
+
+def _other_dispatch(statement: Statement, verified: _Judged) -> Further:
+    """Another dispatch of the envelope, as its core shows."""
+    sealer = verified.trust.signer(statement)
+    core = read_dispatch_body(statement.body).core_digest
+    said = f"{sealer.title} of {sealer.body} signed another dispatch"
+    raw = verified.cores.get(core)
+    if raw is None:
+        why = "that it is of the same envelope only its core shows, which is not here"
+        return Further(type=statement.type, contradiction=said, weakness=why, core=core)
+    try:
+        other = authenticate_dispatch(statement.raw, raw, verified.trust, verified.seen)
+    except Refused as error:
+        return Further(type=statement.type, contradiction=said, weakness=error.message, core=core)
+    if (other.core.origin, other.core.envelope_id) != (verified.signed.core.origin, verified.signed.core.envelope_id):
+        message = "it is about another envelope"
+        raise NotAuthentic(message)
+    return Further(type=statement.type, contradiction=f"{said} of the same envelope, at {utc(other.body.sealed_at)} by the signer's word", core=core)
 
 
 def _other_answer(statement: Statement, verified: _Judged) -> str:

@@ -382,17 +382,17 @@ class RegisterJournal:
             return [entry.statement for entry in recalled if entry.kind == kind]
         return [entry.statement for entry in self.store.find(Query(kinds=(kind,), dispatch_digest=dispatch_digest))]
 
-    def record_conflict(self, evidence: bytes, name: EnvelopeName, *, what: str, at: int) -> None:
-        """Keep an object that contradicts what is recorded; the same bytes are kept once."""
+    def record_conflict(self, evidence: bytes, name: EnvelopeName, *, what: str, at: int, core: bytes = b"") -> None:
+        """Keep an object that contradicts what is recorded; the same bytes are kept once. `core`: of a dispatch, to show of which envelope it is."""
         with self._entering(name):
             if not self._has("conflict", evidence, name):
-                self._append("conflict", name, at=at, number="", statement=evidence, note=what)
+                self._append("conflict", name, at=at, number="", statement=evidence, record=core, note=what)
 
-    def record_other_dispatch(self, dispatch: bytes, name: EnvelopeName, *, at: int) -> None:
+    def record_other_dispatch(self, dispatch: bytes, core: bytes, name: EnvelopeName, *, at: int) -> None:
         """Keep a dispatch that came under the identity of another one, beside the one that is known."""
         known = [fact for fact in self._about(name) if fact.origin == name.origin]
         if known and known[0].dispatch_digest != name.dispatch_digest:
-            self.record_conflict(dispatch, _name(known[0]), what="another dispatch", at=at)
+            self.record_conflict(dispatch, _name(known[0]), what="another dispatch", at=at, core=core)
 
     def record_log_conflict(self, body: Body, agreement: bytes, evidence: bytes, *, what: str, at: int) -> None:
         """Keep heads of another body's log that do not go together; the same bytes are kept once."""

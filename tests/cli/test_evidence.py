@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
 from tests.support.bundles import Case, cosign, make_case, taken_apart, write
 from tests.support.cli import VALIZA, World, fails, found_world, listing, run, works
+
+from valiza.envelope.dispatch import sign_dispatch
+from valiza.envelope.verifying import authenticate
+from valiza.office.home import Office
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,6 +81,23 @@ def test_one_carrier_shows_no_other(fresh: Case) -> None:
     assert (fresh.world.path("shown") / "carrier-1").read_bytes() == fresh.world.path("list.csv").read_bytes()
     assert "what the carrier 0 contains: it is not shown" in facts["not_proved"]
     assert b"map.txt" not in path.read_bytes()
+
+
+def test_another_dispatch_is_shown_with_its_core(fresh: Case) -> None:
+    """What an office kept of an envelope that came twice, with two dispatches, is a conflict for the arbiter too."""
+    kz, by = fresh.world.kz, fresh.world.by
+    with closing(Office(kz.home, lambda: pytest.fail("a passphrase is asked for"))) as office, fresh.envelope.open("rb") as source:
+        first = authenticate(source, office.trust, office.journal).signed
+        other = sign_dispatch(replace(first.body, sealed_at=first.body.sealed_at + 1), first.sealer, office.signing_key("aigul", "seal"))
+    with closing(Office(by.home, lambda: pytest.fail("a passphrase is asked for"))) as office:
+        office.journal.record_other_dispatch(other.raw, first.core.raw, replace(first.name, dispatch_digest=other.digest), at=int(time.time()))
+    path = fresh.world.path("conflict.vle")
+    made = by.works("evidence", "make", fresh.envelope, "-o", path, "--json").facts
+    assert made["verdict"] == "conflict"
+    done = run("evidence", "verify", path, *fresh.roots, "--json")
+    assert (done.code, done.facts["verdict"]) == (6, "conflict")
+    assert any("signed another dispatch of the same envelope, at " in line for line in done.facts["proved"])
+    assert works("evidence", "show", path, "--json").facts["read"]["further_cores"] == 1
 
 
 def test_arbiter_who_has_the_parties_own_rosters(fresh: Case) -> None:

@@ -21,13 +21,16 @@ from tests.support.world import (
     countersigned,
     kz_by_world,
     make_exchange,
+    say,
     three_four_world,
 )
 
 from valiza.envelope.custody import CustodyState
 from valiza.envelope.receipt import Verdict
+from valiza.keys import labels
 from valiza.keys.errors import Incomplete, Malformed, NotAuthentic, Refused, Usage
 from valiza.keys.fields import utc
+from valiza.keys.statement import read_statement
 from valiza.register.bundle import ANSWER, DISPATCH, RECEIPT, Bundle, LoggedEntry, LogPart, pack_bundle, read_bundle_file
 from valiza.register.entry import Entry
 from valiza.register.evidence import VerifiedBundle, release_carriers, verify_bundle
@@ -309,6 +312,56 @@ def test_a_dispatch_of_another_envelope_is_no_conflict(kz_by: Exchange) -> None:
     assert found.verdict is Verdict.ATTESTED
     assert any("signed another dispatch: it counts for nothing" in line for line in said.not_proved)
     assert not any("signed another dispatch" in line for line in said.proved)
+
+
+def _sealed_again(exchange: Exchange, **changes: Any) -> tuple[bytes, bytes]:
+    """Dispatch and core of another envelope with the same id and origin."""
+
+    def core(items: list[Any]) -> list[Any]:
+        return [changes.get("envelope_id", exchange.sealed.name.envelope_id), *items[1:-1], {"~": "again"}]
+
+    made = exchange.world.plan().seal(core=core).expectation
+    return made.dispatch, made.core
+
+
+def test_another_dispatch_with_its_core_is_a_conflict(kz_by: Exchange) -> None:
+    """And without it nothing; with the core of the envelope itself, it needs no other."""
+    other, core = _sealed_again(kz_by)
+    log = origin_log(kz_by, ("conflict", other))
+    found, said = verified(kz_by, bundle_of(kz_by, log, further=(other,), cores=(core,)))
+    assert found.verdict is Verdict.CONFLICT
+    assert any("signed another dispatch of the same envelope, at " in line for line in said.proved)
+    found, _ = verified(kz_by, bundle_of(kz_by, log, further=(other,)))
+    assert found.verdict is Verdict.ATTESTED
+    body = read_statement(kz_by.expectation.dispatch, labels.DISPATCH).body
+    again = say(labels.DISPATCH, body, kz_by.world.origin["chief"])
+    assert again != kz_by.expectation.dispatch
+    found, _ = verified(kz_by, bundle_of(kz_by, origin_log(kz_by, ("conflict", again)), further=(again,)))
+    assert found.verdict is Verdict.CONFLICT
+
+
+def test_core_of_another_envelope_or_of_none_is_found(kz_by: Exchange) -> None:
+    other, core = _sealed_again(kz_by, envelope_id=bytes(32))
+    log = origin_log(kz_by, ("conflict", other))
+    with pytest.raises(NotAuthentic, match="another dispatch: it is about another envelope"):
+        verified(kz_by, bundle_of(kz_by, log, further=(other,), cores=(core,)))
+    _, wrong = _sealed_again(kz_by)
+    for given, further in (((wrong,), (other,)), ((core,), ())):
+        told = log if further else origin_log(kz_by)
+        with pytest.raises(Malformed, match="the evidence bundle has a core of no dispatch in it"):
+            verified(kz_by, bundle_of(kz_by, told, further=further, cores=given))
+    with pytest.raises(Malformed, match="cores is not in strictly ascending order"):
+        verified(kz_by, bundle_of(kz_by, log, further=(other,), cores=(core, core)))
+
+
+def test_another_dispatch_whose_key_was_stolen_is_no_conflict(kz_by: Exchange) -> None:
+    world = kz_by.world
+    other, core = _sealed_again(kz_by)
+    stolen = world.origin.revoke(world.origin["chief"].credentials["seal"], "compromised", COSIGNED)
+    bundle = bundle_of(kz_by, origin_log(kz_by, ("conflict", other)), further=(other,), cores=(core,), world=world.revoking(world.origin, stolen))
+    found, said = verified(kz_by, bundle)
+    assert found.verdict is Verdict.ATTESTED
+    assert any("signed another dispatch: it counts for nothing, " in line and "was compromised" in line for line in said.not_proved)
 
 
 def test_a_further_statement_whose_key_was_stolen_counts_for_nothing_and_leaves_the_rest(kz_by: Exchange) -> None:

@@ -215,7 +215,7 @@ def life(journal: RegisterJournal, number: int) -> dict[str, int]:
         "record_log_conflict": lambda: journal.record_log_conflict(THERE, AGREEMENT, b"heads", what="split-view", at=NOW),
         "logs": journal.store.logs,
         "is there any": lambda: journal.store.count(Query(limit=1)),
-        "record_other_dispatch": lambda: journal.record_other_dispatch(b"other", replace(name, dispatch_digest=bytes(32)), at=NOW),
+        "record_other_dispatch": lambda: journal.record_other_dispatch(b"other", b"core", replace(name, dispatch_digest=bytes(32)), at=NOW),
     }
     return {said: steps(journal, work) for said, work in works.items()}
 
@@ -493,10 +493,10 @@ def test_evidence_of_a_conflict_is_kept_once_and_makes_the_verdict(journal: Regi
 def test_another_dispatch_is_kept_beside_the_one_that_is_known(journal: RegisterJournal) -> None:
     name = received()
     journal.enter_arrival(name, b"dispatch", at=NOW)
-    journal.record_other_dispatch(b"the other dispatch", received(dispatch=2), at=NOW)
-    assert [(entry.kind, entry.statement) for entry in journal.story(name.dispatch_digest)] == [
-        ("arrived", b"dispatch"),
-        ("conflict", b"the other dispatch"),
+    journal.record_other_dispatch(b"the other dispatch", b"its core", received(dispatch=2), at=NOW)
+    assert [(entry.kind, entry.statement, entry.record) for entry in journal.story(name.dispatch_digest)] == [
+        ("arrived", b"dispatch", b""),
+        ("conflict", b"the other dispatch", b"its core"),
     ]
     assert verdict(journal) == Verdict.CONFLICT
 
@@ -506,7 +506,7 @@ def test_a_conflict_about_one_envelope_leaves_another_origins_envelope_with_that
     first, own = received(1, origin=ELSEWHERE, dispatch=1), received(1, origin=THERE, dispatch=2)
     for name in (first, own):
         journal.enter_arrival(name, b"dispatch", at=NOW)
-    journal.record_other_dispatch(b"the other dispatch", received(1, origin=THERE, dispatch=3), at=NOW)
+    journal.record_other_dispatch(b"the other dispatch", b"its core", received(1, origin=THERE, dispatch=3), at=NOW)
     verdicts = {state.origin: state.verdict for state in journal.states(NOW)}
     assert verdicts == {ELSEWHERE: "arrived", THERE: "conflict"}
 
