@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from valiza.gateway.message import Message
     from valiza.gateway.rules import Rules
     from valiza.office.home import Office
+    from valiza.office.passing import HeadsTaken
 
 __all__ = ["Checker"]
 
@@ -262,6 +263,7 @@ class Checker:
         reader, journal, at = office_reader(self.office), self.office.journal, self._clock()
         names = [[found.signed.name for found in job.findings if isinstance(found, Waiting)] for job in jobs]
         together: AbstractContextManager[None] = journal.together(names[0][0].agreement) if self._enters else nullcontext()
+        taken: HeadsTaken | None = {} if self._enters else None
         judged, recalled = [], 0
         with naming() if self._enters else nullcontext(), together:
             for place, job in enumerate(jobs):
@@ -269,7 +271,7 @@ class Checker:
                     some = list(takewhile(lambda known: known <= _AT_ONCE, accumulate(map(len, names[place:]))))
                     recalled = place + max(1, len(some))
                     journal.recall(chain.from_iterable(names[place:recalled]))
-                judged.append(judge(job.findings, reader, self.rules, at=at, enters=self._enters))
+                judged.append(judge(job.findings, reader, self.rules, at=at, taken=taken))
         return judged
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from valiza.envelope.dispatch import SignedDispatch
     from valiza.gateway.rules import Rules
+    from valiza.office.passing import HeadsTaken
     from valiza.office.reader import Reader
 
 __all__ = ["judge"]
@@ -44,7 +45,7 @@ _REASONS: Final = {
 }
 
 
-def judge(found: Sequence[Finding | Waiting], reader: Reader, rules: Rules, *, at: int, enters: bool) -> list[Finding]:
+def judge(found: Sequence[Finding | Waiting], reader: Reader, rules: Rules, *, at: int, taken: HeadsTaken | None) -> list[Finding]:
     """Judge what waits in a message, and enter it.
 
     All of it is entered if the message is accepted, and none if not: but what conflicts with an entry is kept as evidence, where all else holds.
@@ -54,14 +55,14 @@ def judge(found: Sequence[Finding | Waiting], reader: Reader, rules: Rules, *, a
         reader: an office.
         rules: of the gateway.
         at: now, in seconds since 1970.
-        enters: whether anything is entered.
+        taken: what came of heads before in this transaction; None where nothing is entered.
 
     Raises:
         Unavailable: the register. ForbiddenStep: it refuses an entry. What was entered before for this message is taken back with the transaction.
     """
-    judging = _Judging(reader, at)
+    judging = _Judging(reader, at, {} if taken is None else taken)
     findings = [item if isinstance(item, Finding) else judging.judge(item) for item in found]
-    if enters:
+    if taken is not None:
         accepted = worst_of(findings, rules)[0] is Action.ACCEPT
         fine = all(rules.actions[item.verdict] is Action.ACCEPT or item.verdict == Verdict.CONFLICT for item in findings)
         for verdict, enter in judging.entries:
@@ -74,6 +75,7 @@ def judge(found: Sequence[Finding | Waiting], reader: Reader, rules: Rules, *, a
 class _Judging:
     reader: Reader
     at: int
+    taken: HeadsTaken
     entries: list[tuple[Verdict | GatewayVerdict, Callable[[], object]]] = field(default_factory=list)
     receipts: dict[bytes, bytes] = field(default_factory=dict)  # of this message, by the digests of their dispatches
     done: set[bytes] = field(default_factory=set)  # those of which one is to be entered
@@ -105,7 +107,7 @@ class _Judging:
             if verified.duplicate or signed.digest in self.done:
                 return item.becomes(GatewayVerdict.DUPLICATE, code, _BEFORE)
         self.done.add(signed.digest)
-        self.entries.append((verdict, lambda: enter_receipt(self.reader, verified, self.at)))
+        self.entries.append((verdict, lambda: enter_receipt(self.reader, verified, self.at, self.taken)))
         return item.becomes(verdict, code, _REASONS.get(verdict, ""), unchecked=verified.not_compared)
 
     def _envelope(self, item: Waiting, signed: SignedDispatch) -> Finding:
