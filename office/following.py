@@ -109,7 +109,7 @@ def find_standings(office: Office, wanted: Wanted, at: int) -> list[Standing]:
     """
     names = {agreement.digest: agreement.profile.id for agreement in office.agreements.all()}
     meant = (lambda _: True) if wanted.agreement is None else _is_of(wanted.agreement, names)
-    states = [state for state in office.journal.states(at) if _fits(state, wanted) and meant(state.agreement)]
+    states = [state for state in office.journal.states(at, wanted.direction) if _fits(state, wanted) and meant(state.agreement)]
     known = _headers(office, {state.dispatch_digest for state in states})
     found = (_standing(state, known.get(state.dispatch_digest), names) for state in states)
     return sorted((one for one in found if _fits_more(one, wanted, at)), key=_by_number)

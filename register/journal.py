@@ -23,7 +23,7 @@ from valiza.keys.errors import Conflict, Malformed, Refused, Unavailable
 from valiza.keys.fields import array, blob, optional
 from valiza.keys.statement import read_statement
 from valiza.register.entry import BLIND_BYTES, Entry
-from valiza.register.state import ForbiddenStep, require_step, state_of
+from valiza.register.state import Course, ForbiddenStep, require_step
 from valiza.register.store import Query
 
 if TYPE_CHECKING:
@@ -428,12 +428,17 @@ class RegisterJournal:
             found.setdefault(entry.envelope_id, entry.dispatch_digest)
         return list(found.values())
 
-    def states(self, at: int) -> list[EnvelopeState]:
-        """Every envelope and where it stands at the time `at`, in the order in which they were first entered."""
-        entries: dict[bytes, list[EntryFacts]] = {}
-        for entry in self.store.facts(Query(enveloped=True)):
-            entries.setdefault(entry.dispatch_digest, []).append(entry)
-        return [state_of(entries.pop(name), at) for name in list(entries)]
+    def states(self, at: int, direction: str | None = None) -> Iterator[EnvelopeState]:
+        """Every envelope, or those of one direction, and where it stands at the time `at`, in the order in which they were first entered."""
+        courses: dict[bytes, Course] = {}
+        for entry in self.store.facts(Query(enveloped=True, direction=direction)):
+            course = courses.get(entry.dispatch_digest)
+            if course is None:
+                courses[entry.dispatch_digest] = Course(entry)
+            else:
+                course.take(entry)
+        for name in list(courses):
+            yield courses.pop(name).state(at)
 
     def close(self) -> None:
         """Close the register."""

@@ -25,14 +25,15 @@ from sqlalchemy.exc import DBAPIError
 from valiza.keys.errors import Refused, Unavailable, ValizaError
 from valiza.keys.fields import Body
 from valiza.register import schema, sql
-from valiza.register.entry import Entry, EntryFacts
-from valiza.register.sqlite import require_nodes, share_common
-from valiza.register.store import EMPTY, PAGE, Chained, Head, Query, Store, Tail
+from valiza.register.entry import Entry
+from valiza.register.sqlite import require_nodes
+from valiza.register.store import EMPTY, FACTS, PAGE, Chained, Head, Query, Store, Tail, read_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from valiza.register.address import Address
+    from valiza.register.entry import EntryFacts
     from valiza.register.merkle import Position
     from valiza.register.sql import Sql
     from valiza.register.store import Node
@@ -224,7 +225,7 @@ class PostgresqlStore(Store):
             _execute(connection, sql.BEGIN)
             _execute(connection, sql.LOCK)
             tail = None if agreement is None else _execute(connection, sql.TAIL, agreement=agreement)
-            found = None if ahead is None else _execute(connection, sql.selecting(sql.FACTS, ahead))
+            found = None if ahead is None else _execute(connection, sql.selecting(FACTS, ahead))
         if agreement is not None and tail is not None:
             self.take_tail(agreement, _tail_of(tail.fetchall()))
         if ahead is not None and found is not None:
@@ -381,7 +382,7 @@ class PostgresqlStore(Store):
         shared: dict[object, Any] = {}
         while left is None or left > 0:
             size = PAGE if left is None else min(PAGE, left)
-            page = self._facts_of(self._read_entries(sql.selecting(sql.FACTS, replace(query, limit=size))), shared)
+            page = self._facts_of(self._read_entries(sql.selecting(FACTS, replace(query, limit=size))), shared)
             if len(page) == size and not through:
                 ((through,),) = self._read_entries(sql.LAST_SEQ)
             yield from (fact for fact in page if not through or fact.seq <= through)
@@ -392,7 +393,7 @@ class PostgresqlStore(Store):
 
     def _facts_of(self, rows: Sequence[tuple[Any, ...]], shared: dict[object, Any] | None = None) -> list[EntryFacts]:
         common = {} if shared is None else shared
-        found = [EntryFacts(**share_common(_named(row), common)) for row in rows]
+        found = [read_facts(row, common) for row in rows]
         self.require_times(found)
         return found
 
@@ -485,13 +486,13 @@ def _row(chained: Chained) -> dict[str, Any]:
 
 
 def _named(row: Sequence[Any]) -> dict[str, Any]:
-    found = dict(zip(sql.FACTS, row, strict=False))
+    found = dict(zip(FACTS, row, strict=False))
     found["origin"] = Body(found.pop("origin_party"), found.pop("origin_body"))
     return found
 
 
 def _chained(row: Sequence[Any]) -> Chained:
-    statement, record, blind, hashed, previous, link = row[len(sql.FACTS) :]
+    statement, record, blind, hashed, previous, link = row[len(FACTS) :]
     return Chained(Entry(**_named(row), statement=statement, record=record, blind=blind), hashed, previous, link)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import psycopg as driver
 from valiza.register import schema
 from valiza.register.entry import KINDS, ONCE
 from valiza.register.schema import entry, head, identity, node, unnamed
+from valiza.register.store import FACTS
 
 if TYPE_CHECKING:
     from valiza.register.store import Query
@@ -27,7 +28,6 @@ __all__ = [
     "COVERING",
     "EXPECT",
     "EXPECTED",
-    "FACTS",
     "FORGET",
     "FSYNC",
     "HAS_HEAD",
@@ -118,9 +118,7 @@ LAST_SEQ: Final = _sql(sa.select(sa.func.max(entry.c.seq)))
 
 # -- entries --------------------------------------------------------------------------------------------------------------
 
-_KEPT: Final = ("statement", "record", "blind", "leaf_hash", "previous", "link")  # besides the facts of an entry
-FACTS: Final = tuple(column.name for column in entry.c if column.name not in _KEPT)
-ALL: Final = (*FACTS, *_KEPT)
+ALL: Final = (*FACTS, "statement", "record", "blind", "leaf_hash", "previous", "link")
 
 APPEND: Final = _sql(sa.insert(entry).values({column: _given(column.name) for column in entry.c}))
 _ARISEN: Final = (

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 from valiza.keys.errors import Refused, Unavailable
 from valiza.keys.fields import Body
 from valiza.keys.files import storage_errors
-from valiza.register.entry import KINDS, ONCE, Entry, EntryFacts
-from valiza.register.store import EMPTY, PAGE, Chained, Head, Query, Store, Tail
+from valiza.register.entry import KINDS, ONCE, Entry
+from valiza.register.store import EMPTY, FACTS, PAGE, Chained, Head, Query, Store, Tail, read_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from valiza.register.entry import EntryFacts
     from valiza.register.merkle import Position
     from valiza.register.store import Node
 
@@ -84,22 +85,7 @@ BEGIN SELECT RAISE(ABORT, 'a head is never replaced'); END;
 CREATE TRIGGER identity_never_replaced BEFORE INSERT ON identity WHEN EXISTS (SELECT 1 FROM identity)
 BEGIN SELECT RAISE(ABORT, 'a register is of one body'); END;
 """
-_FACTS: Final = (
-    "seq",
-    "at",
-    "kind",
-    "direction",
-    "number",
-    "agreement",
-    "place",
-    "origin_party",
-    "origin_body",
-    "envelope_id",
-    "dispatch_digest",
-    "note",
-)
-_COMMON: Final = ("kind", "direction", "agreement", "origin")
-_ALL: Final = (*_FACTS, "statement", "record", "blind", "leaf_hash", "previous", "link")
+_ALL: Final = (*FACTS, "statement", "record", "blind", "leaf_hash", "previous", "link")
 # What each field of a query asks for; the columns are the program's own text, never input.
 _CONDITIONS: Final = {
     "dispatch_digest": "dispatch_digest = ?",
@@ -281,9 +267,9 @@ class SqliteStore(Store):
         """Entries without the bytes that they keep, one after the other: a register of any size takes the same memory."""
         shared: dict[object, Any] = {}
         with _database_errors(self.name):
-            rows = self._select(_FACTS, query)
+            rows = self._select(FACTS, query)
             while page := rows.fetchmany(PAGE):
-                found = [EntryFacts(**share_common(_named(row), shared)) for row in page]
+                found = [read_facts(row, shared) for row in page]
                 self.require_times(found)
                 yield from found
 
@@ -392,13 +378,13 @@ def _row(chained: Chained) -> list[object]:
 
 
 def _named(row: Sequence[object]) -> dict[str, object]:
-    found = dict(zip(_FACTS, row, strict=False))
+    found = dict(zip(FACTS, row, strict=False))
     found["origin"] = Body(found.pop("origin_party"), found.pop("origin_body"))  # type: ignore[arg-type]
     return found
 
 
 def _chained(row: Sequence[object]) -> Chained:
-    statement, record, blind, hashed, previous, link = row[len(_FACTS) :]
+    statement, record, blind, hashed, previous, link = row[len(FACTS) :]
     entry = Entry(**_named(row), statement=statement, record=record, blind=blind)  # type: ignore[arg-type]
     return Chained(entry, hashed, previous, link)  # type: ignore[arg-type]
 
@@ -421,13 +407,6 @@ def _where(query: Query) -> tuple[str, list[object]]:
         conditions.append("substr(+number, 1, ?) = ?")
         values += [len(query.series), query.series]
     return " AND ".join(conditions), values
-
-
-def share_common(facts: dict[str, Any], shared: dict[object, Any]) -> dict[str, Any]:
-    """The same, with what many entries have in common kept once for all of them: of a large register that is most of the memory."""
-    for name in _COMMON:
-        facts[name] = shared.setdefault(facts[name], facts[name])
-    return facts
 
 
 def require_nodes(name: str, wanted: Sequence[Position], found: Sequence[bytes | None]) -> list[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from valiza.envelope.receipt import Verdict
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from valiza.keys.fields import Body
     from valiza.register.entry import EntryFacts
 
-__all__ = ["BASES", "EnvelopeState", "ForbiddenStep", "receipt_due", "require_after", "require_step", "state_of"]
+__all__ = ["BASES", "Course", "EnvelopeState", "ForbiddenStep", "receipt_due", "require_after", "require_step", "state_of"]
 
 
 class ForbiddenStep(Refused):
@@ -64,38 +65,81 @@ def receipt_due(sealed: EntryFacts) -> int:
     return int(sealed.note)
 
 
+class Course:
+    """The course of an envelope: of its entries, taken one after the other, as little as says where it stands, for there may be a million of them."""
+
+    __slots__ = ("_changed", "_due", "_first", "_kinds", "_number", "_said")
+
+    def __init__(self, first: EntryFacts) -> None:
+        self._first = first
+        self._number = ""
+        self._due: int | None = None
+        self._said = ""  # in words, by the answer, and then by the receipt
+        self._kinds: frozenset[str] = frozenset()
+        self.take(first)
+
+    def take(self, entry: EntryFacts) -> None:
+        """Go on with the next entry.
+
+        Raises:
+            Unavailable: the entry is damaged.
+        """
+        self._changed = entry.at
+        self._number = self._number or entry.number
+        if entry.kind == "sealed":
+            self._due = receipt_due(entry)
+        if entry.kind == "receipt" or (entry.kind == "answered" and "receipt" not in self._kinds):
+            self._said = entry.note
+        if entry.kind not in self._kinds:
+            self._kinds = _with(self._kinds, entry.kind)
+
+    def state(self, at: int) -> EnvelopeState:
+        """Where the envelope stands at the time `at`."""
+        first = self._first
+        return EnvelopeState(
+            direction=first.direction,
+            number=self._number,
+            origin=first.origin,
+            envelope_id=first.envelope_id,
+            dispatch_digest=first.dispatch_digest,
+            agreement=first.agreement,
+            since=first.at,
+            changed=self._changed,
+            due=self._due,
+            verdict=self._verdict(at),
+        )
+
+    def _verdict(self, at: int) -> str:
+        kinds = self._kinds
+        if "conflict" in kinds:
+            return Verdict.CONFLICT.value
+        if "receipt" in kinds:
+            return self._said
+        if "withdrawn" in kinds:
+            return Verdict.WITHDRAWN.value
+        if "answered" in kinds:
+            return self._said
+        if self._due is not None:
+            return (Verdict.OVERDUE if at > self._due else Verdict.OUTSTANDING).value
+        return next((kind for kind in ("opened", "arrived") if kind in kinds), "announced")
+
+
+@cache
+def _with(kinds: frozenset[str], kind: str) -> frozenset[str]:
+    """One set of kinds for all envelopes that have these."""
+    return kinds | {kind}
+
+
 def state_of(story: Sequence[EntryFacts], at: int) -> EnvelopeState:
-    """Where an envelope stands at the time `at` by its entries, of which there is one at least."""
-    first = story[0]
-    kinds = {entry.kind: entry for entry in story}
-    sealed = kinds.get("sealed")
-    due = None if sealed is None else receipt_due(sealed)
-    return EnvelopeState(
-        direction=first.direction,
-        number=next((entry.number for entry in story if entry.number), ""),
-        origin=first.origin,
-        envelope_id=first.envelope_id,
-        dispatch_digest=first.dispatch_digest,
-        agreement=first.agreement,
-        since=first.at,
-        changed=story[-1].at,
-        due=due,
-        verdict=_verdict(kinds, due, at),
-    )
+    """Where an envelope stands at the time `at` by its entries, of which there is one at least.
 
-
-def _verdict(kinds: dict[str, EntryFacts], due: int | None, at: int) -> str:
-    if "conflict" in kinds:
-        return Verdict.CONFLICT.value
-    if "receipt" in kinds:
-        return kinds["receipt"].note
-    if "withdrawn" in kinds:
-        return Verdict.WITHDRAWN.value
-    if "answered" in kinds:
-        return kinds["answered"].note
-    if due is not None:
-        return (Verdict.OVERDUE if at > due else Verdict.OUTSTANDING).value
-    return next((kind for kind in ("opened", "arrived") if kind in kinds), "announced")
+    Raises:
+        Unavailable: one of them is damaged.
+    """
+    course = Course(story[0])
+    for entry in story[1:]:
+        course.take(entry)
+    return course.state(at)
 
 
 def require_step(kind: str, story: Sequence[EntryFacts]) -> None:

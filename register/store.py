@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from valiza.keys.errors import Refused, Unavailable
-from valiza.keys.fields import MAX_TIME
+from valiza.keys.fields import MAX_TIME, Body
 from valiza.register.entry import FIRST_LINK, Entry, EntryFacts, link
 from valiza.register.merkle import arising, leaf_hash
 
@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from valiza.keys.fields import Body
     from valiza.register.merkle import Position
 
-__all__ = ["EMPTY", "PAGE", "Chained", "Head", "Node", "Query", "Store", "Tail"]
+__all__ = ["EMPTY", "FACTS", "PAGE", "Chained", "Head", "Node", "Query", "Store", "Tail", "read_facts"]
 
 PAGE: Final = 512  # entries that are read at once where a whole register is read
+
+# The columns of what an entry says; each store has them under these names.
+FACTS: Final = (
+    *("seq", "at", "kind", "direction", "number", "agreement", "place"),
+    *("origin_party", "origin_body", "envelope_id", "dispatch_digest", "note"),
+)
 
 Node = tuple["Position", bytes]
 """A complete node of a log's tree above the leaves: level and place, and its hash."""
@@ -108,6 +113,26 @@ class Head:
     size: int
     at: int
     note: bytes
+
+
+def read_facts(row: Sequence[Any], shared: dict[object, Any]) -> EntryFacts:
+    """What an entry says, from those columns. Of a large register most of it is the same again and again, and kept once: in `shared`."""
+    seq, at, kind, direction, number, agreement, place, party, body, envelope_id, dispatch_digest, note = row
+    one = shared.setdefault
+    origin = shared.get((party, body)) or one((party, body), Body(party, body))
+    return EntryFacts(
+        seq=seq,
+        at=at,
+        kind=one(kind, kind),
+        direction=one(direction, direction),
+        number=number,
+        agreement=one(agreement, agreement),
+        place=place,
+        origin=origin,
+        envelope_id=envelope_id,
+        dispatch_digest=dispatch_digest,
+        note=note,
+    )
 
 
 class Store(ABC):

@@ -110,7 +110,7 @@ def test_register_that_another_program_has_open_is_not_replaced_and_one_that_is_
     used.kz.works("register", "backup", "-o", backup)
     gc.collect()
     with closing(Office(used.kz.home, str)) as other:
-        assert other.journal.states(0)
+        assert list(other.journal.states(0))
         assert "another program has the register" in used.kz.fails(7, "register", "restore", backup, "--replace").error
     with other.alone():
         assert "is being restored" in used.kz.fails(7, "register", "list").error

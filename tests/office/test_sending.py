@@ -290,7 +290,7 @@ def test_what_another_process_is_sealing_is_left_alone(world: World) -> None:
 def test_what_was_withdrawn_by_hand_meanwhile_is_only_settled(world: World) -> None:
     killed(world, BEFORE_THE_NAME)
     with office_of(world) as (office, _):
-        name = office.journal.states(present())[0].dispatch_digest
+        name = next(office.journal.states(present())).dispatch_digest
         database_of(office.journal).execute("INSERT INTO unnamed VALUES (?, '', ?)", [name, os.fsencode(world.path("it.vlz"))])
     with office_of(world) as (office, told):
         assert standings(office) == [("1", "withdrawn")]

@@ -102,7 +102,7 @@ def test_of_an_unknown_envelope_nothing_is_known(journal: RegisterJournal) -> No
     ]
     assert found == [None] * 5
     assert (journal.withdrawn(unknown), journal.incoming_number(unknown)) == (False, "")
-    assert (journal.story(unknown), journal.dispatches_of(unknown), journal.states(NOW)) == ([], [], [])
+    assert (journal.story(unknown), journal.dispatches_of(unknown), list(journal.states(NOW))) == ([], [], [])
 
 
 # -- numbers --------------------------------------------------------------------------------------------------------------
@@ -426,7 +426,7 @@ def test_an_envelope_is_answered_once(journal: RegisterJournal) -> None:
 def test_a_receipt_is_no_answer(journal: RegisterJournal) -> None:
     with pytest.raises(Malformed):
         journal.record_answer(signed(labels.RECEIPT, "countersigner", [], bytes(32), signing_key("x")).raw, received(), at=NOW)
-    assert journal.states(NOW) == []
+    assert list(journal.states(NOW)) == []
 
 
 @pytest.mark.parametrize("said", ["delivered", "refused", "late", "discrepant", "withdrawn"])
@@ -519,7 +519,7 @@ def test_envelopes_stand_in_the_order_in_which_they_were_entered(journal: Regist
     journal.enter_arrival(received(2), b"dispatch", at=NOW + 1)
     seal(journal, 3, at=NOW + 2)
     journal.record_receipt(b"receipt", "delivered", sent(1), at=NOW + 3)
-    states = journal.states(NOW + 3)
+    states = list(journal.states(NOW + 3))
     assert [(state.direction, state.number, state.origin, state.since, state.verdict) for state in states] == [
         ("out", "KZ-MFA/2026/out/1", HERE, NOW, "delivered"),
         ("in", "KZ-MFA/2026/in/1", THERE, NOW + 1, "arrived"),
@@ -527,6 +527,7 @@ def test_envelopes_stand_in_the_order_in_which_they_were_entered(journal: Regist
     ]
     assert [state.dispatch_digest for state in states] == [name.dispatch_digest for name in (sent(1), received(2), sent(3))]
     assert [state.envelope_id for state in states] == [bytes([n]) * 32 for n in (1, 2, 3)]
+    assert [list(journal.states(NOW + 3, direction)) for direction in ("out", "in")] == [[states[0], states[2]], [states[1]]]
 
 
 @pytest.mark.parametrize(
@@ -568,7 +569,7 @@ def test_what_is_a_number_and_begins_an_id_names_both_in_their_order(journal: Re
 
 def test_numbers_without_an_envelope_are_no_envelopes(journal: RegisterJournal) -> None:
     journal.next_number("out", AGREEMENT, NOW)
-    assert journal.states(NOW) == []
+    assert list(journal.states(NOW)) == []
     assert journal.dispatches_of(b"") == []
 
 

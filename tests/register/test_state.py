@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +15,7 @@ from valiza.envelope.journal import Expectation
 from valiza.keys.errors import Refused
 from valiza.keys.fields import Body
 from valiza.register.entry import KINDS, ONCE, EntryFacts
-from valiza.register.state import ForbiddenStep, require_step
+from valiza.register.state import Course, ForbiddenStep, require_step, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +61,41 @@ def test_only_what_may_follow_does(known: tuple[str, ...], kind: str) -> None:
 def test_what_happens_once_does_not_happen_again(kind: str) -> None:
     with pytest.raises(ForbiddenStep, match=r"already"):
         require_step(kind, story("sealed", "arrived", "answered", "withdrawn", "receipt"))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "verdict"),
+    [
+        ("notice", "announced"),
+        ("notice arrived", "arrived"),
+        ("arrived opened notice", "opened"),
+        ("arrived opened answered", "by answered"),
+        ("arrived answered receipt attempt", "by receipt"),
+        ("arrived receipt answered", "by receipt"),
+        ("sealed withdrawn receipt", "by receipt"),
+        ("sealed withdrawn attempt", "withdrawn"),
+        ("sealed receipt conflict handover", "conflict"),
+    ],
+)
+def test_where_an_envelope_stands_by_its_entries(kinds: str, verdict: str) -> None:
+    course = [
+        replace(entry, at=NOW + count, note="0" if entry.kind == "sealed" else f"by {entry.kind}")
+        for count, entry in enumerate(story(*kinds.split()))
+    ]
+    state = state_of(course, NOW)
+    assert (state.verdict, state.since, state.changed) == (verdict, NOW, NOW + len(course) - 1)
+
+
+def test_what_each_envelope_of_a_large_register_is_remembered_by_is_little() -> None:
+    """Most of a million entries repeat the kinds of others."""
+    courses = [Course(entry) for entry in story("arrived", "arrived")]
+    for course in courses:
+        for _ in range(3):
+            for entry in story("notice", "handover", "receipt"):
+                course.take(entry)
+    one, other = courses
+    assert one._kinds is other._kinds
+    assert not hasattr(one, "__dict__")
 
 
 @pytest.fixture
