@@ -55,6 +55,7 @@ COMMANDS: Final = {
     "refuse": ("answering", "refuse", "Refuse an envelope, opened or not."),
     "countersign": ("answering", "countersign", "Countersign an acknowledgement or refusal: makes the receipt."),
     "receipt": ("answering", "receipt", "Show and verify receipts."),
+    "mail": ("mail", "mail", "Put envelopes and receipts into messages, and take them out."),
     "register": ("registry", "register", "Look up, follow up, prove and keep what was sent and received."),
     "evidence": ("evidence", "evidence", "Make and verify bundles that prove what became of an envelope."),
     "gateway": ("gateway", "gateway", "Check mail on its way, without any key: receipts, envelopes, rules."),

@@ -18,6 +18,7 @@ from valiza.envelope.container import read_container
 from valiza.envelope.header import read_core, read_stanzas, wrap_info
 from valiza.envelope.manifest import unpack_manifest
 from valiza.envelope.payload import MANIFEST_STREAM, Streams, stream_length
+from valiza.gateway.wrapping import Letter, read_object, wrap
 from valiza.keys import labels
 from valiza.keys.encoding import unpack
 from valiza.keys.recipient import Identity
@@ -359,6 +360,27 @@ def _note_line(line: str) -> str:
     return re.sub(r"^(— \S+ \S{16})\S+$", r"\1…", line)
 
 
+def example_mail() -> Iterator[str]:
+    """A report, whole but for the lines of base64 between the first and the last of each part."""
+    letter = Letter(
+        sender="registry@mfa.by.example",
+        to=["registry@mfa.kz.example"],
+        message_id="<2f1e@mfa.by.example>",
+        in_reply_to="<7c40@mfa.kz.example>",
+        date=1772528400,
+        boundary="=_6d2c1b0f4a5e",
+    )
+    raw = _vector("receipt_delivered")
+    lines = b"".join(wrap([read_object(io.BytesIO(raw))], letter)).decode("ascii").splitlines()
+    yield from [f"vectors/receipt_delivered.vector, {len(raw)} bytes", ""]
+    full = [len(line) == 76 and " " not in line for line in lines]  # noqa: PLR2004 - a whole line of base64
+    for index, line in enumerate(lines):
+        if not (full[index] and full[index - 1]):
+            yield line
+        elif not full[index + 1]:
+            yield "…"
+
+
 EXAMPLES: Final = {
     "statement": example_statement,
     "credential": example_credential,
@@ -374,6 +396,7 @@ EXAMPLES: Final = {
     "backup": example_backup,
     "external-signer": example_external_signer,
     "log": example_log,
+    "mail": example_mail,
 }
 
 

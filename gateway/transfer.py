@@ -150,7 +150,9 @@ _UU: Final = re.compile(rb"^begin [0-7]{3,4} [^\r\n]{0,998}\r?\n([^\r\n]{2,90})"
 _UU_BASE64: Final = re.compile(rb"^begin-base64 [0-7]{3,4} [^\r\n]{0,998}\r?\n([A-Za-z0-9+/]{8,90})", re.MULTILINE)
 _YENC: Final = re.compile(rb"^=ybegin [^\r\n]{0,998}\r?\n(?:=ypart [^\r\n]{0,998}\r?\n)?([^\r\n]{8,998})", re.MULTILINE)
 _ESCAPED: Final = re.compile(rb"=(.)", re.DOTALL)
-_LINES_OF_BASE64: Final = re.compile(rb"^(?:iVZ[MF]|k[5-9][0-9A-Za-z]{2}YWxpemEv|k[5-9]kgdmFsaXphL)[A-Za-z0-9+/]{28,}", re.MULTILINE)
+_LINES_OF_BASE64: Final = re.compile(
+    rb"^(?=[A-Za-z0-9+/]{32})(?:iVZM(?:Wg|RQ)|k[67][A-Za-z0-9+/]{2}YWxpemEv|k9k[A-Za-z0-9+/]dmFsaXphL)", re.MULTILINE
+)
 _RAW: Final = re.compile(rb"\x89VL[ZE]\r\n\x1a\n|\x93(?:[\xa0-\xbf]|\xd9.|\xda..)valiza/(?:v1|rehearsal)/[a-z]", re.DOTALL)
 _CLUES: Final = (b"begin", b"iVZ", b"YWxpemEv", b"dmFsaXphL", b"\x89VL", b"valiza/")
 _OVERLAP: Final = 4096

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from valiza.envelope.payload import write_all
-from valiza.gateway.media import ENDINGS, SNIFFED_BYTES, Kind, statement_type
+from valiza.gateway.media import ENDINGS, SNIFFED_BYTES, Kind, sniff, statement_type
 from valiza.gateway.parts import Limits, TakenApart, take_apart
 from valiza.gateway.source import BLOCK_BYTES
 from valiza.keys import labels
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Unwrapped", "message_file", "unwrap"]
 
-_MOST_BYTES: Final = 1 << 30
+_MOST_BYTES: Final = 1 << 29
 _MOST: Final = 64  # objects in a message that somebody takes out by hand
 
 
@@ -57,7 +57,7 @@ def message_file(path: Path, most: int = _MOST_BYTES) -> Iterator[BinaryIO]:
     """A message as a seekable file. Standard input (`-`) and pipes are spooled first.
 
     Raises:
-        Refused: it has more than `most` bytes. Unavailable: it cannot be read.
+        Malformed: it has more than `most` bytes, or is no message but an object of Valiza. Unavailable: it cannot be read.
     """
     with storage_errors(path):
         source = standard_input() if str(path) == "-" else path.open("rb", buffering=0)
@@ -69,6 +69,11 @@ def message_file(path: Path, most: int = _MOST_BYTES) -> Iterator[BinaryIO]:
                 source = open_files.enter_context(_spooled(source, most))
             elif source.seek(0, 2) > most:
                 raise _too_long(most)
+            source.seek(0)
+            kind = sniff(source.read(SNIFFED_BYTES))
+        if kind is not None:
+            message = f"it is no message, but itself {'an' if kind.value[0] in 'ae' else 'a'} {kind.value}"
+            raise Malformed(message)
         yield source
 
 
@@ -83,8 +88,8 @@ def _spooled(source: BinaryIO, most: int) -> BinaryIO:
     return file
 
 
-def _too_long(most: int) -> Refused:
-    return Refused(f"a message of more than {most} bytes")
+def _too_long(most: int) -> Malformed:
+    return Malformed(f"a message of more than {most} bytes")
 
 
 def unwrap(raw: bytes | Path | BinaryIO, into: Path) -> tuple[TakenApart, list[Unwrapped]]:

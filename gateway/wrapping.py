@@ -162,6 +162,9 @@ def wrap(objects: Sequence[Wrapped], letter: Letter) -> Iterator[bytes]:
     if not objects or not letter.to or _BOUNDARY.fullmatch(letter.boundary) is None:
         message = "a message needs an object, an addressee and a boundary"
         raise Usage(message)
+    if not letter.subject.isprintable():
+        message = "the subject has control characters"
+        raise Usage(message)
     cores = [one.core for one in objects if one.core is not None]
     languages = letter.languages or languages_of(body.party for core in cores for body in (core.origin, core.destination))
     (first, *others) = objects

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import importlib.util
 import io
@@ -269,7 +270,20 @@ def desk(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Desk:
         _gather(at)
         _enrol(at)
         _carry(at)
+        _mail(at)
     return at
+
+
+def _mail(at: Desk) -> None:
+    """Messages with an envelope, a receipt and others, and what is taken out of them."""
+    head = "--from a@kz.example --to b@by.example"
+    at.type(f"mail wrap first.receipt.vls {head} -o receipt.eml")
+    at.type(f"mail wrap first.vlz KZ.vls second.vle {head} -o several.eml")
+    at.type("mail unwrap receipt.eml -o receipt.taken")
+    at.type("mail unwrap several.eml -o several.taken")
+    message = "MIME-Version: 1.0\nContent-Transfer-Encoding: base64\n\n"
+    (at.folder / "bare.eml").write_bytes(message.encode() + base64.encodebytes((at.folder / "first.vlz").read_bytes()))
+    at.type("mail unwrap bare.eml -o bare.taken")
 
 
 def _share(at: Desk, cluster: Cluster) -> None:
@@ -726,6 +740,7 @@ def test_man_page_of_a_command_says_what_its_help_says() -> None:
         "backup",
         "external-signer",
         "log",
+        "mail",
         "transport",
     ],
 )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ORDER_OF_THE_WORK: Final = [
     *("demo", "custodian", "root", "office", "credential", "revocation", "designation", "roster", "agreement", "clearance", "seal", "withdraw"),
     *("transport", "inspect"),
-    *("verify", "open", "rewrap", "acknowledge", "refuse", "countersign", "receipt", "register", "evidence"),
+    *("verify", "open", "rewrap", "acknowledge", "refuse", "countersign", "receipt", "mail", "register", "evidence"),
     *("doctor", "key", "ceremony", "config", "completion"),
 ]
 LEAVES: Final = list(leaves())

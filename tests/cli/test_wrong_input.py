@@ -74,6 +74,8 @@ READS: Final[dict[str, Callable[[World, Path], Words]]] = {
     "countersign --envelope": _at("BY", "countersign", "ANSWER", "--envelope", "FILE", "-o", "OUT", "--as=maryna"),
     "receipt show": _at("", "receipt", "show", "FILE"),
     "receipt verify": _at("KZ", "receipt", "verify", "FILE"),
+    "mail wrap": _at("", "mail", "wrap", "FILE", "--from=a@kz.example", "--to=b@by.example", "-o", "OUT"),
+    "mail unwrap": _at("", "mail", "unwrap", "FILE", "-o", "OUT"),
     "receipt verify --envelope": _at("KZ", "receipt", "verify", "RECEIPT", "--envelope", "FILE"),
     "evidence make": _at("KZ", "evidence", "make", "FILE", "-o", "OUT"),
     "evidence make --envelope": _at("KZ", "evidence", "make", "NUMBER", "--envelope", "FILE", "-o", "OUT"),
@@ -149,6 +151,7 @@ def test_every_command_that_reads_a_file_is_here() -> None:
     tried = {" ".join(word for word in place.split() if not word.startswith("-")) for place in READS}
     assert tried == {
         *("inspect", "verify", "open", "rewrap", "acknowledge", "refuse", "countersign", "receipt show", "receipt verify"),
+        *("mail wrap", "mail unwrap"),
         *("evidence make", "evidence show", "evidence verify"),
         *("credential verify", "roster import", "roster diff", "roster publish", "revocation make", "designation make"),
         *("agreement show", "agreement check", "agreement sign", "agreement adopt"),
@@ -278,6 +281,11 @@ TAKEN: Final = {
     "receipt show": {"receipt"},
     "receipt verify": {"receipt", "acknowledgement"},
     "receipt verify --envelope": {"envelope"},
+    "mail wrap": {
+        *("envelope", "acknowledgement", "receipt", "evidence", "rewrap", "roster"),
+        *("agreement", "half of an agreement", "termination", "credential", "key"),
+    },
+    "mail unwrap": set(),
     "evidence make": {"envelope"},
     "evidence make --envelope": {"envelope"},
     "evidence show": {"evidence"},
@@ -512,6 +520,14 @@ def _sheets(world: World) -> list[Path]:
     return sorted(folder.iterdir())
 
 
+def _message(world: World) -> Path:
+    """A message with the envelope, made beside the world when it is first wanted."""
+    path = world.folder.parent / "message"
+    if not path.exists():
+        works("mail", "wrap", world.path("envelope.vlz"), "--from=a@kz.example", "--to=b@by.example", "-o", path)
+    return path
+
+
 # Every command that writes a file or folder; `OUT` is where.
 WRITES: Final[dict[str, Callable[[World], Words]]] = {
     "roster publish": lambda w: ["roster", "publish", "-o", "OUT", "--home", w.kz.home],
@@ -533,6 +549,8 @@ WRITES: Final[dict[str, Callable[[World], Words]]] = {
     ],
     "evidence make": lambda w: ["evidence", "make", w.path("envelope.vlz"), "-o", "OUT", "--home", w.by.home],
     "evidence verify": lambda w: [*("evidence", "verify", w.path("envelope.vle"), f"--root={w.kz.root}", f"--root={w.by.root}", "-o", "OUT")],
+    "mail wrap": lambda w: ["mail", "wrap", w.path("envelope.vlz"), "--from=a@kz.example", "--to=b@by.example", "-o", "OUT"],
+    "mail unwrap": lambda w: ["mail", "unwrap", _message(w), "-o", "OUT"],
     "key backup": lambda w: ["key", "backup", _root_key(w), "--shares=2", "--threshold=2", "-o", "OUT"],
     "key recover": lambda w: ["key", "recover", *_sheets(w), "-o", "OUT", "--unprotected"],
     "custodian new": lambda _: ["custodian", "new", "--party=XX", "--name=en=X", "-o", "OUT", "--unprotected"],
