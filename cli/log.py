@@ -158,8 +158,8 @@ def checkpoint(
     does nothing where nothing was entered.
     """
     from valiza.office.addressing import parse_body
-    from valiza.office.heads import checkpoint as sign
-    from valiza.office.heads import request_for
+    from valiza.office.checkpoints import checkpoint as sign
+    from valiza.office.checkpoints import request_for
     from valiza.office.reader import write_object
     from valiza.office.registering import agreements_named
 
@@ -231,7 +231,7 @@ def cosign(
     body; -o writes it for who does not wait.
     """
     from valiza.keys.files import read_file
-    from valiza.office.heads import cosign_request, cosign_seen
+    from valiza.office.cosigning import cosign_request, cosign_seen
     from valiza.office.reader import write_object
     from valiza.register.note import peek_checkpoint
 
@@ -270,7 +270,7 @@ def import_(note: Path, home: Path | None, json_: bool) -> None:
     If the other body has seen more than this register has, the register was restored from an older backup, or cut: that is told, and kept.
     """
     from valiza.keys.files import read_file
-    from valiza.office.heads import enter_cosigned
+    from valiza.office.checkpoints import enter_cosigned
     from valiza.register.note import peek_checkpoint
 
     at_office = open_office(home)
@@ -295,7 +295,7 @@ def import_(note: Path, home: Path | None, json_: bool) -> None:
 @as_json
 def heads(vkeys: bool, agreement: str | None, home: Path | None, json_: bool) -> None:
     """List the last checkpoints signed here, those that the other side cosigned, and those of its logs that were seen and cosigned here."""
-    from valiza.office.heads import log_keys, log_of
+    from valiza.office.checkpoints import log_keys, log_of
     from valiza.office.registering import agreements_named
     from valiza.register.note import office_name
     from valiza.register.note import vkeys as spelled

@@ -16,7 +16,8 @@ from valiza.envelope.verifying import AuthenticDispatch, VerifiedEnvelope, authe
 from valiza.keys import labels
 from valiza.keys.errors import Conflict, Refused
 from valiza.keys.statement import read_statement
-from valiza.office.heads import HeadNews, Registrar, take_attachments
+from valiza.office.checkpoints import Registrar
+from valiza.office.heads import HeadNews, take_attachments
 
 if TYPE_CHECKING:
     from typing import BinaryIO

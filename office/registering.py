@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from valiza.keys.errors import NotAuthentic, Refused, ValizaError
 from valiza.keys.processes import processors, shared
-from valiza.office.heads import checked_checkpoint, log_keys, log_of, newest_checkpoint, require_own
+from valiza.office.checkpoints import checked_checkpoint, log_keys, log_of, newest_checkpoint, require_own
 from valiza.office.home import Office
 from valiza.register.checking import Finding, RegisterChecked, check_register, check_statement
 from valiza.register.note import SignedCheckpoint, contradict, log_origin, read_cosignature, verify_checkpoint
