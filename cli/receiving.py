@@ -71,7 +71,10 @@ if TYPE_CHECKING:
 @click.argument("file", type=OBJECT)
 @as_json
 def inspect(file: Path, json_: bool) -> None:
-    """Show what an envelope (.vlz), statement (.vls) or evidence bundle (.vle) says. No signature is checked: nothing here is to be believed."""
+    """Show what an envelope (.vlz), statement (.vls) or evidence bundle (.vle) says, or a log's checkpoint, request or proof.
+
+    No signature is checked: nothing here is to be believed.
+    """
     from valiza.keys import labels
     from valiza.office.reader import envelope_file
 
@@ -81,7 +84,7 @@ def inspect(file: Path, json_: bool) -> None:
         if start == labels.MAGIC_EVIDENCE:
             facts = _inspect_evidence(source)
         else:
-            facts = _inspect_envelope(source) if start == labels.MAGIC else _inspect_statement(file, source)
+            facts = _inspect_envelope(source) if start == labels.MAGIC else _inspect_log_file(source) or _inspect_statement(file, source)
     emit({"believed": False, "read": facts}, json_=json_)
 
 
@@ -113,6 +116,36 @@ def _inspect_evidence(source: Any) -> dict[str, Any]:  # noqa: ANN401 - a file
     from valiza.office.evidence import read_evidence
 
     return bundle_facts(read_evidence(source))
+
+
+def _inspect_log_file(source: Any) -> dict[str, Any] | None:  # noqa: ANN401 - a file
+    """A checkpoint, cosigned or not, a request to cosign one, or a proof that an entry is in a log; None if it begins like none of these."""
+    from valiza.keys import labels
+    from valiza.register.note import parse_log_origin, peek_checkpoint, read_note
+    from valiza.register.proof import MAX_FILE, read_proof, read_request
+
+    raw = source.read(MAX_FILE + 1)
+    source.seek(0)
+    note, more = raw, {}
+    if raw.startswith(b"c2sp.org/tlog-proof@"):
+        proof = read_proof(raw)
+        note, more = proof.note, {"type": "proof", "place": proof.index, "hashes": len(proof.hashes)}
+    elif raw.startswith(b"old "):
+        request = read_request(raw)
+        note, more = request.note, {"type": "request", "old_size": request.old, "hashes": len(request.hashes)}
+    elif not raw.startswith(labels.LOG.encode()):
+        return None
+    checkpoint = peek_checkpoint(note)
+    body, agreement = parse_log_origin(checkpoint.origin)
+    return {
+        "type": "checkpoint",
+        **more,
+        "log_of": str(body),
+        "agreement": agreement.hex(),
+        "size": checkpoint.size,
+        "root": checkpoint.root.hex(),
+        "lines": [{"name": line.name, "key_id": line.key_id.hex(), "bytes": len(line.signature)} for line in read_note(note).lines],
+    }
 
 
 def _inspect_statement(path: Path, source: Any) -> dict[str, Any]:  # noqa: ANN401 - a file

@@ -323,6 +323,8 @@ def _log(at: Desk) -> None:
     at.type("register heads --vkeys --home kz")
     at.type("register prove first.vlz --home kz")
     at.type("register prove first.vlz --home kz -o proofs")
+    for log_file in ("log.request", "log.cosigned", next((at.folder / "proofs").glob("*proof*")).relative_to(at.folder)):
+        at.type(f"inspect {log_file}")
     at.type("register verify --home kz")
     at.type("register backup --home kz -o kz.register")
     at.type("register restore kz.register --home kz --replace")
@@ -354,6 +356,8 @@ def _carry(at: Desk) -> None:
     at.type_many("transport enter one.vls bag.vlz --home by", [0, 3])
     at.type("transport handover bag.vlz --leg 3 --damaged --remark wet --home by -o three.vls")
     at.type("transport show bag.vlz --home by", code=6)
+    at.type("transport enter three.vls --home kz")
+    at.type("evidence make bag.vlz --home kz -o bag.vle")
 
 
 def _clear(at: Desk, trust: str) -> None:

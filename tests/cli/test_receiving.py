@@ -47,6 +47,29 @@ def test_inspect_of_every_object(world: World) -> None:
     assert {kind: works("inspect", path, "--json").facts["read"]["type"] for kind, path in objects.items()} == {kind: kind for kind in objects}
 
 
+def test_inspect_of_what_is_about_a_log(world: World) -> None:
+    """A request, what comes back, and a proof that an entry is there; each believed in nothing, and told where it is not whole."""
+    envelope = world.seal()
+    request, cosigned = world.path("log.request"), world.path("log.cosigned")
+    world.kz.works("register", "checkpoint", "--agreement=kz-by", "--for=BY-MFA", "-o", request)
+    world.by.works("register", "cosign", request, "-o", cosigned)
+    world.kz.works("register", "import", cosigned)
+    world.kz.works("register", "prove", envelope, "-o", world.path("proofs"))
+    (proof,) = (path for path in world.path("proofs").iterdir() if path.read_bytes().startswith(b"c2sp.org/"))
+    found = {name: works("inspect", path, "--json").facts["read"] for name, path in (("r", request), ("c", cosigned), ("p", proof))}
+    assert [found[name]["type"] for name in "rcp"] == ["request", "checkpoint", "proof"]
+    assert {(read["log_of"], read["size"], read["root"]) for read in found.values()} == {("KZ/KZ-MFA", 2, found["c"]["root"])}
+    assert [len(found[name]["lines"]) for name in "rcp"] == [2, 4, 4]
+    assert (found["r"]["old_size"], found["p"]["place"], found["p"]["hashes"]) == (0, 1, 1)
+    assert found["c"]["lines"][2]["name"] == "valiza/v1/office/BY/BY-MFA"
+    for path in (request, cosigned, proof):
+        raw = path.read_bytes()
+        for spoilt in (raw[:-9], raw.replace(b"/KZ-MFA/", b"/kz/"), raw.replace(b"\n2\n", b"\n02\n")):
+            fails(3, "inspect", "-", stdin=spoilt)
+        forged = raw.replace(b"/KZ-MFA/", b"/KZ-KNB/")
+        assert works("inspect", "-", "--json", stdin=forged).facts["read"]["log_of"] == "KZ/KZ-KNB"
+
+
 def test_inspect_of_a_half_signed_agreement(world: World) -> None:
     """It goes from one party to the other, so it has to be readable on the way: `agreement show` reads it."""
     assert works("agreement", "show", world.path("agreement.half.vls"), "--json").facts["signatures"] == 1
