@@ -10,6 +10,7 @@ import click
 from valiza.cli.batch import Result, each_line_option, failed, report, require_one_input
 from valiza.cli.options import (
     ENVELOPE,
+    FOLDER,
     STATEMENT,
     NameOrFile,
     OrderedGroup,
@@ -233,22 +234,36 @@ def _entered(one: Any) -> Result:  # noqa: ANN401 - an Entered or an error; its 
 @transport.command(
     "show",
     short_help="Show who had an envelope when, and what is missing.",
-    epilog=command_epilog("valiza transport show report.vlz --home by", "valiza transport show BY-MFA/2027/in/3 --home by --json"),
+    epilog=command_epilog(
+        "valiza transport show report.vlz --home by",
+        "valiza transport show BY-MFA/2027/in/3 --home by --json",
+        "valiza transport show report.vlz --home by -o told",
+    ),
 )
 @_ENVELOPE
+@click.option(
+    "-o", "--output", "output", type=FOLDER, metavar="DIR", help="Write the notices and hand-overs themselves into a new folder, for others."
+)
 @home_option
 @as_json
-def show(envelope: str, home: Path | None, json_: bool) -> None:
+def show(envelope: str, output: Path | None, home: Path | None, json_: bool) -> None:
     """Show the legs of an envelope's way, who took it over, and every gap, by the notices and hand-overs in the register.
 
     Ends with 0 where the chain is whole up to the destination, with 8 where it is under way or late, with 6 where something is wrong.
     """
     from valiza.envelope.custody import CustodyState
-    from valiza.office.transporting import transported
+    from valiza.office.transporting import transported, write_out
 
+    if output is not None:
+        if str(output) == "-":
+            message = "notices and hand-overs are written to a folder"
+            raise Usage(message, "give -o DIR")
+        require_output(output)
     found = transported(open_office(home), named_envelope(envelope), at=now())
     judged = found.custody
-    facts = _transport_facts(found)
+    if output is not None:
+        write_out(found, output)
+    facts = {**_transport_facts(found), "output": None if output is None else str(output)}
     emit(facts, json_=json_, people=_people(facts))
     if judged.state is CustodyState.WRONG:
         first, others = judged.findings[0], len(judged.findings) - 1
@@ -353,6 +368,7 @@ def _people(facts: Facts) -> Facts:
         "apart": _by_leg(facts["apart"], legs),
         "now_with": None if facts["holder"] is None else f"{facts['holder']['name']}, {facts['holder']['body']}",
         "wrong": [one["message"] for one in facts["problems"]],
+        "written_to": facts["output"],
     }
 
 

@@ -15,7 +15,7 @@ from valiza.envelope.verifying import authenticate
 from valiza.keys import labels
 from valiza.keys.errors import Malformed, Refused, Usage, ValizaError
 from valiza.keys.fields import Body
-from valiza.keys.files import NewFile, about
+from valiza.keys.files import NewFile, about, new_file, new_folder
 from valiza.keys.interruption import naming
 from valiza.keys.statement import LIMITS, read_statement
 from valiza.office.addressing import is_called, parse_body
@@ -32,12 +32,13 @@ if TYPE_CHECKING:
     from valiza.keys.credential import Credential
     from valiza.office.home import Office
 
-__all__ = ["Entered", "HandoverOrder", "NoticeOrder", "Transported", "enter", "take", "tell", "transported"]
+__all__ = ["Entered", "HandoverOrder", "NoticeOrder", "Transported", "enter", "take", "tell", "transported", "write_out"]
 
 T = TypeVar("T", VerifiedNotice, VerifiedHandover)
 
 # Purposes of a credential by which somebody who gave is found, in this order.
 _GIVERS: Final = ("transport", "seal", "acknowledge", "open", "countersign", "act")
+_SHORT: Final = 16  # digits that tell one statement from another
 _ANY_TIME: Final = 1 << 40  # what was recorded was not in the future then
 
 
@@ -167,6 +168,21 @@ def _known(office: Office, signed: SignedDispatch, at: int) -> Transported:
 
 def _read_handover(office: Office, raw: bytes, signed: SignedDispatch, at: int) -> VerifiedHandover:
     return read_handover(raw, signed=signed, trust=office.trust, agreements=office.agreements, at=at, seen=office.journal)
+
+
+def write_out(found: Transported, into: Path) -> None:
+    """Write the notices and hand-overs into the new folder `into`, as they were signed, each under a name of its own.
+
+    Raises:
+        Refused, Unavailable: as of any new folder.
+    """
+    taken = (*found.custody.chain, *found.custody.apart)
+    named = [(f"notice-{one.said.number}", one) for one in found.notices.all] + [(f"leg-{one.said.leg + 1}", one) for one in taken]
+    names = [name for name, _ in named]
+    with new_folder(into) as work:
+        for name, one in named:
+            several = f"-{one.digest.hex()[:_SHORT]}" if names.count(name) > 1 else ""
+            new_file(work / f"{name}{several}.vls", one.raw, 0o644)
 
 
 # -- telling and taking --------------------------------------------------------------------------------------------------

@@ -356,6 +356,7 @@ def _carry(at: Desk) -> None:
     at.type_many("transport enter one.vls bag.vlz --home by", [0, 3])
     at.type("transport handover bag.vlz --leg 3 --damaged --remark wet --home by -o three.vls")
     at.type("transport show bag.vlz --home by", code=6)
+    at.type("transport show bag.vlz --home by -o told", code=6)
     at.type("transport enter three.vls --home kz")
     at.type("evidence make bag.vlz --home kz -o bag.vle")
 

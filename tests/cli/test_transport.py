@@ -240,6 +240,28 @@ def test_late_is_told_with_who_had_it_last(here: World, monkeypatch: pytest.Monk
     assert f"the envelope was expected at {expected}, and the last who signed for it is 'Aqyl' of KZ/KZ-MFA (R13)" in done.error
 
 
+def test_what_was_told_and_taken_is_written_out_again(here: World, tmp_path: Path) -> None:
+    """For who lost the file, or never had it: the very bytes, each under a name of its own; whatever the state is."""
+    other = here.copy(tmp_path / "other")
+    given = {"notice-1.vls": "notice.vls", "leg-1.vls": "one.vls"}
+    notice(here)
+    take(here, "one.vls", "--giver=Aigul Serik")
+    out = here.path("told")
+    done = here.kz.run("transport", "show", here.path("e.vlz"), "-o", out, "--json")
+    assert (done.code, done.facts["output"]) == (8, str(out))
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == {name: here.path(file).read_bytes() for name, file in given.items()}
+    here.by.works("transport", "enter", *sorted(out.iterdir(), reverse=True))
+    refused = here.kz.run("transport", "show", here.path("e.vlz"), "-o", out)
+    assert (refused.code, refused.out) == (6, "")
+    take(other, "fork.vls", "--giver=a driver")
+    here.kz.works("transport", "enter", other.path("fork.vls"))
+    here.kz.run("transport", "show", here.path("e.vlz"), "-o", here.path("both"))
+    raws = {here.path("one.vls").read_bytes(), other.path("fork.vls").read_bytes(), here.path("notice.vls").read_bytes()}
+    assert {path.read_bytes() for path in here.path("both").iterdir()} == raws
+    assert sorted(path.name.split("-")[0] for path in here.path("both").iterdir()) == ["leg", "leg", "notice"]
+    here.kz.fails(2, "transport", "show", here.path("e.vlz"), "-o", "-")
+
+
 def test_withdrawn_envelope_is_neither_told_of_nor_carried(here: World) -> None:
     here.kz.works("withdraw", here.path("e.vlz"), "--reason=wrong annex")
     for words in (("notice", here.path("e.vlz"), *TOLD), ("handover", here.path("e.vlz"), "--giver=x")):

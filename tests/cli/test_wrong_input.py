@@ -575,7 +575,7 @@ def test_every_command_that_writes_is_here() -> None:
     with_custodians = {"root draft", "custodian sign", "credential issue", "ceremony verify"}  # test_custodian.py, test_story.py, test_ceremony.py
     by_competent_bodies = {"clearance enquire", "clearance answer"}  # test_clearance.py
     by_registrars = {"register checkpoint", "register cosign", "register prove"}  # test_log.py
-    by_couriers = {"transport notice", "transport handover"}  # test_transport.py
+    by_couriers = {"transport notice", "transport handover", "transport show"}  # test_transport.py
     elsewhere = with_custodians | by_competent_bodies | by_registrars | by_couriers
     assert with_output == ({*WRITES, "refuse"} | elsewhere) - {"office init", "demo"}
 
