@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import io
 import re
 from dataclasses import replace
@@ -230,6 +232,32 @@ def _stanza_lists() -> list[bytes]:
     return [one.header_raw[one.core_length :] for one in containers()]
 
 
+def _messages() -> list[bytes]:
+    """Messages of every form that is taken apart, with objects that are only begun: what is in them matters elsewhere."""
+    envelope, receipt = labels.MAGIC + bytes(range(40)), b"\x93\xb1" + labels.RECEIPT.encode("ascii") + bytes(range(20))
+    top = b"From: a@b.example\r\nMIME-Version: 1.0\r\n"
+    encoded = b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(envelope)
+    printable = b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + binascii.b2a_qp(receipt, istext=False)
+    named = b"Content-Type: a/b; name*0*=utf-8''%D0; name*1=a.vls\r\nContent-Disposition: attachment; filename=\"=?utf-8?B?0LA=?=\"\r\n"
+    uu = b"\r\nbegin 644 a.vlz\r\n" + binascii.b2a_uu(envelope[:45]) + b"`\nend\r\n"
+    yenc = b"\r\n=ybegin line=128 size=9 name=a\r\n" + bytes((byte + 42) % 256 for byte in receipt) + b"\r\n=yend\r\n"
+
+    def parts(*inner: bytes, kind: bytes = b"mixed", boundary: bytes = b"x") -> bytes:
+        body = b"".join(b"--%b\r\n%b\r\n" % (boundary, one) for one in inner)
+        return b'Content-Type: multipart/%b; boundary="%b"\r\n\r\n%b--%b--\r\n' % (kind, boundary, body, boundary)
+
+    found = [
+        top + encoded,
+        top + parts(encoded, named + printable, uu, yenc),
+        top + parts(parts(encoded, boundary=b"y"), b"Content-Type: message/rfc822\r\n\r\n" + top + parts(printable, boundary=b"z")),
+        top + parts(b"\r\n" + top + encoded, kind=b"digest", boundary=b"=_1"),
+        top + parts(b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(top + encoded)),
+        top + parts(b"Content-Type: application/ms-tnef; name=winmail.dat\r\n" + encoded, b"Content-Type: message/partial\r\n\r\n" + encoded),
+        top + parts(encoded, boundary=b"x").replace(b"\r\n", b"\r"),
+    ]
+    return found + [one.replace(b"\r\n", b"\n") for one in found]
+
+
 def _plans() -> list[bytes]:
     """Those in transcripts."""
     found = []
@@ -306,6 +334,7 @@ _SEEDS: Final[dict[str, Callable[[], Iterable[bytes]]]] = {
     "options": lambda: [text.encode() for text in _OPTIONS],
     "terminal": lambda: ["Құпия\n\u202e\x1b[31m".encode(), b"\xff\xfe"],
     "inspect": lambda: [raw for kind, raw in world.vectors() if kind != "encoding"],
+    "mail": _messages,
     "plan": _plans,
     "answers": lambda: [_ANSWERS],
     "transcript": lambda: bodies(labels.TRANSCRIPT),

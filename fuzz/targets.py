@@ -16,6 +16,8 @@ import sys
 import tempfile
 import unicodedata
 from dataclasses import dataclass, replace
+from email import message_from_bytes
+from email.errors import MessageError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -47,6 +49,8 @@ from valiza.envelope.receipt import compare_with_envelope, compare_with_record, 
 from valiza.envelope.rewrap import read_rewrap
 from valiza.envelope.route import read_route, read_stamp
 from valiza.envelope.verifying import VerifiedDispatch, authenticate, verify_dispatch, verify_envelope
+from valiza.gateway.media import SNIFFED_BYTES, sniff
+from valiza.gateway.parts import take_apart
 from valiza.keys import labels
 from valiza.keys.conversation import Question, parse_reply, read_question, read_reply
 from valiza.keys.credential import Credential, check_credential, kind_of, signs
@@ -1002,6 +1006,34 @@ def detached(data: bytes) -> None:
     same(pack(read_stanza(unpack(data, max_bytes=MIB, what="stanza")).packed()), data)
 
 
+def mail(data: bytes) -> None:
+    """A message: the same from memory and from a file, nothing of it in what is told, and nothing overlooked that the standard library finds."""
+    with take_apart(data) as taken, take_apart(io.BytesIO(data)) as again:
+        told = [(part.path, part.media_type, part.names, part.charset, part.kind, part.declared) for part in taken.parts]
+        same(repr(told).encode(), repr([(p.path, p.media_type, p.names, p.charset, p.kind, p.declared) for p in again.parts]).encode())
+        holds(taken.flaws == again.flaws and taken.carries == again.carries, "a file is read as bytes are")
+        holds(len({part.path for part in taken.parts}) == len(taken.parts), "each part has a number of its own")
+        holds(all(flaw.isascii() and flaw.isprintable() and len(flaw) < 200 for flaw in taken.flaws), "a flaw is told in words of our own")
+        holds(taken.carries or not any(part.ours for part in taken.parts), "a message carries what is in its parts")
+        for part, other in zip(taken.parts, again.parts, strict=True):
+            content = part.content.read()
+            same(b"".join(other.content.blocks()), content)
+            same(part.content.open().read(), content)
+            holds(len(content) <= len(data), "nothing grows when it is decoded")
+            holds(part.kind is sniff(content[:SNIFFED_BYTES]), "a part is what all of it begins like")
+        ours = sorted(part.content.read() for part in taken.parts if part.kind is not None)
+        holds(taken.flaws or ours == _found_by_others(data), "in a message without flaws the standard library finds the same")
+
+
+def _found_by_others(data: bytes) -> list[bytes]:
+    """Whatever of Valiza the standard library finds in a message."""
+    try:
+        leaves = [part.get_payload(decode=True) for part in message_from_bytes(data).walk() if not part.is_multipart()]
+    except (MessageError, ValueError, TypeError, LookupError, AttributeError, RecursionError):  # it is not made for this
+        return []
+    return sorted(leaf for leaf in leaves if isinstance(leaf, bytes) and sniff(leaf[:SNIFFED_BYTES]) is not None)
+
+
 TARGETS: Final = {
     target.name: target
     for target in (
@@ -1066,6 +1098,7 @@ TARGETS: Final = {
         Target("checkpoint", checkpoint, 16384, tree=False),
         Target("tlog-proof", tlog_proof, 16384, tree=False),
         Target("cosign-request", cosign_request, 16384, tree=False),
+        Target("mail", mail, 16384, tree=False),
         Target("whole-transcript", whole_transcript, 65536),
         Target("whole-envelope", whole_envelope, 32768, tree=False),
         Target("whole-answer", whole_answer, 32768),

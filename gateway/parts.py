@@ -13,7 +13,7 @@ from valiza.gateway.content import IN_MEMORY, Content
 from valiza.gateway.media import SNIFFED_BYTES, Kind, declared, sniff
 from valiza.gateway.mime import Header, read_header
 from valiza.gateway.source import File, Source, open_source
-from valiza.gateway.transfer import known, smuggled, written_out
+from valiza.gateway.transfer import decoder, known, smuggled, written_out
 from valiza.keys.errors import Refused
 
 if TYPE_CHECKING:
@@ -148,6 +148,14 @@ def take_apart(raw: bytes | Path | BinaryIO, limits: Limits | None = None) -> Ta
     return taken
 
 
+def _printable(source: Source) -> Iterator[bytes]:
+    """All of a message as if it were quoted-printable."""
+    decoding = decoder("quoted-printable")
+    for block in source.blocks(0, source.size):
+        yield decoding.feed(block)
+    yield decoding.finish()
+
+
 @dataclass(slots=True)
 class _Level:
     """A multipart, or a message inside (without a needle), that is being read."""
@@ -207,6 +215,10 @@ class _Walk:
                 body = self._entity(found.end, f"{level.path}.{level.parts}".lstrip("."), digest=level.digest)
         self._end(body, self.source.size)
         self._unclosed(0)
+        if self.taken.flaws and not self.taken.carries:  # somebody else may find parts where we found none
+            whole = self.source.blocks(0, self.source.size)
+            self._look(whole, self.path, careful=True)
+            self._look(_printable(self.source), self.path)
 
     def _flaw(self, words: str, path: str) -> None:
         flaw = f"part {path}: {words}" if path else words
@@ -324,8 +336,8 @@ class _Walk:
             end -= 1
         self._leaf(body, start, max(start, end))
 
-    def _look(self, blocks: Iterator[bytes], path: str) -> None:
-        form = smuggled(blocks)
+    def _look(self, blocks: Iterator[bytes], path: str, *, careful: bool = False) -> None:
+        form = smuggled(blocks, careful=careful)
         if form:
             self.taken.carries = True
             self._flaw(f"something of Valiza that is no part of its own, as {form}", path)
@@ -349,8 +361,6 @@ class _Walk:
         self.taken.parts.append(part)
         if kind is None:
             self._suspect(part)
-            if header.flaws:
-                self._look(content.raw(), path)
 
     def _suspect(self, part: Part) -> None:
         """Look into what mail programs may take something out of."""

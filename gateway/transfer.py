@@ -150,9 +150,9 @@ _UU: Final = re.compile(rb"^begin [0-7]{3,4} [^\r\n]{0,998}\r?\n([^\r\n]{2,90})"
 _UU_BASE64: Final = re.compile(rb"^begin-base64 [0-7]{3,4} [^\r\n]{0,998}\r?\n([A-Za-z0-9+/]{8,90})", re.MULTILINE)
 _YENC: Final = re.compile(rb"^=ybegin [^\r\n]{0,998}\r?\n(?:=ypart [^\r\n]{0,998}\r?\n)?([^\r\n]{8,998})", re.MULTILINE)
 _ESCAPED: Final = re.compile(rb"=(.)", re.DOTALL)
-_LINES_OF_BASE64: Final = re.compile(
-    rb"^(?=[A-Za-z0-9+/]{32})(?:iVZM(?:Wg|RQ)|k[67][A-Za-z0-9+/]{2}YWxpemEv|k9k[A-Za-z0-9+/]dmFsaXphL)", re.MULTILINE
-)
+_BEGINNING: Final = rb"(?:iVZM(?:Wg|RQ)|k[67][A-Za-z0-9+/]{2}YWxpemEv|k9k[A-Za-z0-9+/]dmFsaXphL)"
+_LINES_OF_BASE64: Final = re.compile(rb"^(?=[A-Za-z0-9+/]{32})" + _BEGINNING, re.MULTILINE)
+_ANY_BASE64: Final = re.compile(rb"(?<![A-Za-z0-9+/])" + _BEGINNING)
 _RAW: Final = re.compile(rb"\x89VL[ZE]\r\n\x1a\n|\x93(?:[\xa0-\xbf]|\xd9.|\xda..)valiza/(?:v1|rehearsal)/[a-z]", re.DOTALL)
 _CLUES: Final = (b"begin", b"iVZ", b"YWxpemEv", b"dmFsaXphL", b"\x89VL", b"valiza/")
 _OVERLAP: Final = 4096
@@ -178,11 +178,12 @@ def _groups(line: bytes) -> bytes:
 _FORMS: Final = ((_UU, _uu, "uuencode"), (_UU_BASE64, _groups, "uuencode"), (_YENC, _yenc, "yEnc"))
 
 
-def smuggled(blocks: Iterable[bytes]) -> str:
+def smuggled(blocks: Iterable[bytes], *, careful: bool = False) -> str:
     """Where something of Valiza lies in a text that is no part of its own: in which form, in words; empty if nothing was seen.
 
-    That is uuencode and yEnc, lines of base64, and its very bytes.
+    That is uuencode and yEnc, lines of base64 (if careful, any base64), and its very bytes.
     """
+    base64 = _ANY_BASE64 if careful else _LINES_OF_BASE64
     tries = 0
     for text in _overlapping(blocks):
         if not any(clue in text for clue in _CLUES):
@@ -192,7 +193,7 @@ def smuggled(blocks: Iterable[bytes]) -> str:
                 tries += 1
                 if sniff(decode(found[1])) is not None or tries > _MOST_TRIES:
                     return name
-        if _LINES_OF_BASE64.search(text) is not None:
+        if base64.search(text) is not None:
             return "base64"
         if _RAW.search(text) is not None:
             return "binary"
