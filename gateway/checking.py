@@ -6,7 +6,7 @@ each message that was in it is tried alone. A fault of ours defers the message i
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import accumulate, chain, takewhile
@@ -20,7 +20,7 @@ from valiza.gateway.media import SNIFFED_BYTES, sniff
 from valiza.gateway.parts import Limits, TakenApart, TooComplex, take_apart
 from valiza.gateway.rules import MarkTexts, Mode
 from valiza.gateway.unsealed import MarkFinder, mark_texts, unsealed_in
-from valiza.keys.errors import Malformed, Refused, Unavailable, ValizaError
+from valiza.keys.errors import Malformed, Refused, Unavailable, ValizaError, system_error
 from valiza.keys.files import storage_errors
 from valiza.keys.interruption import naming
 from valiza.office.home import present
@@ -28,11 +28,12 @@ from valiza.office.passing import Memory
 from valiza.office.reader import office_reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
     from typing import BinaryIO
 
+    from valiza.envelope.agreement import Agreements
     from valiza.gateway.decision import Decision
     from valiza.gateway.message import Message
     from valiza.gateway.rules import Rules
@@ -111,7 +112,8 @@ class Checker:
         self._limits = Limits(parts=rules.limits.parts, depth=rules.limits.depth)
         self._memory = Memory(office)
         self._stamps: tuple[int, ...] | None = None
-        self._finder: MarkFinder | None = None
+        self._finder = MarkFinder((), MarkTexts.IGNORED)
+        self._found_for: Agreements | None = None
 
     # -- what a service asks -----------------------------------------------------------------------------------------------
 
@@ -119,16 +121,20 @@ class Checker:
         """Raise unless messages could be decided now.
 
         Raises:
-            Unavailable: the register is not there, or a roster is missing or expired.
-            Malformed, NotAuthentic, Refused: the office's folder is damaged.
+            Unavailable: the register is not there, a roster is missing or expired, or the office's folder is damaged.
         """
         self._examiner().require_ready()
         self.office.journal.store.identity()
 
     def expiries(self) -> Mapping[str, int]:
-        """When the roster of each party that has one here ends, in seconds since 1970."""
-        self._reread()
-        return {party: roster.expires_at for party, roster in sorted(self.office.trust.rosters.items())}
+        """When the roster of each party that has one here ends, in seconds since 1970.
+
+        Raises:
+            Unavailable: the office's folder cannot be read, or is damaged.
+        """
+        with _folder_errors():
+            self._reread()
+            return {party: roster.expires_at for party, roster in sorted(self.office.trust.rosters.items())}
 
     # -- checking ----------------------------------------------------------------------------------------------------------
 
@@ -139,11 +145,9 @@ class Checker:
             Nothing: whatever goes wrong with a message is a finding of it, and the message is deferred.
         """
         try:
-            examiner: Examiner | ValizaError = self._examiner()
-        except ValizaError as error:
+            examiner: Examiner | Unavailable = self._examiner()
+        except Unavailable as error:
             examiner = error
-        except OSError as error:
-            examiner = Unavailable(f"the office's folder: {error.strerror}")
         jobs = [self._examine(message, examiner) for message in messages]
         waiting = [job for job in jobs if job.waits]
         if waiting:
@@ -151,28 +155,29 @@ class Checker:
         return [decide(job.settled(), self.rules) for job in jobs]
 
     def _examiner(self) -> Examiner:
-        self._reread()
-        trust, agreements = self.office.trust, self.office.agreements
-        if self._finder is None:
-            marks = self.rules.unsealed.marks
-            self._finder = MarkFinder(() if marks is MarkTexts.IGNORED else mark_texts(agreements), marks)
+        """With what is trusted and agreed now.
+
+        Raises:
+            Unavailable: the office's folder cannot be read, or is damaged.
+        """
+        with _folder_errors():
+            self._reread()
+            trust, agreements = self.office.trust, self.office.agreements
+        marks = self.rules.unsealed.marks
+        if marks is not MarkTexts.IGNORED and self._found_for is not agreements:
+            self._finder, self._found_for = MarkFinder(mark_texts(agreements), marks), agreements
         return Examiner(self.rules, trust=trust, agreements=agreements, memory=self._memory, own=self.office.body.id, at=self._clock())
 
     def _reread(self) -> None:
         """Forget what was read of rosters and agreements if something was imported since."""
-        try:
-            stamps = tuple((self.office.home / name).stat().st_mtime_ns for name in _TRUSTED)
-        except OSError as error:
-            message = f"the office's folder cannot be read: {(error.strerror or str(error)).lower()}"
-            raise Unavailable(message) from error
+        stamps = tuple((self.office.home / name).stat().st_mtime_ns for name in _TRUSTED)
         if stamps != self._stamps:
             self.office.reread()
-            self._finder = None
             self._stamps = stamps
 
     # -- without the register ----------------------------------------------------------------------------------------------
 
-    def _examine(self, message: Message, examiner: Examiner | ValizaError) -> _Job:
+    def _examine(self, message: Message, examiner: Examiner | Unavailable) -> _Job:
         job = _Job()
         try:
             self._look(message, examiner, job)
@@ -184,7 +189,7 @@ class Checker:
             job.faulty(error)
         return job
 
-    def _look(self, message: Message, examiner: Examiner | ValizaError, job: _Job) -> None:
+    def _look(self, message: Message, examiner: Examiner | Unavailable, job: _Job) -> None:
         size = _size(message.raw)
         if size > self.rules.limits.message:
             reason = f"it has {size} bytes, and {self.rules.limits.message} may pass"
@@ -207,23 +212,22 @@ class Checker:
                 return
             self._examine_objects(ours, examiner, taken.sender if message.sender is None else message.sender, job)
 
-    def _look_for_unsealed(self, taken: TakenApart, examiner: Examiner | ValizaError, job: _Job) -> None:
+    def _look_for_unsealed(self, taken: TakenApart, examiner: Examiner | Unavailable, job: _Job) -> None:
         unsealed = self.rules.unsealed
         if not (unsealed.names or unsealed.media_types or unsealed.marks is not MarkTexts.IGNORED):
             return
-        if isinstance(examiner, ValizaError) or self._finder is None:
+        finder = self._finder
+        if isinstance(examiner, Unavailable):
             if unsealed.marks is not MarkTexts.IGNORED:  # which they are is not known now
-                raise _unavailable(examiner)
+                raise examiner
             finder = MarkFinder((), MarkTexts.IGNORED)
-        else:
-            finder = self._finder
         for part, reason in unsealed_in(taken, unsealed, finder):
             job.findings.append(Finding(verdict=GatewayVerdict.UNSEALED, exit_code=_REFUSED, reason=reason, part=part))
 
-    def _examine_objects(self, objects: Sequence[Object], examiner: Examiner | ValizaError, sender: str | None, job: _Job) -> None:
+    def _examine_objects(self, objects: Sequence[Object], examiner: Examiner | Unavailable, sender: str | None, job: _Job) -> None:
         for item in objects:
-            if isinstance(examiner, ValizaError):
-                job.findings.append(finding_of(_unavailable(examiner), item.part))
+            if isinstance(examiner, Unavailable):
+                job.findings.append(finding_of(examiner, item.part))
             else:
                 job.findings.append(examiner.examine(item, sender))
 
@@ -252,8 +256,8 @@ class Checker:
             except Unavailable as error:
                 job.failed(error)
                 missing, count = error, count + 1
-            except ValizaError as error:
-                job.failed(error)
+            except ValizaError as error:  # what was judged good cannot be entered, since a clock runs back for example: nobody else is to blame
+                job.failed(_unavailable(error))
                 count = 0
             except Exception as error:  # noqa: BLE001 - one message stops no other
                 job.faulty(error)
@@ -275,6 +279,16 @@ class Checker:
         return judged
 
 
+@contextmanager
+def _folder_errors() -> Iterator[None]:
+    try:
+        yield
+    except ValizaError as error:
+        raise _unavailable(error) from error
+    except OSError as error:
+        raise Unavailable(system_error(error)) from error
+
+
 def _size(raw: bytes | Path) -> int:
     if isinstance(raw, bytes):
         return len(raw)
@@ -290,6 +304,6 @@ def _opened(raw: bytes | Path) -> BinaryIO:
         return raw.open("rb", buffering=0)
 
 
-def _unavailable(error: Examiner | ValizaError) -> Unavailable:
-    """What hinders everything, as what it is for a message: nobody can say now."""
-    return Unavailable(error.message, error.hint) if isinstance(error, ValizaError) else Unavailable("nothing can be said now")
+def _unavailable(error: ValizaError) -> Unavailable:
+    """Something of our own that is not in order, as what it is for a message: nobody can say now."""
+    return error if isinstance(error, Unavailable) else Unavailable(error.message, error.hint)
