@@ -110,7 +110,7 @@ def _pattern(mark: tuple[str, ...]) -> re.Pattern[str]:
 
 def _plain(text: str) -> str:
     """A text as it is compared: compatible characters made one, invisible ones left out, one kind of line end."""
-    return _LINE_ENDS.sub("\n", _INVISIBLE.sub("", text if text.isascii() else unicodedata.normalize("NFKC", text)))
+    return _LINE_ENDS.sub("\n", _INVISIBLE.sub("", text if text.isascii() else unicodedata.normalize("NFKC", text.replace("№", "#"))))
 
 
 def _shown(markup: str) -> str:
