@@ -58,7 +58,7 @@ COMMANDS: Final = {
     "mail": ("mail", "mail", "Put envelopes and receipts into messages, and take them out."),
     "register": ("registry", "register", "Look up, follow up, prove and keep what was sent and received."),
     "evidence": ("evidence", "evidence", "Make and verify bundles that prove what became of an envelope."),
-    "gateway": ("gateway", "gateway", "Check mail on its way, without any key: receipts, envelopes, rules."),
+    "gateway": ("serving", "gateway", "Check mail on its way, without any key: receipts, envelopes, rules."),
     "doctor": ("doctor", "doctor", "Say what is wrong with an office, and how to mend it."),
     "key": ("key", "key", "Show and check keys; change their passphrase; share a key out on paper, and get it back."),
     "ceremony": ("ceremony", "ceremony", "Plan, run and verify key ceremonies."),

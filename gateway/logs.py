@@ -7,12 +7,13 @@ id, never a mark, a file's name or text. docs/gateway.md lists the events.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
-__all__ = ["EVENTS", "Log"]
+__all__ = ["EVENTS", "Log", "take_logging"]
 
 EVENTS: Final = {
     "starting": "info",
@@ -30,10 +31,12 @@ EVENTS: Final = {
     "reloaded": "info",
     "reload-failed": "error",
     "roster-expires": "warning",
+    "library": "warning",
     "stopping": "info",
     "stopped": "info",
 }
 _LONGEST: Final = 1000  # characters of one text
+_LIBRARY: Final = 200  # the same, of a library
 
 
 class Log:
@@ -47,6 +50,24 @@ class Log:
         line = {"time": _now(), "level": EVENTS[event], "event": event, **{name: _short(fact) for name, fact in facts.items()}}
         with suppress(OSError):
             os.write(self._descriptor, json.dumps(line, ensure_ascii=True).encode("ascii") + b"\n")
+
+
+class _Taken(logging.Handler):
+    """What a library tells, as an event: its first line only, for the rest may quote what it works on."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell of one record."""
+        lines = record.getMessage().splitlines()
+        self._log.say("library", name=record.name, reason=lines[0][:_LIBRARY] if lines else "")
+
+
+def take_logging(log: Log) -> None:
+    """From now on whatever the libraries log is an event of ours."""
+    logging.getLogger().handlers[:] = [_Taken(log)]
 
 
 def _short(fact: object) -> object:

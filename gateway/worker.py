@@ -19,7 +19,7 @@ import msgpack
 from valiza.envelope.receipt import Verdict
 from valiza.gateway.decision import Action, Decision, Finding, GatewayVerdict
 from valiza.gateway.message import Message
-from valiza.keys.errors import ValizaError
+from valiza.keys.errors import Refused, ValizaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -121,16 +121,18 @@ def serve(make: Callable[[list[Any]], Judge], source: BinaryIO, sink: BinaryIO) 
         if asked[0] == "check":
             say("decided", [write_decision(decision) for decision in judge.check([read_message(item) for item in asked[1]])])
         else:
-            say("probed", _probed(judge))
+            say("probed", *_probed(judge))
 
 
-def _probed(judge: Judge) -> str:
-    """Why nothing could be decided now; empty if something could."""
+def _probed(judge: Judge) -> tuple[str, dict[str, int]]:
+    """Why nothing could be decided now, empty if something could; and when the rosters end."""
+    expiries: dict[str, int] = {}
     try:
+        expiries.update(judge.expiries())
         judge.probe()
     except ValizaError as error:
-        return error.message
-    return ""
+        return error.message, expiries
+    return "", expiries
 
 
 def _read(source: BinaryIO) -> list[Any] | None:
@@ -163,3 +165,29 @@ def main(make: Callable[[list[Any]], Judge]) -> int:
         sys.stderr.write(f"valiza: a worker of the gateway ends: {type(error).__name__}\n")
         return 1
     return 0
+
+
+def _make(given: list[Any]) -> Judge:
+    """The checker of an office, by rules.
+
+    Raises:
+        ValizaError: rules or office are not as they have to be.
+    """
+    from valiza.gateway.checking import Checker  # noqa: PLC0415 - not where only frames are read
+    from valiza.gateway.rules import parse_rules  # noqa: PLC0415
+    from valiza.office.home import Office  # noqa: PLC0415
+
+    home, text = given
+    office = Office(Path(home), _no_passphrase, mends=False)
+    judge = Checker(office, parse_rules(text))
+    _ = office.trust, office.agreements  # all that is read once is read now
+    return judge
+
+
+def _no_passphrase() -> str:
+    message = "a gateway opens no key"
+    raise Refused(message)
+
+
+if __name__ == "__main__":
+    sys.exit(main(_make))

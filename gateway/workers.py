@@ -187,6 +187,7 @@ class Workers:
         self._now: _Generation | None = None
         self._old: set[asyncio.Task[None]] = set()
         self._probe: asyncio.Future[str] | None = None
+        self.expiries: Mapping[str, int] = {}  # when the roster of each party ends
 
     @property
     def waiting(self) -> int:
@@ -197,11 +198,6 @@ class Workers:
     def ready(self) -> list[int]:
         """Process ids of the workers that can be given work."""
         return [] if self._now is None else [process.pid for process in self._now.ready.values() if not process.gone]
-
-    @property
-    def expiries(self) -> Mapping[str, int]:
-        """When the roster of each party ends."""
-        return next((process.expiries for process in self._now.ready.values()), {}) if self._now else {}
 
     async def start(self, setup: Setup) -> None:
         """Start workers, and let them take the place of those that there are, which finish what they have.
@@ -216,6 +212,7 @@ class Workers:
             await asyncio.gather(*(process.end() for process in processes))
             raise failures[0]
         before, self._now = self._now, _Generation(setup)
+        self.expiries = processes[0].expiries
         for slot, process in enumerate(processes):
             self._join(self._now, slot, process)
             self._now.tasks.append(asyncio.create_task(self._run(self._now, slot, process)))
@@ -279,6 +276,7 @@ class Workers:
             self._observer.worker_lost("time" if isinstance(error, TimeoutError) else "died", 0)
             probe.set_result("a worker was lost")
             return False
+        self.expiries = said[2] or self.expiries
         probe.set_result(str(said[1]))
         return True
 
