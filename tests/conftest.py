@@ -26,8 +26,10 @@ os.environ["XDG_CONFIG_HOME"] = "/dev/null"
 # Nor how quick the machine is: new keys get the least cost of a passphrase.
 os.environ["VALIZA_UNLOCK_SECONDS"] = "0"
 
-# Nor does nohup: a program that is started with SIGHUP ignored, and all that it starts, goes on when it is told to end.
+# Nor do nohup and a shell's &: a program that is started with SIGHUP or SIGINT ignored, and all that it starts, goes on when it is told to end.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadlines: machines are shared. All else stays as hypothesis has it, which with CI set draws the same cases each time.
 settings.register_profile("valiza", parent=settings(), deadline=None)
@@ -37,12 +39,6 @@ settings.load_profile("valiza")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Move the slow tests to the end, in the order they have."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
-
-
-def pytest_collection_finish() -> None:
-    """Spare the collector what stays to the end, thousands of tests: some collect after every command, to close what it left, and others fork."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -67,6 +63,13 @@ def _fail(report: pytest.TestReport | pytest.CollectReport) -> None:
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
     report.outcome = "failed"
     report.longrepr = f"{reason}\nVALIZA_NO_SKIPS is set: here nothing may be skipped."
+
+
+@pytest.fixture(autouse=True, scope="module")
+def light_heap() -> None:
+    """Spare the collector what stays to the end, thousands of tests and what they left: some collect after every command, to close what it left."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
