@@ -80,7 +80,7 @@ def read_header(block: bytes) -> tuple[Header, int]:
         if name not in _WANTED:
             if _NAME.fullmatch(name) is not None and field[2] and not name.startswith(b"--"):
                 if name == b"subject":
-                    subjects.append(_FOLD.sub("", field[3].decode("utf-8", "replace")))
+                    subjects.append(_FOLD.sub("", field[3].decode("utf-8", "replace")).strip())
                 continue
             name = name.rstrip(b" \t")
             if name not in _WANTED or not field[2]:

@@ -148,10 +148,10 @@ def take_apart(raw: bytes | Path | BinaryIO, limits: Limits | None = None) -> Ta
     return taken
 
 
-def _printable(source: Source) -> Iterator[bytes]:
-    """All of a message as if it were quoted-printable."""
+def _printable(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """What it is if it is quoted-printable."""
     decoding = decoder("quoted-printable")
-    for block in source.blocks(0, source.size):
+    for block in blocks:
         yield decoding.feed(block)
     yield decoding.finish()
 
@@ -216,9 +216,7 @@ class _Walk:
         self._end(body, self.source.size)
         self._unclosed(0)
         if self.taken.flaws and not self.taken.carries:  # somebody else may find parts where we found none
-            whole = self.source.blocks(0, self.source.size)
-            self._look(whole, self.path, careful=True)
-            self._look(_printable(self.source), self.path)
+            self._look_hard(Content(self.source, 0, self.source.size, ""), self.path)
 
     def _flaw(self, words: str, path: str) -> None:
         flaw = f"part {path}: {words}" if path else words
@@ -336,6 +334,11 @@ class _Walk:
             end -= 1
         self._leaf(body, start, max(start, end))
 
+    def _look_hard(self, content: Content, path: str) -> None:
+        """Look for what might be parts for somebody else, in either encoding."""
+        self._look(content.blocks(), path, careful=True)
+        self._look(_printable(content.blocks()), path)
+
     def _look(self, blocks: Iterator[bytes], path: str, *, careful: bool = False) -> None:
         form = smuggled(blocks, careful=careful)
         if form:
@@ -372,7 +375,9 @@ class _Walk:
         if multipart and not written_out(content.encoding):
             self._flaw("a multipart that is itself encoded", part.path)
             self._look(content.raw(), part.path)
-        if multipart or part.media_type.startswith("text/") or part.media_type in _OPAQUE or written_out(content.encoding):
+        if part.media_type.startswith("message/"):  # one that we do not know: others may take it for a message
+            self._look_hard(content, part.path)
+        elif multipart or part.media_type.startswith("text/") or part.media_type in _OPAQUE or written_out(content.encoding):
             self._look(content.blocks(), part.path)
 
     def _encoded_message(self, content: Content, path: str) -> None:

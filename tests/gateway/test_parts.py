@@ -306,6 +306,25 @@ def test_a_message_inside_that_is_encoded_is_gone_into_and_is_a_flaw() -> None:
     assert objects(taken) == [ENVELOPE]
 
 
+@pytest.mark.parametrize("inner", [part(ENCODED), part(binascii.b2a_qp(RECEIPT, istext=False), b"Content-Transfer-Encoding: quoted-printable\r\n")])
+def test_what_others_may_take_for_a_message(inner: bytes) -> None:
+    """Some go into a part of any type `message/…`; the standard library does."""
+    for media_type in (b"message/delivery-status", b"message/rfc#822", b"message/x"):
+        flawed(mixed(part(TOP + inner, b"Content-Type: " + media_type + b"\r\n")), "no part of its own")
+
+
+@pytest.mark.parametrize("inner", [part(ENCODED), part(binascii.b2a_qp(RECEIPT, istext=False), b"Content-Transfer-Encoding: quoted-printable\r\n")])
+def test_a_message_whose_line_ends_are_carriage_returns(inner: bytes) -> None:
+    """For us it is a header without an end; others find parts in it."""
+    flawed(mixed(inner).replace(b"\r\n", b"\n").replace(b"\n", b"\r"), "control character")
+
+
+def test_short_lines_of_base64_in_a_disputed_message() -> None:
+    short = b"\r\n".join(ENCODED.replace(b"\r\n", b"")[at : at + 12] for at in range(0, 600, 12))
+    flawed(mixed(part(short), top=TOP + b"Content-Type: text/plain\r\n"), "two fields content-type")
+    clean(TOP + b"\r\nIn a text it may stand: iVZMWg0KGgo\r\n")
+
+
 @pytest.mark.parametrize(
     "header",
     [
