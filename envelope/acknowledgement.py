@@ -277,7 +277,9 @@ def read_answer(raw: bytes, trust: Trust, seen: Seen = NOTHING_SEEN) -> Verified
     if answer.claim is not None and answer.claim.opened_at > answer.answered_at:  # step 9, as far as it needs no agreement
         message = "the envelope was answered before it was opened"
         raise Refused(message)
-    own = trust.history(signed.sealer).judge(dated=signed.body.sealed_at, evidence=seen.first_seen(signed.digest, answer.dispatch))
+    history = trust.history(signed.sealer)  # where nothing is compromised no register is asked
+    seen_at = None if history.compromised is None else seen.first_seen(signed.digest, answer.dispatch)
+    own = history.judge(dated=signed.body.sealed_at, evidence=seen_at)
     return VerifiedAnswer(
         statement=statement, answer=answer, signed=signed, signer=signer, opener=opener, rewrap=rewrap, only_evidence=own is not None
     )

@@ -35,6 +35,7 @@ class Trust:
 
     def __init__(self, rosters: Iterable[Book]) -> None:
         self.rosters: dict[str, Book] = {}
+        self._found: dict[bytes, Credential] = {}  # those that were asked for
         for roster in rosters:
             if roster.party in self.rosters:
                 message = f"two rosters of {roster.party}"
@@ -43,7 +44,12 @@ class Trust:
 
     def credential(self, wanted: bytes) -> Credential | None:
         """The credential with this digest, or None if no roster has it."""
-        return next((found for roster in self.rosters.values() if (found := roster.credentials.get(wanted)) is not None), None)
+        known = self._found.get(wanted)
+        if known is None:
+            known = next((found for roster in self.rosters.values() if (found := roster.credentials.get(wanted)) is not None), None)
+            if known is not None:
+                self._found[wanted] = known
+        return known
 
     def root(self, wanted: bytes) -> Root | None:
         """The root with this digest, of any version, or None."""

@@ -14,6 +14,7 @@ from valiza.envelope.acknowledgement import VerifiedAnswer, read_answer, verify_
 from valiza.envelope.receipt import AuthenticReceipt, Verdict, VerifiedReceipt, read_receipt, verify_receipt
 from valiza.envelope.verifying import AuthenticDispatch, VerifiedEnvelope, authenticate, verify_dispatch, verify_envelope
 from valiza.keys import labels
+from valiza.keys.encoding import pack
 from valiza.keys.errors import Conflict, Refused
 from valiza.keys.statement import read_statement
 from valiza.office.checkpoints import Registrar
@@ -44,6 +45,7 @@ __all__ = [
 ]
 
 _KEPT = {Verdict.DELIVERED, Verdict.REFUSED, Verdict.DISCREPANT, Verdict.LATE, Verdict.WITHDRAWN}
+_RECEIPT = b"\x93" + pack(labels.RECEIPT)  # how every receipt begins: an array of three, and its type
 _ACCEPTED = {"sealed", "arrived"}  # entries by which an envelope was accepted here
 
 
@@ -71,7 +73,7 @@ def read_reply(raw: bytes, *, trust: Trust, agreements: Agreements, seen: Seen) 
     Raises:
         Malformed, NotAuthentic, Refused: it is none, or does not hold.
     """
-    if read_statement(raw, labels.RECEIPT, labels.ACKNOWLEDGEMENT, labels.REFUSAL).type == labels.RECEIPT:
+    if raw.startswith(_RECEIPT) or read_statement(raw, labels.RECEIPT, labels.ACKNOWLEDGEMENT, labels.REFUSAL).type == labels.RECEIPT:
         return read_receipt(raw, trust=trust, agreements=agreements, seen=seen)
     answer = read_answer(raw, trust, seen)
     verify_answer(answer, trust, agreements)
