@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from valiza.cli.gateway import gateway
-from valiza.cli.options import FOLDER, PAPER, command_epilog, home_option, typed
+from valiza.cli.options import FOLDER, PAPER, command_epilog, home_option
 from valiza.keys.errors import Unavailable, Usage
 from valiza.keys.processes import processors
 
@@ -83,10 +83,8 @@ def serve(
         message = "no office was named"
         raise Usage(message, "give --home DIR, or set VALIZA_HOME; make one with: valiza office init")
     require_office(home)
-    with typed("--socket"):
-        at = parse_address(address)
-    with typed("--metrics"):
-        monitor = None if metrics is None else parse_host_port(metrics)
+    at = parse_address(address)
+    monitor = None if metrics is None else parse_host_port(metrics)
     serve_gateway(
         Options(
             home=home,
@@ -107,9 +105,11 @@ def _require_packages() -> None:
     Raises:
         Unavailable: one of them is not.
     """
-    from importlib.util import find_spec
+    from importlib import import_module
 
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
-        message = f"serving needs packages that are not installed: {', '.join(missing)}"
-        raise Unavailable(message, "install the extra: pip install 'valiza[gateway]'")
+    try:
+        for name in _NEEDED:
+            import_module(name)
+    except ImportError as error:
+        message = f"serving needs packages that are not installed here: {error.name or name}"
+        raise Unavailable(message, "install the extra: pip install 'valiza[gateway]'") from error

@@ -28,7 +28,7 @@ from valiza.gateway.metrics import Metrics, MonitorServer
 from valiza.gateway.milter import Limits, Milter
 from valiza.gateway.rules import parse_rules
 from valiza.gateway.workers import Setup, Workers
-from valiza.keys.errors import Malformed, Unavailable, Usage, ValizaError, system_error
+from valiza.keys.errors import Unavailable, Usage, ValizaError, system_error
 from valiza.keys.files import read_text_file
 
 if TYPE_CHECKING:
@@ -184,10 +184,7 @@ def _read_rules(path: Path) -> tuple[str, Rules]:
     Raises:
         ValizaError: they cannot be read, or not be followed.
     """
-    try:
-        text = read_text_file(path, _MAX_RULES, "the file of rules")
-    except Malformed as error:
-        raise Usage(error.message, error.hint) from error
+    text = read_text_file(path, _MAX_RULES, "the file of rules")
     return text, parse_rules(text, repr(str(path)))
 
 
