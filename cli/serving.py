@@ -111,5 +111,5 @@ def _require_packages() -> None:
         for name in _NEEDED:
             import_module(name)
     except ImportError as error:
-        message = f"serving needs packages that are not installed here: {error.name or name}"
+        message = f"serving needs packages that are not installed here: {error.name or ', '.join(_NEEDED)}"
         raise Unavailable(message, "install the extra: pip install 'valiza[gateway]'") from error

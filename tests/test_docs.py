@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
+    from tests.support.postfix import Postfix
     from tests.support.postgresql import Cluster
 
 pytestmark = pytest.mark.checkout
@@ -814,7 +815,8 @@ class Typed:
 
 def _stories() -> dict[str, list[Typed]]:
     found: dict[str, list[Typed]] = {}
-    for page in ("README.md", "docs/tutorial.md", "docs/tutorial-quorum.md", "docs/hardware-keys.md", "docs/register-postgresql.md"):
+    pages = ("tutorial", "tutorial-quorum", "hardware-keys", "register-postgresql", "gateway")
+    for page in ("README.md", *(f"docs/{name}.md" for name in pages)):
         parts = re.split(r"<!-- story: (.+?) -->\n", (ROOT / page).read_text(encoding="utf-8"))
         for name, text in zip(parts[1::2], parts[2::2], strict=True):
             found[f"{page}-{name}"] = list(_story(text))
@@ -857,6 +859,7 @@ STORIES: Final = (
     "docs/tutorial-quorum.md-quorum",
     "docs/hardware-keys.md-token",
     "docs/register-postgresql.md-administrator",
+    "docs/gateway.md-gateway",
 )  # a checkout is not at hand while tests are collected
 
 
@@ -880,9 +883,13 @@ def test_story_happens_as_it_is_told(name: str, tmp_path: Path, request: pytest.
     script = "".join(f"{typed.command}\ns=$?; printf '{_MARK}%d{_MARK}' $s; (exit $s)\n" for typed in story)
     kept = {key: value for key, value in os.environ.items() if not key.startswith("VALIZA_")}
     environment = kept | {"PATH": f"{programs}:{kept['PATH']}", "LC_ALL": "C.UTF-8", "HOME": str(home)}
-    if name.endswith("-administrator"):  # who has a server at hand, as its programs find it
+    if name.endswith(("-administrator", "-gateway")):  # who has a server at hand, as its programs find it
         server: Cluster = request.getfixturevalue("cluster")
         environment |= {"PATH": f"{environment['PATH']}:{server.binaries}", "PGHOST": str(server.folder), "PGUSER": OWNER}
+    if name.endswith("-gateway"):
+        mail: Postfix = request.getfixturevalue("postfix")
+        mail.configure(virtual_mailbox_domains="mfa.example")
+        environment |= {"MAIL_CONFIG": str(mail.folder / "etc")}
     bash = shutil.which("bash")
     assert bash is not None
     (tmp_path / "story").write_text(script, encoding="utf-8")

@@ -294,10 +294,13 @@ def mail_server() -> Iterator[Postfix]:
 @pytest.fixture
 def postfix(mail_server: Postfix) -> Iterator[Postfix]:
     """The mail server of the tests, with an empty queue and an empty Maildir, and without a milter."""
+    main = mail_server.folder / "etc" / "main.cf"
+    before = main.read_bytes()
     yield mail_server
     mail_server.configure(smtpd_milters="")
-    if "non_smtpd_milters" in (mail_server.folder / "etc" / "main.cf").read_text(encoding="utf-8"):
-        mail_server.configure(non_smtpd_milters="")
+    if b"virtual_mailbox_domains = mfa" in main.read_bytes() or b"non_smtpd_milters" in main.read_bytes():
+        main.write_bytes(before)
+        mail_server.configure(virtual_mailbox_domains=DOMAIN)
     if mail_server.queue():
         mail_server.command("postsuper", "-d", "ALL", check=False)
     for path in mail_server.delivered():
