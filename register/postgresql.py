@@ -53,6 +53,8 @@ _SETTINGS: Final = {
 _CONNECTION: Final = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "application_name": "valiza"}
 _MOST_WAITING: Final = 4 << 20  # bytes of entries that wait for the next round trip; those of a long transaction go before its end
 _AT_REST: Final = (TransactionStatus.IDLE, TransactionStatus.INTRANS, TransactionStatus.INERROR)
+_COMMITTED: Final = "COMMIT"  # what the server says of it; of a transaction that had failed it says ROLLBACK
+_ENDED_BY_SERVER: Final = "57P"  # class of errors: it is shut down, restarted, or somebody ended the session
 _ROW_BYTES: Final = 1000  # about what an entry holds beside its statement and record
 
 # What it would say on standard error of a connection that was lost, the error says too.
@@ -100,6 +102,11 @@ def _execute(connection: psycopg.Connection, statement: Sql, /, **values: Any) -
     return connection.cursor(binary=True).execute(text, fixed | values)
 
 
+def _is_lost(connection: psycopg.Connection, error: psycopg.Error) -> bool:
+    """Whether the connection was lost, or the server has said that it ends it."""
+    return connection.closed or (error.sqlstate or "").startswith(_ENDED_BY_SERVER)
+
+
 class _Session:
     """One connection to a database, on which every statement is a transaction of its own unless one was begun. Made again where it was lost."""
 
@@ -120,7 +127,7 @@ class _Session:
                     self._connection = psycopg.connect(autocommit=True, **self._parameters)
                 return work(self._connection)
             except psycopg.OperationalError as error:
-                lost = self._connection is not None and self._connection.closed
+                lost = self._connection is not None and _is_lost(self._connection, error)
                 self.close()
                 if "starting up" in str(error) and time.monotonic() < until:
                     time.sleep(0.1)
@@ -255,6 +262,7 @@ class PostgresqlStore(Store):
 
     def _commit(self, connection: psycopg.Connection) -> None:
         """COMMIT is never tried again: where its answer is lost, nobody here knows whether it happened."""
+        done: psycopg.Cursor | None = None
         ending = False
         try:
             with connection.pipeline():
@@ -262,13 +270,15 @@ class PostgresqlStore(Store):
                 ending = True
                 done = _execute(connection, sql.COMMIT)
         except psycopg.Error as error:
-            if not connection.closed or isinstance(error, postgres.IdleInTransactionSessionTimeout):
+            if done is not None and done.statusmessage == _COMMITTED:
+                return  # it was confirmed before the connection was lost
+            if not _is_lost(connection, error) or isinstance(error, postgres.IdleInTransactionSessionTimeout):
                 raise
             if not ending:
                 raise self._taken_back() from error
             message = f"the register {self.name!r} was lost at the end: {_said(error)}; what was entered last is there, or it is not"
             raise Unavailable(message, "look whether it is there before you do it again: valiza register list") from error
-        if done.statusmessage != "COMMIT":
+        if done.statusmessage != _COMMITTED:
             raise self._taken_back()
 
     def _send(self, connection: psycopg.Connection) -> None:

@@ -30,7 +30,7 @@ from tests.support.registers import ALL, ENTRY, append, clock, require_whole
 from valiza.envelope.dispatch import EnvelopeName
 from valiza.keys.errors import Refused, Unavailable, Usage
 from valiza.keys.fields import Body
-from valiza.register import schema, sql
+from valiza.register import postgresql, schema, sql
 from valiza.register.address import parse_address
 from valiza.register.connecting import migrate
 from valiza.register.journal import RegisterJournal
@@ -525,6 +525,41 @@ def test_an_end_that_is_not_confirmed_is_none(store: PostgresqlStore, monkeypatc
     assert store.count(ALL) == 0
     append(store)
     assert len(require_whole(store)) == 1
+
+
+@pytest.mark.parametrize("when", ["with the entries", "at the end", "behind it"])
+def test_a_connection_that_is_lost_at_the_end_is_told_as_it_was(store: PostgresqlStore, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    lose = b"SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())"
+    append(store)
+
+    def send(connection: psycopg.Connection) -> None:
+        sent(connection)
+        if when == "with the entries":
+            connection.execute(lose)
+            connection.execute("SELECT 1").fetchone()  # so that it is noticed here
+
+    def execute(connection: psycopg.Connection, statement: sql.Sql, /, **values: Any) -> psycopg.Cursor:
+        if statement is not sql.COMMIT or when == "with the entries":
+            return executed(connection, statement, **values)
+        if when == "at the end":
+            connection.execute(lose)
+        done = executed(connection, statement, **values)
+        if when == "behind it":
+            connection.execute(lose)
+        return done
+
+    sent, executed = store._send, postgresql._execute
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_send", send)
+        patch.setattr(postgresql, "_execute", execute)
+        if when == "behind it":
+            append(store)
+        else:
+            told = {"with the entries": "took back", "at the end": "is there, or it is not"}[when]
+            with pytest.raises(Unavailable, match=told):
+                append(store)
+    assert len(require_whole(store)) == (2 if when == "behind it" else 1)
+    append(store)
 
 
 def round_trips(store: PostgresqlStore, trace: Path, work: Callable[[], object]) -> int:
