@@ -143,10 +143,16 @@ def take_head(office: HasRegister, data: bytes, *, body: Body, agreement: bytes,
     last: SignedCheckpoint | None = None
     try:
         with store.transaction():
-            last, _ = _longest(office, body, agreement)
+            last, cosigned = _longest(office, body, agreement)
             if last is not None and size <= last.checkpoint.size:
                 _require_no_conflict(last, signed)
                 return size, last.checkpoint.size
+            if last is not None and not cosigned and request.old < last.checkpoint.size:
+                _require_no_conflict(last, signed)
+                message = (
+                    f"it is of {size} entries, and nothing shows that it goes on from the {last.checkpoint.size} of one that waits to be cosigned"
+                )
+                raise Refused(message, "valiza register cosign --seen; the next one goes on from there")
             follow(last, signed, request.old, request.hashes)
             store.add_head(Head(kind="seen", body=body, agreement=agreement, size=size, at=at, note=data))
     except HeadConflict as conflict:

@@ -71,7 +71,8 @@ def take_attachments(office: HasRegister, attachments: Attachments, *, sender: B
         except HeadConflict as error:
             found.append(HeadNews(kind=error.kind, message=error.message))  # type: ignore[arg-type] # its three words are among ours
         except ValizaError as error:
-            found.append(HeadNews(kind="unusable", message=f"the {kind} that {sender} sent with it: {error.message}"))
+            hint = f"; {error.hint}" if error.hint else ""
+            found.append(HeadNews(kind="unusable", message=f"the {kind} that {sender} sent with it: {error.message}{hint}"))
     return found
 
 

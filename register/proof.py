@@ -208,7 +208,7 @@ def follow(last: SignedCheckpoint | None, signed: SignedCheckpoint, old: int, ha
     # 6. From where.
     if old != known.size:
         message = f"the longest head of {known.origin} that was seen or cosigned here has {known.size} leaves, not {old}"
-        raise Refused(message, f"ask for a consistency proof from {known.size}")
+        raise Refused(message, f"ask for a consistency proof from {known.size}: valiza register checkpoint --for BODY --from {known.size} -o FILE")
     # 7. The proof.
     try:
         verify_consistency(known.size, signed.checkpoint.size, known.root, signed.checkpoint.root, hashes)

@@ -114,6 +114,23 @@ def test_answer_that_was_lost_is_given_again(world: World) -> None:
     assert answers[0].read_bytes() == answers[1].read_bytes()
 
 
+def test_of_heads_on_their_way_one_waits_to_be_cosigned_before_the_next_is_kept(world: World) -> None:
+    for name in ("first", "second", "third"):
+        world.seal(name=f"{name}.vlz")
+        checkpoint(world.kz)
+    envelopes = [world.path(f"{name}.vlz") for name in ("second", "third")]
+    seen, waits = [world.by.works("open", path, "-o", world.path(path.stem), "--as=yanka", "--json").facts["heads"][0] for path in envelopes]
+    assert [seen["kind"], waits["kind"]] == ["seen", "unusable"]
+    assert (
+        "it is of 4 entries, and nothing shows that it goes on from the 2 of one that waits to be cosigned; valiza register cosign"
+        in waits["message"]
+    )
+    asked = world.by.run("register", "cosign", ask(world), "-o", world.path("never"))
+    assert (asked.code, "valiza register checkpoint --for BODY --from 2 -o FILE" in asked.hint) == (6, True)
+    world.by.works("register", "cosign", ask(world, "again", "--from", "2"), "-o", world.path("cosigned"))
+    assert world.kz.works("register", "import", world.path("cosigned"), "--json").facts["entries"] == 6
+
+
 def test_head_that_was_sent_before_the_last_cosignature_came_back_waits_for_a_later_one(world: World) -> None:
     """Its proof does not begin at what was cosigned here meanwhile: that stops no cron, and the next one does."""
     world.seal()
