@@ -303,6 +303,7 @@ def _enter_and_name(
     journal, nameless = office.journal, dict(written)
     with office.naming(), naming():
         with journal.together():
+            journal.recall(_name(office, sent) for sent in written.values())
             for index, sent in written.items():
                 _record(office, sent, files[index].path, at)
         try:
@@ -321,13 +322,16 @@ def _enter_and_name(
                 journal.settle(sent.sealed.dispatch.digest for sent in written.values())
 
 
+def _name(office: Office, sent: Sent) -> EnvelopeName:
+    core = sent.sealed.core
+    return EnvelopeName(origin=office.body, envelope_id=core.envelope_id, dispatch_digest=sent.sealed.dispatch.digest, agreement=core.agreement)
+
+
 def _record(office: Office, sent: Sent, path: Path, at: int) -> None:
     sealed = sent.sealed
     office.journal.record_sealed(
         sealed.expectation,
-        EnvelopeName(
-            origin=office.body, envelope_id=sealed.core.envelope_id, dispatch_digest=sealed.dispatch.digest, agreement=sealed.core.agreement
-        ),
+        _name(office, sent),
         path=path,
         number=sent.number,
         due_at=sealed.core.stamp.due_at,

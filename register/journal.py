@@ -74,6 +74,7 @@ class RegisterJournal:
         self._remembers = False  # inside `together`, where nobody else appends: what was read stays true, and is not read again
         self._known: dict[bytes, list[EntryFacts]] = {}  # by id of the envelope
         self._stories: dict[bytes, list[Entry]] = {}  # by dispatch, of those that were recalled
+        self._counts: dict[str, int] = {}  # numbers given out, by series
         self._require_own()
 
     def _require_own(self) -> None:
@@ -111,6 +112,7 @@ class RegisterJournal:
         self._remembers = False
         self._known.clear()
         self._stories.clear()
+        self._counts.clear()
 
     def recall(self, names: Iterable[EnvelopeName]) -> None:
         """Read at once, inside `together`, all that is known of envelopes.
@@ -230,11 +232,16 @@ class RegisterJournal:
 
     def _next_number(self, direction: str, agreement: bytes, at: int) -> str:
         series = self._series(direction, at)
-        last = next(self.store.facts(_last_number(series, direction)), None)
-        number = f"{series}{1 if last is None else _count(last) + 1}"
+        count = self._counts.get(series)
+        if count is None:
+            last = next(self.store.facts(_last_number(series, direction)), None)
+            count = 0 if last is None else _count(last)
+        number = f"{series}{count + 1}"
         blind = self._random(BLIND_BYTES)
         entry = Entry(at=at, kind="numbered", direction=direction, number=number, agreement=agreement, origin=self.own, blind=blind)
         self.store.append(entry, new=True)
+        if self._remembers:
+            self._counts[series] = count + 1
         return number
 
     # -- origin ----------------------------------------------------------------------------------------------------------

@@ -175,6 +175,7 @@ class PostgresqlStore(Store):
         self._entries: list[Chained] = []  # that were appended, and wait for the next round trip
         self._nodes: list[tuple[bytes, Node]] = []
         self._waiting = 0  # bytes of them
+        self._expected: list[dict[str, Any]] = []  # files, likewise
         self._ahead: tuple[Query, list[EntryFacts]] | None = None  # what was asked for with the lock, as long as nothing was appended
         try:
             self._require_fit()
@@ -244,6 +245,7 @@ class PostgresqlStore(Store):
         self._entries.clear()
         self._nodes.clear()
         self._waiting = 0
+        self._expected.clear()
         self._ahead = None
 
     def _require_alive(self) -> psycopg.Connection:
@@ -282,7 +284,7 @@ class PostgresqlStore(Store):
             raise self._taken_back()
 
     def _send(self, connection: psycopg.Connection) -> None:
-        """Send the entries that wait, with their nodes, inside a pipeline."""
+        """Send what waits, the entries with their nodes, inside a pipeline."""
         for chained in self._entries:
             _execute(connection, sql.APPEND, **_row(chained))
         if self._nodes:
@@ -290,13 +292,16 @@ class PostgresqlStore(Store):
             positions, hashes = zip(*nodes, strict=True)
             levels, places = zip(*positions, strict=True)
             _execute(connection, sql.ARISE, agreements=[*agreements], levels=[*levels], places=[*places], hashes=[*hashes])
+        for file in self._expected:
+            _execute(connection, sql.EXPECT, **file)
         self._entries.clear()
         self._nodes.clear()
         self._waiting = 0
+        self._expected.clear()
 
     def _flush(self) -> None:
         """What was appended is in the database, as the transaction sees it."""
-        if self._entries:
+        if self._entries or self._expected:
             connection = self._require_alive()
             with connection.pipeline():
                 self._send(connection)
@@ -309,7 +314,7 @@ class PostgresqlStore(Store):
             return self._session.first(lambda connection: _execute(connection, statement, **values).fetchall())
 
     def _read_entries(self, statement: Sql, /, **values: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401 - as above
-        """As `_read`, what hangs on entries: those of the transaction that is open are among them."""
+        """As `_read`, what hangs on entries or expected files: those of the transaction that is open are among them."""
         with _errors(self.name):
             self._flush()
         return self._read(statement, **values)
@@ -393,10 +398,10 @@ class PostgresqlStore(Store):
         while left is None or left > 0:
             size = PAGE if left is None else min(PAGE, left)
             page = self._facts_of(self._read_entries(sql.selecting(FACTS, replace(query, limit=size))), shared)
-            if len(page) == size and not through:
+            if len(page) == size and size != left and not through:
                 ((through,),) = self._read_entries(sql.LAST_SEQ)
             yield from (fact for fact in page if not through or fact.seq <= through)
-            if len(page) < size or page[-1].seq > through:
+            if len(page) < size or size == left or page[-1].seq > through:
                 return
             query = replace(query, before=page[-1].seq) if query.newest_first else replace(query, after=page[-1].seq)
             left = None if left is None else left - size
@@ -460,15 +465,17 @@ class PostgresqlStore(Store):
 
     def expect_file(self, dispatch_digest: bytes, place: str, path: bytes) -> None:
         """Note, inside a transaction, that the envelope just recorded gets the name `path` in the office at `place` next."""
-        self._write(sql.EXPECT, dispatch_digest=dispatch_digest, place=place, path=path)
+        self._require_alive()
+        self._expected.append({"dispatch_digest": dispatch_digest, "place": place, "path": path})
 
     def expected_files(self, place: str) -> list[tuple[bytes, bytes]]:
         """Digest of the dispatch and path of every envelope that was recorded at `place` and not seen under its name."""
-        return [(dispatch_digest, path) for dispatch_digest, path in self._read(sql.EXPECTED, place=place)]
+        return [(dispatch_digest, path) for dispatch_digest, path in self._read_entries(sql.EXPECTED, place=place)]
 
     def forget_files(self, dispatch_digests: Iterable[bytes]) -> None:
         """These have their names, or never will. Durable: with the note back, an envelope that was carried away meanwhile would seem lost."""
         with self.transaction():
+            self._flush()
             self._write(sql.FORGET, dispatch_digests=[*dispatch_digests])
 
 

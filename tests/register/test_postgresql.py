@@ -586,13 +586,21 @@ def test_while_the_lock_is_held_the_server_is_asked_rarely(store: PostgresqlStor
                 assert journal.stored_receipt(name.dispatch_digest) is None
                 journal.record_receipt(b"receipt", "delivered", name, at=1000)
 
+    def seal() -> None:
+        with journal.together(AGREEMENT):
+            for name in names:
+                journal.next_number("out", AGREEMENT, 1000)
+                store.expect_file(name.dispatch_digest, "here", b"it")
+
     with journal.together():
         for name in names:
             store.append(replace(ENTRY, kind="sealed", direction="out", envelope_id=name.envelope_id, dispatch_digest=name.dispatch_digest))
     assert round_trips(store, path, lambda: journal.next_number("out", AGREEMENT, 1000)) == 2
     assert round_trips(store, path, lambda: journal.record_conflict(b"it", names[0], what="", at=1000)) == 2
     assert round_trips(store, path, enter_receipts) == 3
-    assert len(require_whole(store)) == 64 + 2 + 64
+    assert round_trips(store, path, seal) == 3
+    assert len(require_whole(store)) == 64 + 2 + 64 + 64
+    assert len(store.expected_files("here")) == 64
 
 
 def test_nothing_is_written_outside_a_transaction(store: PostgresqlStore) -> None:
