@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import random
+import tracemalloc
 from email.message import EmailMessage
 from email.policy import SMTP
 from typing import TYPE_CHECKING
@@ -168,6 +169,30 @@ def test_a_delimiter_is_found_wherever_the_blocks_of_a_file_end(tmp_path: Path, 
     for size in (*range(1, 40), 4095, 4096, 4097):
         monkeypatch.setattr("valiza.gateway.source.BLOCK_BYTES", size)
         clean(path, ENVELOPE, ENVELOPE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", [b"base64", b"quoted-printable"])
+def test_a_large_message_takes_little_memory(tmp_path: Path, encoding: bytes) -> None:
+    path, piece = tmp_path / "spooled", random.Random(5).randbytes(57 * 1024)  # noqa: S311
+    encoded = base64.encodebytes(piece) if encoding == b"base64" else binascii.b2a_qp(piece, quotetabs=True, istext=False) + b"=\n"
+    start, end = mixed(part(b"@@", b"Content-Transfer-Encoding: " + encoding + b"\r\n")).split(b"@@")
+    magic = base64.b64encode(labels.MAGIC + b"\0") if encoding == b"base64" else binascii.b2a_qp(labels.MAGIC + b"\0", istext=False)
+    with path.open("wb") as file:
+        file.write(start + magic)
+        for _ in range(150):
+            file.write(encoded)
+        file.write(b"" if encoding == b"base64" else b"=41")
+        file.write(end)
+    tracemalloc.start()
+    try:
+        with take_apart(path) as taken:
+            peak = tracemalloc.get_traced_memory()[1]
+            assert (taken.parts[0].kind, taken.flaws) == (Kind.ENVELOPE, [])
+            assert taken.parts[0].content.size == 9 + 150 * len(piece) + (encoding != b"base64")
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 << 20
 
 
 FLAWS = {
