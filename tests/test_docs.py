@@ -285,6 +285,13 @@ def _mail(at: Desk) -> None:
     message = "MIME-Version: 1.0\nContent-Transfer-Encoding: base64\n\n"
     (at.folder / "bare.eml").write_bytes(message.encode() + base64.encodebytes((at.folder / "first.vlz").read_bytes()))
     at.type("mail unwrap bare.eml -o bare.taken")
+    (at.folder / "rules.toml").write_text('version = 1\nmode = "observe"\npass_for = ["KZ-NONE"]\n', encoding="utf-8")
+    at.type("gateway check receipt.eml --home kz", code=6)  # delivered before, with something damaged
+    at.type_many("gateway check first.vlz several.eml x.txt no.eml --home kz --dry-run", [0, 6, 0, 7])
+    at.type("gateway rules check rules.toml")
+    at.type("gateway rules check rules.toml --home kz", code=6)
+    at.type("gateway rules try rules.toml first.vlz --home by")
+    at.type_many("gateway rules try rules.toml first.vlz rules.toml --home by", [0, 0])
 
 
 def _share(at: Desk, cluster: Cluster) -> None:
@@ -640,7 +647,7 @@ def judge_line(page: Page, name: str, line: dict[str, Any]) -> None:
     rest = {key: value for key, value in line.items() if key not in own}
     assert rest or failed
     if rest:
-        assert not failed or name in {"receipt verify", "clearance verify"}
+        assert not failed or name in {"receipt verify", "clearance verify", "gateway check", "gateway rules try"}
         page.judge_object(name, rest, name)
 
 

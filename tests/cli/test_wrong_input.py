@@ -106,6 +106,9 @@ READS: Final[dict[str, Callable[[World, Path], Words]]] = {
     "transport enter": _at("BY", "transport", "enter", "FILE"),
     "transport enter --envelope": _at("BY", "transport", "enter", "ANSWER", "--envelope", "FILE"),
     "transport show": _at("BY", "transport", "show", "FILE"),
+    "gateway check --rules": _at("KZ", "gateway", "check", "E", "--rules", "FILE"),
+    "gateway rules check": _at("", "gateway", "rules", "check", "FILE"),
+    "gateway rules try": _at("KZ", "gateway", "rules", "try", "FILE", "E"),
     "register show": _at("KZ", "register", "show", "FILE"),
     "register remind": _at("KZ", "register", "remind", "FILE", "-o", "OUT"),
 }
@@ -147,7 +150,7 @@ def _refused(place: str, world: World, file: Path, codes: set[int]) -> None:
 
 
 def test_every_command_that_reads_a_file_is_here() -> None:
-    """`seal FILE` and `demo FILE` take any file; the rest of the commands read none but the office's."""
+    """`seal FILE`, `demo FILE` and `gateway check FILE` take any file; the rest of the commands read none but the office's."""
     tried = {" ".join(word for word in place.split() if not word.startswith("-")) for place in READS}
     assert tried == {
         *("inspect", "verify", "open", "rewrap", "acknowledge", "refuse", "countersign", "receipt show", "receipt verify"),
@@ -157,6 +160,7 @@ def test_every_command_that_reads_a_file_is_here() -> None:
         *("agreement show", "agreement check", "agreement sign", "agreement adopt"),
         *("clearance answer", "clearance show", "clearance verify"),
         *("seal", "withdraw", "register show", "register remind"),
+        *("gateway check", "gateway rules check", "gateway rules try"),
         *("transport notice", "transport handover", "transport enter", "transport show"),
     }
 
@@ -281,6 +285,9 @@ TAKEN: Final = {
     "receipt show": {"receipt"},
     "receipt verify": {"receipt", "acknowledgement"},
     "receipt verify --envelope": {"envelope"},
+    "gateway check --rules": set(),
+    "gateway rules check": set(),
+    "gateway rules try": set(),
     "mail wrap": {
         *("envelope", "acknowledgement", "receipt", "evidence", "rewrap", "roster"),
         *("agreement", "half of an agreement", "termination", "credential", "key"),
