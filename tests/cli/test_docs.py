@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT: Final = Path(__file__).parents[2]
-PAGES: Final = ("README.md", "docs/tutorial.md", "docs/tutorial-quorum.md", "docs/hardware-keys.md")
+PAGES: Final = ("README.md", "docs/tutorial.md", "docs/tutorial-quorum.md", "docs/hardware-keys.md", "docs/gateway.md")
 ENDS: Final = {"|", ">", "2>", "3<<<", "&&", ";"}  # what ends the words of a command in a shell
 
 

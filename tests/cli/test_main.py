@@ -25,10 +25,10 @@ ORDER_OF_THE_WORK: Final = [
     *("demo", "custodian", "root", "office", "credential", "revocation", "designation", "roster", "agreement", "clearance", "seal", "withdraw"),
     *("transport", "inspect"),
     *("verify", "open", "rewrap", "acknowledge", "refuse", "countersign", "receipt", "mail", "register", "evidence"),
-    *("doctor", "key", "ceremony", "config", "completion"),
+    *("gateway", "doctor", "key", "ceremony", "config", "completion"),
 ]
 LEAVES: Final = list(leaves())
-NEEDS_NOTHING: Final = (("agreement", "list"), ("config", "path"), ("config", "show"))
+NEEDS_NOTHING: Final = (("agreement", "list"), ("gateway", "rules", "show"), ("config", "path"), ("config", "show"))
 GROUPS: Final = list(dict.fromkeys(leaf[0] for leaf in LEAVES if len(leaf) > 1))
 
 
