@@ -24,6 +24,7 @@ from valiza.envelope.manifest_copy import make_manifest_copy
 from valiza.envelope.opening import unseal_manifest
 from valiza.envelope.receipt import peek_receipt
 from valiza.envelope.verifying import VerifiedDispatch
+from valiza.gateway.rules import DEFAULT
 from valiza.keys import labels
 from valiza.keys.digests import digest
 from valiza.keys.encoding import pack, unpack
@@ -335,6 +336,8 @@ _SEEDS: Final[dict[str, Callable[[], Iterable[bytes]]]] = {
     "terminal": lambda: ["Құпия\n\u202e\x1b[31m".encode(), b"\xff\xfe"],
     "inspect": lambda: [raw for kind, raw in world.vectors() if kind != "encoding"],
     "mail": _messages,
+    "rules": lambda: [DEFAULT.encode(), DEFAULT.replace("\n# ", "\n").partition("\n")[2].encode()],
+    "marks": lambda: ["Құпия\n".encode(), "Гриф: секретно".encode(), b"<b>top</b>&nbsp;secret<!-- x -->", b"\xe2\x80\x8b(\xd0\xa1)"],
     "plan": _plans,
     "answers": lambda: [_ANSWERS],
     "transcript": lambda: bodies(labels.TRANSCRIPT),

@@ -49,8 +49,11 @@ from valiza.envelope.receipt import compare_with_envelope, compare_with_record, 
 from valiza.envelope.rewrap import read_rewrap
 from valiza.envelope.route import read_route, read_stamp
 from valiza.envelope.verifying import VerifiedDispatch, authenticate, verify_dispatch, verify_envelope
+from valiza.gateway.decision import FAULTS
 from valiza.gateway.media import SNIFFED_BYTES, sniff
 from valiza.gateway.parts import take_apart
+from valiza.gateway.rules import ACTIONS, MarkTexts, parse_rules
+from valiza.gateway.unsealed import MarkFinder
 from valiza.keys import labels
 from valiza.keys.conversation import Question, parse_reply, read_question, read_reply
 from valiza.keys.credential import Credential, check_credential, kind_of, signs
@@ -1034,6 +1037,28 @@ def _found_by_others(data: bytes) -> list[bytes]:
     return sorted(leaf for leaf in leaves if isinstance(leaf, bytes) and sniff(leaf[:SNIFFED_BYTES]) is not None)
 
 
+def rules(data: bytes) -> None:
+    """Rules of a gateway: whatever they say, nothing passes that was not looked at."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Malformed("not UTF-8") from error
+    found = parse_rules(text)
+    holds(set(found.actions) == set(ACTIONS), "each verdict has an action")
+    holds(all(found.actions[verdict] == "defer" for verdict in FAULTS), "what nobody can say is deferred")
+    holds(all(found.actions[verdict] != "accept" for verdict in ("malformed", "not-authentic", "too-large", "too-complex")), "it was not verified")
+
+
+def marks(data: bytes) -> None:
+    """Texts of any kind, in which a mark on a line of its own is found wherever it stands."""
+    text = data.decode("utf-8", "replace")
+    finder = MarkFinder(["Құпия", "Совершенно секретно", "С"], MarkTexts.STANDING)
+    finder.in_text(text, is_html=True)
+    finder.in_name(text)
+    for mark in ("ҚҰПИЯ", "совершенно\u00a0секретно", "С"):
+        holds(finder.in_text(f"{text}\n\n{mark}\n\n{text}"), "a mark on a line of its own is found")
+
+
 TARGETS: Final = {
     target.name: target
     for target in (
@@ -1099,6 +1124,8 @@ TARGETS: Final = {
         Target("tlog-proof", tlog_proof, 16384, tree=False),
         Target("cosign-request", cosign_request, 16384, tree=False),
         Target("mail", mail, 16384, tree=False),
+        Target("rules", rules, 4096, tree=False),
+        Target("marks", marks, 1024, tree=False),
         Target("whole-transcript", whole_transcript, 65536),
         Target("whole-envelope", whole_envelope, 32768, tree=False),
         Target("whole-answer", whole_answer, 32768),
