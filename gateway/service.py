@@ -29,6 +29,7 @@ from valiza.gateway.milter import Limits, Milter
 from valiza.gateway.rules import parse_rules
 from valiza.gateway.workers import Setup, Workers
 from valiza.keys.errors import Unavailable, Usage, ValizaError, system_error
+from valiza.keys.fields import utc
 from valiza.keys.files import read_text_file
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Address", "Options", "parse_address", "parse_host_port", "serve_gateway"]
 
 _TICK: Final = 5.0  # seconds between looks at itself
-_SOON: Final = 7 * 86400  # seconds before a roster's end that it is told of
+_SOON: Final = 30 * 86400  # seconds before a roster's end that it is told of
 _BACKLOG: Final = 128
 _STARTING: Final = "it is starting"
 _CODES: Final = {GatewayVerdict.TOO_LARGE: 6, GatewayVerdict.UNAVAILABLE: 7, GatewayVerdict.FAULT: 1}
@@ -226,6 +227,7 @@ class _Gateway:
         self._milter = Milter(check=self._workers.check, judged=self._judged, limits=self._limits(), watcher=self, folder=spool)
         self._monitor: MonitorServer | None = None
         self._beat = time.monotonic()
+        self._told_end: dict[str, int] = {}  # ends of rosters, by party, that the log has told
         self._why_not = _STARTING
         self._ending = asyncio.Event()
         self._reloading = asyncio.Event()
@@ -308,6 +310,9 @@ class _Gateway:
         self._metrics.workers.set(len(self._workers.ready))
         for party, at in self._workers.expiries.items():
             self._metrics.expires.labels(party).set(at)
+            if at - time.time() < _SOON and self._told_end.get(party) != at:
+                self._told_end[party] = at
+                self._log.say("roster-expires", party=party, at=utc(at))
         self._beat = time.monotonic()
 
     def _status(self) -> str:

@@ -24,7 +24,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -39,6 +39,8 @@ from tests.support.postfix import running as running_postfix
 from tests.support.postgresql import Cluster
 from tests.support.postgresql import running as running_postgresql
 
+from valiza.envelope.receipt import read_receipt
+from valiza.gateway.parts import Limits, take_apart
 from valiza.gateway.workers import BATCH_MESSAGES
 from valiza.keys.processes import processors, shared
 from valiza.office.home import Office
@@ -213,6 +215,7 @@ class Seen:
     """What was measured while messages were brought."""
 
     memory: list[tuple[float, int, float, float]] = field(default_factory=list)  # time, done, MiB of the service, MiB of the largest worker
+    seconds: Counter[str] = field(default_factory=Counter)  # of processors, by who used them
     down: float = 0.0  # seconds without a database
     events: list[str] = field(default_factory=list)
 
@@ -224,15 +227,46 @@ def _resident(pid: int) -> float:
         return 0.0
 
 
+def _used(pids: list[int]) -> dict[int, float]:
+    """Seconds of processors that some processes have used so far."""
+    found = {}
+    for pid in pids:
+        with suppress(OSError):
+            said = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+            found[pid] = (int(said[11]) + int(said[12])) / os.sysconf("SC_CLK_TCK")
+    return found
+
+
+class Meter:
+    """Adds up what processes used that come and go."""
+
+    def __init__(self) -> None:
+        self._used: dict[tuple[str, int], tuple[float, float]] = {}  # first and last seen
+
+    def look(self, who: str, pids: list[int]) -> None:
+        for pid, used in _used(pids).items():
+            first, _ = self._used.get((who, pid), (used, used))
+            self._used[who, pid] = (first, used)
+
+    def sums(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for (who, _), (first, last) in self._used.items():
+            found[who] += last - first  # type: ignore[assignment] # a Counter of seconds
+        return found
+
+
 def disturb(cluster: Cluster, gateway: Gateway, bringers: Bringers, total: int, given: argparse.Namespace) -> Seen:
     """Stop the database and kill workers at even distances, and look at the memory all the time, until everything was brought."""
-    seen, started = Seen(), time.monotonic()
+    seen, started, meter = Seen(), time.monotonic(), Meter()
     plan = ["restart"] * given.restarts + ["kill"] * given.kills
     random.Random(given.seed).shuffle(plan)  # noqa: S311 - which comes first
     marks = [(index + 1) * total // (len(plan) + 1) for index in range(len(plan))]
     while len(bringers.verdicts) < total:
         done = len(bringers.verdicts)
         seen.memory.append((time.monotonic() - started, done, _resident(gateway.process.pid), max(map(_resident, gateway.workers), default=0.0)))
+        meter.look("service", [gateway.process.pid])
+        meter.look("workers", gateway.workers)
+        meter.look("database", cluster.processes())
         if marks and done >= marks[0]:
             marks.pop(0)
             what = plan.pop(0)
@@ -246,6 +280,7 @@ def disturb(cluster: Cluster, gateway: Gateway, bringers: Bringers, total: int, 
                 seen.down += time.monotonic() - before
             seen.events.append(f"{what} after {done} messages")
         time.sleep(0.05)
+    seen.seconds = meter.sums()
     return seen
 
 
@@ -328,8 +363,34 @@ def main() -> int:
         if postfix:
             accepted = sum(1 for parcel, verdict, _ in bringers.verdicts if verdict == "accepted")
             postfix.arrivals(accepted)
-        tell(bringers, seen, took, gateway, counts=counts)
+        tell(bringers, seen, took, gateway, counts=counts, parts=apart(world, sent, seen, seen.memory[-1][1]))
     return 0
+
+
+def apart(world: World, sent: list[Exchanged], seen: Seen, done: int) -> dict[str, float]:
+    """Where the time of processors goes, in milliseconds for one message: what was measured, the workers' share by doing parts of it again alone."""
+    some = [one.receipt for one in sent[:500]]
+    raws = [letter(receipt) for receipt in some]
+    office = Office(world.kz.home, str)
+    with closing(office):
+        trust, agreements = office.trust, office.agreements
+        began = time.process_time()
+        for raw in raws:
+            with take_apart(raw, Limits()) as taken:
+                assert [part.content.read() for part in taken.parts if part.ours]
+        middle = time.process_time()
+        for receipt in some:
+            read_receipt(receipt, trust=trust, agreements=agreements)
+        ended = time.process_time()
+    measured = {who: 1000 * seconds / done for who, seconds in seen.seconds.items()}
+    parse, signatures = 1000 * (middle - began) / len(some), 1000 * (ended - middle) / len(some)
+    return {
+        "protocol, spool, log (service)": measured["service"],
+        "taking apart (worker)": parse,
+        "signatures (worker)": signatures,
+        "judging, entering, rest (worker)": measured["workers"] - parse - signatures,
+        "database server": measured["database"],
+    }
 
 
 def bring(bringers: Bringers, way: Callable[[], None], twice: list[Parcel], disturbed: Callable[[int], Seen], connections: int) -> tuple[float, Seen]:
@@ -348,12 +409,12 @@ def bring(bringers: Bringers, way: Callable[[], None], twice: list[Parcel], dist
     return took, seen
 
 
-def tell(bringers: Bringers, seen: Seen, took: float, gateway: Gateway, *, counts: Counter[str]) -> None:
+def tell(bringers: Bringers, seen: Seen, took: float, gateway: Gateway, *, counts: Counter[str], parts: dict[str, float]) -> None:
     """Print what came of it."""
     print(f"{sum(counts.values())} messages: none lost, none entered twice, none misjudged")
     for word, count in counts.most_common():
         print(f"  {word:15} {count:6}")
-    for why, count in bringers.later.most_common():
+    for why, count in Counter(re.sub(r" \(envelope .*", "", why) for why in bringers.later.elements()).most_common():
         print(f"  come again: {why:40} {count:6}")
     for event in seen.events:
         print(f"  {event}")
@@ -362,6 +423,10 @@ def tell(bringers: Bringers, seen: Seen, took: float, gateway: Gateway, *, count
     name = "valiza_gateway_"
     batches, messages, seconds = (gateway.metric(name + one) for one in ("batch_messages_count", "batch_messages_sum", "decision_seconds_sum"))
     print(f"{messages / batches:.1f} messages in a batch; {seconds / messages * 1000:.0f} ms from the end of one to the answer")
+    whole = sum(parts.values())
+    for part, milliseconds in parts.items():
+        print(f"  {part:34} {milliseconds:6.2f} ms of a processor for one message, {100 * milliseconds / whole:3.0f} %")
+    print(f"  {'all':34} {whole:6.2f} ms: {2000 / whole:.0f} messages a second with two processors for these alone")
     for share in range(11):
         _, at, service, worker = seen.memory[min(len(seen.memory) - 1, share * len(seen.memory) // 10)]
         print(f"  after {at:6} messages: {service:6.1f} MiB the service, {worker:6.1f} MiB the largest worker")

@@ -376,6 +376,7 @@ def test_an_expired_roster_defers_until_there_is_another(postfix: Postfix, tmp_p
         assert said.text.startswith("4.3.0 valiza: unavailable")
         assert gateway.ask("/health/ready")[0] == 503
         assert gateway.metric('valiza_gateway_roster_expires_timestamp_seconds{party="BY"}') < time.time()
+        assert [event["party"] for event in gateway.events("roster-expires")] == ["BY"]
         world.by.works("roster", "publish", "-o", next_one)
         world.kz.works("roster", "import", next_one, "--root", world.by.root, "--yes")
         assert way.passes(raw) == ["delivered"]
@@ -468,8 +469,7 @@ def test_quarantine_is_the_hold_queue(at_origin: Way) -> None:
 # -- others ---------------------------------------------------------------------------------------------------------------
 
 
-def test_over_tcp_and_with_mail_that_is_made_on_the_host(world: World, postfix: Postfix) -> None:
-    """non_smtpd_milters: what sendmail(1) hands in."""
+def test_over_tcp(world: World, postfix: Postfix) -> None:
     with serving(world.kz.home, "inet:127.0.0.1:0") as gateway:
         port = gateway.events("ready")[0]["address"].rpartition(":")[2]
         postfix.use_milter(f"inet:127.0.0.1:{port}")

@@ -82,6 +82,15 @@ class Cluster:
         said = self.run("psql", *options, "-h", str(self.folder), "-U", user, "-d", database, "-c", text)
         return [line.split("\t") for line in said.splitlines()]
 
+    def processes(self) -> list[int]:
+        """Those of the server, while it runs."""
+        try:
+            first = int((self.folder / "data" / "postmaster.pid").read_text(encoding="utf-8").split()[0])
+            others = Path(f"/proc/{first}/task/{first}/children").read_text(encoding="ascii").split()
+        except (OSError, IndexError, ValueError):
+            return []
+        return [first, *map(int, others)]
+
     def start(self, *more: str) -> None:
         """Start the server, perhaps with more settings, and wait until it answers."""
         settings = [*_SETTINGS, f"unix_socket_directories={self.folder}", *more]
