@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import encodings.aliases
+import pkgutil
 import re
 from dataclasses import dataclass
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message as StandardMessage
 from email.utils import collapse_rfc2231_value, decode_params
+from functools import cache
 from typing import Final
 
-__all__ = ["Header", "decoded_words", "read_header"]
+__all__ = ["Header", "decoded_words", "is_charset", "read_header"]
 
 _WANTED: Final = frozenset({b"content-type", b"content-transfer-encoding", b"content-disposition", b"mime-version", b"from", b"message-id"})
 _NAME: Final = re.compile(rb"[!-9;-~]+")
@@ -27,6 +30,9 @@ _ADDRESS: Final = re.compile(rf'\s*+(?:(?:"(?:[^"\\]|\\.)*+"|[^<>@,;:\\"()\[\]])
 _BOUNDARY: Final = re.compile(r"[ !-~]{0,69}[!-~]")  # RFC 2046, 5.1.1; more characters than there, since mail programs take them too
 _MOST_PARAMETERS: Final = 64
 _LONGEST_NAME: Final = 1024
+_LONGEST_WORDS: Final = 4096  # characters of a text of a header in which encoded words are looked for: the library's way is not linear
+_LONGEST_LENIENT: Final = 2048  # of a field that is not as the standard has it: the same
+_NO_CHARSETS: Final = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape"})  # of no mail; two take quadratic time
 _UNREADABLE: Final = (MessageError, ValueError, TypeError, LookupError, AttributeError)  # what the library says to hostile values
 
 _Parameters = list[tuple[str, str]]
@@ -159,9 +165,9 @@ def _value(value: str | None, form: re.Pattern[str]) -> tuple[str, _Parameters, 
 def _lenient(value: str) -> _Parameters:
     """The parameters that the standard library finds."""
     message = StandardMessage()
-    message["content-type"] = value[: 16 * _LONGEST_NAME]
+    message["content-type"] = value[:_LONGEST_LENIENT]
     try:
-        return [(key.lower(), collapse_rfc2231_value(value)) for key, value in message.get_params([])[1:_MOST_PARAMETERS]]
+        return [(key.lower(), _collapsed(value)) for key, value in message.get_params([])[1:_MOST_PARAMETERS]]
     except _UNREADABLE:
         return []
 
@@ -169,20 +175,51 @@ def _lenient(value: str) -> _Parameters:
 def _joined(parameters: _Parameters, name: str, flaws: list[str]) -> _Parameters:
     """A parameter given in pieces, or with its character set (RFC 2231), as one."""
     pieces = [(key, value) for key, value in parameters if key.startswith(f"{name}*")]
+    if sum(len(value) for _, value in pieces) > _LONGEST_WORDS:
+        flaws.append(f"a very long {name}")
+        return []
     try:
         joined = decode_params([("", ""), *pieces])[1:]
-        return [(name, collapse_rfc2231_value(value).removeprefix('"').removesuffix('"')) for _, value in joined]
+        return [(name, _collapsed(value).removeprefix('"').removesuffix('"')) for _, value in joined]
     except _UNREADABLE:
         flaws.append(f"a {name} in pieces that do not fit")
         return []
 
 
+def _collapsed(value: str | tuple[str | None, str | None, str]) -> str:
+    """A parameter's value, in a character set that is one."""
+    if isinstance(value, tuple) and value[0] is not None and not is_charset(value[0]):
+        value = (None, value[1], value[2])
+    return collapse_rfc2231_value(value)
+
+
+@cache
+def _charsets() -> frozenset[str]:
+    known = {*encodings.aliases.aliases, *encodings.aliases.aliases.values(), *(module.name for module in pkgutil.iter_modules(encodings.__path__))}
+    return frozenset(known) - _NO_CHARSETS
+
+
+def is_charset(name: str) -> bool:
+    """Whether a character set is known, and one that mail may use.
+
+    The library is not asked: it remembers for good whatever name it was asked for, and a hostile sender has many.
+    """
+    plain = encodings.normalize_encoding(name[:_LONGEST_NAME]).lower()
+    return plain in _charsets() and encodings.aliases.aliases.get(plain) not in _NO_CHARSETS
+
+
+def _decoded(text: str) -> str:
+    """Encoded words decoded. What the library says to hostile ones it says here, too."""
+    words = decode_header(text)
+    return str(make_header([(word, charset if charset is None or is_charset(charset) else "utf-8") for word, charset in words]))
+
+
 def decoded_words(text: str) -> str:
-    """A text of a header with its encoded words (RFC 2047) decoded; as it stands where that fails."""
+    """A text of a header with its encoded words (RFC 2047) decoded; as it stands where that fails, and where it is very long."""
     if "=?" not in text:
         return text
     try:
-        return str(make_header(decode_header(text)))
+        return _decoded(text[:_LONGEST_WORDS]) + text[_LONGEST_WORDS:]
     except _UNREADABLE:
         return text
 
@@ -197,7 +234,7 @@ def _names(parameters: _Parameters, name: str, flaws: list[str]) -> list[str]:
             flaws.append("a very long name of a file")
             continue
         try:
-            found.insert(0, str(make_header(decode_header(value))))
+            found.insert(0, _decoded(value))
         except _UNREADABLE:
             flaws.append("a name of a file that cannot be decoded")
     return list(dict.fromkeys(found))
