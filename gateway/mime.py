@@ -11,7 +11,10 @@ from email.header import decode_header, make_header
 from email.message import Message as StandardMessage
 from email.utils import collapse_rfc2231_value, decode_params
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Header", "decoded_words", "is_charset", "read_header"]
 
@@ -24,6 +27,14 @@ _LETTER: Final = "[!#$%&'*+.^_`{|}~0-9A-Za-z-]"
 _TYPE: Final = re.compile(rf"\s*+({_LETTER}++/{_LETTER}++)\s*+(?:;(.*))?", re.DOTALL)
 _WORD: Final = re.compile(rf"\s*+({_LETTER}++)\s*+(?:;(.*))?", re.DOTALL)
 _PARAMETER: Final = re.compile(rf'\s*+({_LETTER}++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s;"\\()<>@,]++))\s*+(?:;\s*+|\Z)', re.DOTALL)
+_PLAIN_ENCODING: Final = re.compile(rb"[ \t]*+[!#$%&'*+.^_`{|}~0-9A-Za-z-]++\r?")
+_BOUNDARY_NAME: Final = re.compile(rb"boundary[*0-9]*+\s*+=", re.IGNORECASE)
+# Quoted without quoted pairs, in one line, and beginning with nothing that mail programs take for another quotation mark; or a token.
+_PLAIN_BOUNDARY: Final = re.compile(
+    rb""";[ \t]*+(?:\r?\n[ \t]++)?boundary=(?:"(?![<'])[^"\\\r\n]*[^"\\\r\n ]"|[^\s;"\\()<>@,:/[\]?='][^\s;"\\()<>@,:/[\]?=]*+)[ \t\r\n]*+(?:;|\Z)""",
+    re.IGNORECASE,
+)
+_MIME_1: Final = re.compile(r"\s*+1\.0\s*+(?:\([^()]*+\)\s*+)?")
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _ATOM: Final = r"[^\s<>@,;:\\\"()\[\]]++"
 _ADDRESS: Final = re.compile(rf'\s*+(?:(?:"(?:[^"\\]|\\.)*+"|[^<>@,;:\\"()\[\]])*+<({_ATOM}@{_ATOM})>|({_ATOM}@{_ATOM}))\s*+')
@@ -100,15 +111,25 @@ def read_header(block: bytes) -> tuple[Header, int]:
             flaws.append(f"two fields {name.decode('ascii')}")
         else:
             found[name] = field[3]
+    flaws += _disputed(found)
     return _header({name: _FOLD.sub("", value.decode("utf-8", "replace")) for name, value in found.items()}, subjects, flaws), end
+
+
+def _disputed(found: dict[bytes, bytes]) -> Iterator[str]:
+    """What mail programs read differently in fields as they stand."""
+    if _PLAIN_ENCODING.fullmatch(found.get(b"content-transfer-encoding", b"7bit")) is None:
+        yield "content-transfer-encoding is not as the standard has it"
+    kind = found.get(b"content-type", b"")
+    if kind.lstrip().lower().startswith(b"multipart/") and (len(_BOUNDARY_NAME.findall(kind)) > 1 or _PLAIN_BOUNDARY.search(kind) is None):
+        yield "a boundary that mail programs may read differently"
 
 
 def _header(found: dict[bytes, str], subjects: list[str], flaws: list[str]) -> Header:
     media_type, parameters, plain = _value(found.get(b"content-type"), _TYPE)
     _, disposition, _ = _value(found.get(b"content-disposition"), _WORD)  # a careless name there hides nothing: all of them are taken
-    encoding, _, plain_encoding = _value(found.get(b"content-transfer-encoding"), _WORD)
-    if not plain_encoding:
-        flaws.append("content-transfer-encoding is not as the standard has it")
+    encoding, _, _ = _value(found.get(b"content-transfer-encoding"), _WORD)
+    if _MIME_1.fullmatch(found.get(b"mime-version", "1.0")) is None:
+        flaws.append("another MIME-Version than 1.0")
     boundary = ""
     if not plain and (not media_type or media_type.startswith(("multipart/", "message/"))):  # elsewhere it is a careless name
         flaws.append("content-type is not as the standard has it")
@@ -139,6 +160,8 @@ def _boundary(parameters: _Parameters, flaws: list[str]) -> str:
         flaws.append("a boundary in pieces")
         parameters = parameters + _joined(parameters, "boundary", flaws)
     boundary = next((value for key, value in parameters if key == "boundary"), "").rstrip(" ")
+    if "=?" in boundary:
+        flaws.append("a boundary that mail programs may read differently")
     if _BOUNDARY.fullmatch(boundary) is None:
         flaws.append("a multipart without a boundary, or with one that is not allowed")
         return ""

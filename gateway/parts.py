@@ -13,7 +13,7 @@ from valiza.gateway.content import IN_MEMORY, Content
 from valiza.gateway.media import SNIFFED_BYTES, Kind, declared, sniff
 from valiza.gateway.mime import Header, read_header
 from valiza.gateway.source import File, Source, open_source
-from valiza.gateway.transfer import decoder, known, smuggled, written_out
+from valiza.gateway.transfer import decoder, known, overlapping, smuggled, written_out
 from valiza.keys.errors import Refused
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ _MOST_FLAWS: Final = 16
 _MOST_SPURIOUS: Final = 1000
 _EMPTY_LINE: Final = re.compile(rb"\n\r?\n")
 _REST_OF_DELIMITER: Final = re.compile(rb"(--)?[ \t]*+\r?(\n|\Z)")
+_LINE_FEED: Final = ord("\n")
+_FIELD_OF_PARTS: Final = re.compile(rb"^content-(?:type|transfer-encoding)[ \t]*+:", re.IGNORECASE | re.MULTILINE)
 _UNKNOWN: Final = -2
 _NOWHERE: Final = 1 << 62
 _HEADER_BLOCK: Final = 2048  # in which most headers end
@@ -269,9 +271,20 @@ class _Walk:
         if any(level.needle and (level.needle.startswith(needle) or needle.startswith(level.needle)) for level in self.levels):
             self._flaw("a boundary that begins like one around it", path)
         around = self._next(at)
-        if self.source.find(b"\r" + needle[1:], at, self.source.size if around is None else around.start) >= 0:
-            self._flaw("a delimiter after a lone carriage return", path)
+        if self._inside_a_line(needle[1:], at, self.source.size if around is None else around.start):
+            self._flaw("a delimiter inside a line", path)
         self.levels.append(_Level(path, needle, header.media_type == "multipart/digest"))
+
+    def _inside_a_line(self, words: bytes, at: int, end: int) -> bool:
+        """Whether they stand behind anything but a line end: mail programs may see one in it, such as a lone carriage return."""
+        before = b"\n"
+        for block in self.source.blocks(at, end):
+            text, place = before + block, 0
+            while (place := text.find(words, place + 1)) >= 0:
+                if text[place - 1] != _LINE_FEED:
+                    return True
+            before = text[-len(words) :]
+        return False
 
     def _header(self, at: int, path: str) -> tuple[Header, int]:
         """The header at a place, and where the body begins."""
@@ -326,6 +339,8 @@ class _Walk:
     def _end(self, body: _Body | None, end: int) -> None:
         """What has been read up to a place was a body, or belongs to no part."""
         start = self.reached
+        if body is None or body.header.encoding != "binary":
+            self._no_null(start, end, "" if body is None else body.path)
         if body is None:
             if start < end:
                 self._look(self.source.blocks(start, end), "")
@@ -338,6 +353,11 @@ class _Walk:
         """Look for what might be parts for somebody else, in either encoding."""
         self._look(content.blocks(), path, careful=True)
         self._look(_printable(content.blocks()), path)
+
+    def _no_null(self, start: int, end: int, path: str) -> None:
+        """Some mail programs leave null bytes out, and see a delimiter or an object where others see none."""
+        if self.source.find(b"\0", start, end) >= 0:
+            self._flaw("a null byte in what is not binary", path)
 
     def _look(self, blocks: Iterator[bytes], path: str, *, careful: bool = False) -> None:
         form = smuggled(blocks, careful=careful)
@@ -370,6 +390,8 @@ class _Walk:
         content, multipart = part.content, part.media_type.startswith("multipart/")
         if part.media_type in _PIECES:
             self._flaw("a message in pieces, or one that lies elsewhere", part.path)
+        elif part.media_type.startswith("message/") and any(_FIELD_OF_PARTS.search(text) for text in overlapping(content.blocks())):
+            self._flaw("a message of another kind, with fields of a part", part.path)
         if part.media_type in _TNEF or part.filename.lower() == "winmail.dat":
             self._flaw("winmail.dat (TNEF): what is in it cannot be checked", part.path)
         if multipart and not written_out(content.encoding):

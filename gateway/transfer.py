@@ -6,12 +6,12 @@ import binascii
 import re
 from typing import TYPE_CHECKING, Final, Protocol
 
-from valiza.gateway.media import sniff
+from valiza.gateway.media import SNIFFED_BYTES, sniff
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Decoder", "decoder", "known", "smuggled", "written_out"]
+__all__ = ["Decoder", "decoder", "known", "overlapping", "smuggled", "written_out"]
 
 _BLANKS: Final = b" \t\r\n"
 _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
@@ -146,7 +146,7 @@ def decoder(encoding: str) -> Decoder:
 
 
 # What older mail programs take out of a text, or what lies inside a form that only some of them read.
-_UU: Final = re.compile(rb"^begin [0-7]{3,4} [^\r\n]{0,998}\r?\n([^\r\n]{2,90})", re.MULTILINE)
+_UU: Final = re.compile(rb"^begin[ \t]+[0-7]{3,4}\b[^\r\n]{0,998}\r?\n(?=((?:[^\r\n]{2,90}\r?\n?){1,48}))", re.MULTILINE)
 _UU_BASE64: Final = re.compile(rb"^begin-base64 [0-7]{3,4} [^\r\n]{0,998}\r?\n([A-Za-z0-9+/]{8,90})", re.MULTILINE)
 _YENC: Final = re.compile(rb"^=ybegin [^\r\n]{0,998}\r?\n(?:=ypart [^\r\n]{0,998}\r?\n)?([^\r\n]{8,998})", re.MULTILINE)
 _ESCAPED: Final = re.compile(rb"=(.)", re.DOTALL)
@@ -155,15 +155,22 @@ _LINES_OF_BASE64: Final = re.compile(rb"^(?=[A-Za-z0-9+/]{32})" + _BEGINNING, re
 _ANY_BASE64: Final = re.compile(rb"(?<![A-Za-z0-9+/])" + _BEGINNING)
 _RAW: Final = re.compile(rb"\x89VL[ZE]\r\n\x1a\n|\x93(?:[\xa0-\xbf]|\xd9.|\xda..)valiza/(?:v1|rehearsal)/[a-z]", re.DOTALL)
 _CLUES: Final = (b"begin", b"iVZ", b"YWxpemEv", b"dmFsaXphL", b"\x89VL", b"valiza/")
-_OVERLAP: Final = 4096
+_OVERLAP: Final = 8192
 _MOST_TRIES: Final = 1000  # of encoded files in one text: nobody writes so many, and they would take their time
 
 
-def _uu(line: bytes) -> bytes:
-    try:
-        return binascii.a2b_uu(line)
-    except binascii.Error:
-        return b""
+def _uu(lines: bytes) -> bytes:
+    """The first bytes of it, as mail programs decode that are not strict: what stands behind the letters that a line says it has is left out."""
+    plain = b""
+    for line in lines.splitlines():
+        groups = ((line[0] - 32) % 64 + 2) // 3
+        try:
+            plain += binascii.a2b_uu(line[: 1 + groups * _GROUP])
+        except binascii.Error:
+            break
+        if not groups or len(plain) >= SNIFFED_BYTES:
+            break
+    return plain
 
 
 def _yenc(line: bytes) -> bytes:
@@ -185,7 +192,7 @@ def smuggled(blocks: Iterable[bytes], *, careful: bool = False) -> str:
     """
     base64 = _ANY_BASE64 if careful else _LINES_OF_BASE64
     tries = 0
-    for text in _overlapping(blocks):
+    for text in overlapping(blocks):
         if not any(clue in text for clue in _CLUES):
             continue
         for pattern, decode, name in _FORMS:
@@ -200,7 +207,8 @@ def smuggled(blocks: Iterable[bytes], *, careful: bool = False) -> str:
     return ""
 
 
-def _overlapping(blocks: Iterable[bytes]) -> Iterator[bytes]:
+def overlapping(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Blocks, each with the end of the one before it."""
     before = b""
     for block in blocks:
         text = before + block if before else block

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import encodings
 import signal
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from email import message_from_bytes, policy
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from tests.support.mail import ENVELOPE, RECEIPT
 
+from valiza.gateway.media import sniff
 from valiza.gateway.mime import decoded_words, read_header
 from valiza.gateway.parts import TooComplex, take_apart
 from valiza.gateway.rules import MarkTexts, Unsealed
@@ -155,3 +160,105 @@ def test_names_of_character_sets_are_not_remembered() -> None:
 def test_words_in_a_character_set_that_is_none_are_read_as_far_as_they_can_be() -> None:
     assert decoded_words("=?x-unknown?q?=D0=90?= b") == "А b"
     assert read_header(b"Content-Disposition: attachment; filename*=x-unknown''a.vls\r\n")[0].names[0] == "a.vls"
+
+
+# -- what another mail program finds --------------------------------------------------------------------------------------
+
+
+def attached(content: bytes, encoding: bytes = b" base64", width: int = 76, media_type: bytes = b"application/octet-stream") -> bytes:
+    """A part; in short lines it is found in no text that is looked through."""
+    lines = base64.b64encode(content)
+    body = b"\r\n".join(lines[at : at + width] for at in range(0, len(lines), width))
+    return b"Content-Type: " + media_type + b"\r\nContent-Transfer-Encoding:" + encoding + b"\r\n\r\n" + body + b"\r\n"
+
+
+def parted(boundary: bytes, *parts: bytes) -> bytes:
+    return b"".join(b"--" + boundary + b"\r\n" + one for one in parts) + b"--" + boundary + b"--\r\n"
+
+
+def multipart(said: bytes, body: bytes, *, version: bytes = b"1.0") -> bytes:
+    return b"From: a@kz.example\r\nMIME-Version: " + version + b"\r\nContent-Type: multipart/mixed; " + said + b"\r\n\r\n" + body
+
+
+CHECKED: Final = attached(ENVELOPE)
+HIDDEN: Final = attached(RECEIPT, width=20)
+INSIDE: Final = TOP + b"Content-Type: multipart/mixed; boundary=ii\r\n\r\n" + parted(b"ii", HIDDEN)
+
+
+def uuencoded(size: int, end: bytes = b"\r\n", begin: bytes = b"begin 644 a") -> bytes:
+    lines = (binascii.b2a_uu(RECEIPT[at : at + size]).rstrip(b"\n") + end for at in range(0, len(RECEIPT), size))
+    return b"\r\n" + begin + b"\r\n" + b"".join(lines) + b"`\r\nend\r\n"
+
+
+# A message in which the checked object is one thing for some mail programs, and nothing or something else for others. Those of which the library is
+# one are said to be so, and it is asked.
+DISPUTED: Final[dict[str, tuple[bytes, bool]]] = {
+    "quoted pair": (multipart(b'boundary="x\\y"', parted(b"x\\y", HIDDEN) + parted(b"xy", CHECKED)), True),
+    "angle brackets": (multipart(b'boundary="<xy>"', parted(b"xy", HIDDEN) + parted(b"<xy>", CHECKED)), True),
+    "quotation marks twice": (multipart(b'boundary="\\"xy\\""', parted(b"xy", HIDDEN) + parted(b'"xy"', CHECKED)), True),
+    "other quotation marks": (multipart(b"boundary='xy'", parted(b"xy", HIDDEN) + parted(b"'xy'", CHECKED)), True),
+    "other quotation marks inside": (multipart(b"boundary=\"'xy'\"", parted(b"xy", HIDDEN) + parted(b"'xy'", CHECKED)), False),
+    "folded": (multipart(b'boundary="x\r\n y"', parted(b"xy", HIDDEN) + parted(b"x y", CHECKED)), True),
+    "blank at the end": (multipart(b'boundary="xy "', parted(b"xy", CHECKED)), False),
+    "blanks around the equals sign": (multipart(b"boundary = xy", parted(b"xy", CHECKED)), False),
+    "encoded word": (multipart(b'boundary="=?utf-8?q?xy?="', parted(b"xy", HIDDEN) + parted(b"=?utf-8?q?xy?=", CHECKED)), True),
+    "in another parameter": (multipart(b'x="; boundary=ab"; boundary=xy', parted(b"ab", HIDDEN) + parted(b"xy", CHECKED)), False),
+    "an equals sign that is not quoted": (multipart(b"boundary=x=y", parted(b"x", HIDDEN) + parted(b"x=y", CHECKED)), True),
+    "another version": (multipart(b"boundary=xy", parted(b"xy", CHECKED), version=b"2.0"), False),
+    "semicolon after the encoding": (multipart(b"boundary=xy", parted(b"xy", attached(ENVELOPE, b" base64;"))), True),
+    "parameter of the encoding": (multipart(b"boundary=xy", parted(b"xy", attached(ENVELOPE, b" base64; a=b"))), True),
+    "blank after the encoding": (multipart(b"boundary=xy", parted(b"xy", attached(ENVELOPE, b" base64 "))), True),
+    "folded encoding": (multipart(b"boundary=xy", parted(b"xy", attached(ENVELOPE, b"\r\n base64"))), True),
+    "unknown message": (multipart(b"boundary=xy", parted(b"xy", CHECKED, b"Content-Type: message/x-a\r\n\r\n" + INSIDE)), True),
+    "notice": (multipart(b"boundary=xy", parted(b"xy", CHECKED, b"Content-Type: message/vnd.valiza.receipt-notice\r\n\r\n" + INSIDE)), True),
+    "disposition": (multipart(b"boundary=xy", parted(b"xy", CHECKED, b"Content-Type: message/disposition-notification\r\n\r\n" + HIDDEN)), True),
+    "status": (multipart(b"boundary=xy", parted(b"xy", CHECKED, b"Content-Type: message/delivery-status\r\n\r\nA: b\r\n\r\n" + INSIDE)), False),
+    "null in a delimiter": (multipart(b"boundary=xy", b"--xy\r\n\r\nhello\r\n-\0-xy\r\n" + HIDDEN + parted(b"xy", CHECKED)), False),
+    "null before all parts": (multipart(b"boundary=xy", b"-\0-xy\r\n" + HIDDEN + parted(b"xy", CHECKED)), False),
+    "null among base64": (multipart(b"boundary=xy", parted(b"xy", attached(b"x" * 99).replace(b"eHh4", b"eHh4\r\n-\0-xy", 1), CHECKED)), False),
+    "form feed": (multipart(b"boundary=xy", b"--xy\r\n\r\nhello\f--xy\r\n" + HIDDEN + parted(b"xy", CHECKED)), False),
+    "another line end": (multipart(b"boundary=xy", b"--xy\r\n\r\nhello\xc2\x85--xy\r\n" + HIDDEN + parted(b"xy", CHECKED)), False),
+    "blank before a delimiter": (multipart(b"boundary=xy", b"--xy\r\n\r\nhello\r\n --xy\r\n" + HIDDEN + parted(b"xy", CHECKED)), False),
+    "blanks after a delimiter": (multipart(b"boundary=xy", b"--xy\r\n\r\nx\r\n--xy" + b" " * 500 + b"\r\n" + HIDDEN + parted(b"xy", CHECKED)), True),
+    "uuencode in short lines": (multipart(b"boundary=xy", parted(b"xy", CHECKED, uuencoded(3))), False),
+    "uuencode in long lines": (multipart(b"boundary=xy", parted(b"xy", CHECKED, uuencoded(45, b"XX\r\n"))), False),
+    "uuencode with two blanks": (multipart(b"boundary=xy", parted(b"xy", CHECKED, uuencoded(45, begin=b"begin  0644"))), False),
+}
+
+
+def found_by_the_library(raw: bytes, by: Any) -> list[bytes]:
+    leaves = [part for part in message_from_bytes(raw, policy=by).walk() if not part.is_multipart()]
+    contents = [part.get_payload(decode=True) for part in leaves]
+    return [content for content in contents if isinstance(content, bytes) and sniff(content) is not None]
+
+
+@pytest.mark.parametrize("name", DISPUTED)
+def test_what_mail_programs_read_differently_is_no_good_message(name: str) -> None:
+    raw, library = DISPUTED[name]
+    with take_apart(raw) as taken:
+        assert taken.carries
+        assert taken.flaws
+    readings = [found_by_the_library(raw, by) for by in (policy.compat32, policy.default)]
+    assert any(found != [ENVELOPE] for found in readings) == library
+
+
+PLAIN: Final = (
+    b'boundary="=_alternative 0051CDD780256F1A_="',
+    b'charset="utf-8"; boundary="----=_Part_1_2.3"; type="text/html"',
+    b"boundary=----_Part_1_2.3",
+    b'\r\n\tboundary="Boundary_(ID_0)"',
+    b"BOUNDARY=b1-Apple-Mail_0;\r\n\tcharset=us-ascii",
+    b'boundary="a=b?c:d/e,f"',
+)
+
+
+@pytest.mark.parametrize("said", PLAIN)
+@pytest.mark.parametrize("version", [b"1.0", b"1.0 (Apple Message framework v929)"])
+def test_what_mail_programs_write_is_no_flaw(said: bytes, version: bytes) -> None:
+    boundary = said.lower().partition(b"boundary=")[2].split(b";")[0].strip(b'"')
+    exact = said[said.lower().index(boundary) :][: len(boundary)]
+    raw = multipart(said, parted(exact, CHECKED), version=version)
+    with take_apart(raw) as taken:
+        assert taken.flaws == []
+        assert [part.content.read() for part in taken.parts] == [ENVELOPE]
+    assert all(found_by_the_library(raw, by) == [ENVELOPE] for by in (policy.compat32, policy.default))

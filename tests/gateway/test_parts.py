@@ -261,7 +261,7 @@ def test_boundaries_that_begin_like_another() -> None:
 
 
 def test_a_delimiter_after_a_lone_carriage_return() -> None:
-    flawed(mixed(part(b"text\r--=_b\r" + OBJECT.replace(b"\r\n", b"\r"), b""), OBJECT), "lone carriage return")
+    flawed(mixed(part(b"text\r--=_b\r" + OBJECT.replace(b"\r\n", b"\r"), b""), OBJECT), "inside a line")
 
 
 JUNK: dict[str, tuple[Callable[[bytes], bytes], str]] = {
