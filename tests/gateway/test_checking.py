@@ -8,11 +8,13 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from tests.support.cli import works
+from tests.support.cli import found_world, works
 from tests.support.post import BY_SENDER, KZ_SENDER, Gateway, gateway_at, mail, plain, rules, verdicts
 
 from valiza.envelope.acknowledgement import peek_answer
+from valiza.envelope.draft import packaged_draft
 from valiza.envelope.receipt import peek_receipt
+from valiza.envelope.verifying import HIDDEN
 from valiza.gateway import checking
 from valiza.gateway.message import Message
 from valiza.gateway.parts import take_apart
@@ -159,6 +161,25 @@ def test_object_hidden_from_the_gateway(post: World) -> None:
     assert "malformed" in verdicts(decision)
     assert decision.action == "reject"
     assert gateway_at(post.path("KZ")).kinds().count("receipt") == 0
+
+
+@pytest.fixture(scope="module")
+def closed_post(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Offices under an agreement whose stamps hide marks and route."""
+    draft = tmp_path_factory.mktemp("draft") / "closed.toml"
+    draft.write_bytes(packaged_draft("kz-by").replace(b'stamp = "open"', b'stamp = "closed"'))
+    world = found_world(tmp_path_factory.mktemp("closed"), draft)
+    world.seal()
+    return world
+
+
+def test_stamp_that_hides_its_mark(closed_post: World) -> None:
+    envelope = mail(read(closed_post, "envelope.vlz"))
+    (decision,) = gateway_at(closed_post.path("BY"), rules('closed = "reject"')).check(envelope)
+    assert (verdicts(decision), decision.action) == (["forbidden"], "reject")
+    (decision,) = gateway_at(closed_post.path("BY"), rules("marks = { KZ = [] }")).check(envelope)
+    assert (verdicts(decision), decision.action) == (["arrived"], "accept")
+    assert decision.findings[0].unchecked == HIDDEN
 
 
 # -- the same again -------------------------------------------------------------------------------------------------------
