@@ -12,11 +12,13 @@ from io import BytesIO
 from itertools import accumulate, chain, takewhile
 from typing import TYPE_CHECKING, Final
 
+from valiza.envelope.receipt import AuthenticReceipt, Verdict
 from valiza.gateway.deciding import decide
 from valiza.gateway.decision import Finding, GatewayVerdict
 from valiza.gateway.examining import Examiner, Object, Waiting, finding_of
 from valiza.gateway.judging import judge
-from valiza.gateway.media import SNIFFED_BYTES, sniff
+from valiza.gateway.media import REPORT_TYPE, SNIFFED_BYTES, sniff
+from valiza.gateway.notice import NOTICE_BYTES, notice_of
 from valiza.gateway.parts import Limits, TakenApart, TooComplex, take_apart
 from valiza.gateway.rules import MarkTexts, Mode
 from valiza.gateway.unsealed import MarkFinder, mark_texts, unsealed_in
@@ -45,6 +47,7 @@ __all__ = ["Checker"]
 _REFUSED: Final = Refused.exit_code
 _TRUSTED: Final = ("office.toml", "roots", "rosters", "agreements")  # in the office's folder: what changes when something is imported
 _AT_ONCE: Final = 64  # envelopes of which everything known is read in one go
+_PASSED: Final = {GatewayVerdict.STATEMENT, Verdict.ACKNOWLEDGED}  # verdicts on what held, and is no receipt
 _GIVE_UP: Final = 2  # messages in a row for which the register is not there; the rest of a batch is not tried then
 
 
@@ -211,6 +214,7 @@ class Checker:
                 job.findings.append(Finding(verdict=GatewayVerdict.TOO_COMPLEX, exit_code=_REFUSED, reason=reason))
                 return
             self._examine_objects(ours, examiner, taken.sender if message.sender is None else message.sender, job)
+            _compare_notices(taken, job)
 
     def _look_for_unsealed(self, taken: TakenApart, examiner: Examiner | Unavailable, job: _Job) -> None:
         unsealed = self.rules.unsealed
@@ -287,6 +291,25 @@ def _folder_errors() -> Iterator[None]:
         raise _unavailable(error) from error
     except OSError as error:
         raise Unavailable(system_error(error)) from error
+
+
+def _compare_notices(taken: TakenApart, job: _Job) -> None:
+    """Nothing passes that tells programs of another receipt than the one beside it (mail.md, Notice)."""
+    notices = [part for part in taken.parts if part.media_type == REPORT_TYPE]
+    if not notices or any(isinstance(found, Finding) and found.verdict not in _PASSED for found in job.findings):
+        return  # what did not hold says nothing that could be compared
+    receipts = [found.found for found in job.findings if isinstance(found, Waiting)]
+    told = {_notice(receipt) for receipt in receipts if isinstance(receipt, AuthenticReceipt)}
+    for part in notices:
+        lines = part.content.read(NOTICE_BYTES + 1).rstrip(b"\r\n").splitlines()
+        if b"".join(line + b"\r\n" for line in lines) not in told:
+            reason = "a notice tells of a receipt that is not in this message, or not what the receipt says"
+            job.findings.append(Finding(verdict=GatewayVerdict.MALFORMED, exit_code=Malformed.exit_code, reason=reason, part=part.path))
+
+
+def _notice(found: AuthenticReceipt) -> bytes:
+    signed = found.answer.signed
+    return notice_of(found.receipt, digest=found.statement.digest, answer=found.answer.answer, core=signed.core, dispatch_digest=signed.digest)
 
 
 def _size(raw: bytes | Path) -> int:

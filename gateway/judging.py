@@ -31,7 +31,7 @@ _COURSES: Final[Mapping[Course, tuple[Verdict | GatewayVerdict, int, str]]] = {
     Course.KNOWN: (GatewayVerdict.DUPLICATE, 0, _BEFORE),
     Course.SENT: (GatewayVerdict.OUTGOING, 0, ""),
     Course.UNRECORDED: (GatewayVerdict.UNRECORDED, _REFUSED, "it is from here, as it says, and not in the register"),
-    Course.WITHDRAWN: (Verdict.WITHDRAWN, _REFUSED, "it is recorded as never sent"),
+    Course.WITHDRAWN: (GatewayVerdict.UNRECORDED, _REFUSED, "it is recorded as never sent"),
     Course.CONFLICTING: (Verdict.CONFLICT, _REFUSED, "another dispatch of this envelope is known"),
     Course.ELSEWHERE: (GatewayVerdict.PASSING, 0, ""),
 }

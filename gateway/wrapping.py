@@ -20,6 +20,7 @@ from valiza.envelope.container import read_container
 from valiza.envelope.header import Core, read_core
 from valiza.envelope.receipt import Receipt, peek_receipt
 from valiza.gateway.media import ENDINGS, MEDIA_TYPES, REPORT_TYPE, REPORT_TYPE_OF_RECEIPTS, SNIFFED_BYTES, Kind, sniff
+from valiza.gateway.notice import notice_of
 from valiza.gateway.words import WORDS, languages_of, paragraphs
 from valiza.keys import labels
 from valiza.keys.errors import Malformed, Refused, Usage
@@ -180,7 +181,7 @@ def _message(head: bytes, boundary: str, objects: Sequence[Wrapped], languages: 
     yield _base64("\n".join(_words(objects, language) for language in languages).replace("\n", "\r\n").encode())
     if len(objects) == 1 and (notice := _notice(objects[0])):
         yield delimiter
-        yield f"Content-Type: {REPORT_TYPE}\r\nContent-Transfer-Encoding: 7bit\r\n\r\n{notice}".encode("ascii")
+        yield f"Content-Type: {REPORT_TYPE}\r\nContent-Transfer-Encoding: 7bit\r\n\r\n".encode("ascii") + notice
     names: set[str] = set()
     for one in objects:
         yield delimiter
@@ -264,22 +265,10 @@ def _words(objects: Sequence[Wrapped], language: str) -> str:
     return paragraphs(sentences, [_facts(one, language) for one in objects])
 
 
-def _notice(one: Wrapped) -> str:
-    """The part of a report that programs read (specs/mail.md, Notice); empty of what is no receipt."""
-    core, receipt = one.core, one.receipt
-    if core is None or receipt is None:
-        return ""
-    answer, _ = peek_answer(receipt.answer)
+def _notice(one: Wrapped) -> bytes:
+    """The part of a report that programs read; empty of what is no receipt."""
+    if one.core is None or one.receipt is None:
+        return b""
+    answer, _ = peek_answer(one.receipt.answer)
     dispatch = read_statement(answer.dispatch, labels.DISPATCH)
-    fields = {
-        "Notice-Version": "1",
-        "Reporting-Body": str(receipt.confirming),
-        "Envelope-Id": core.envelope_id.hex(),
-        "Original-Dispatch-Digest": dispatch.digest.hex(),
-        "Origin-Body": str(core.origin),
-        "Destination-Body": str(core.destination),
-        "Answer": "refused" if isinstance(answer, Refusal) else "acknowledged",
-        "Countersigned-At": utc(receipt.countersigned_at),
-        "Receipt-Digest": one.digest.hex(),
-    }
-    return "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return notice_of(one.receipt, digest=one.digest, answer=answer, core=one.core, dispatch_digest=dispatch.digest)

@@ -62,7 +62,7 @@ CASES: Final[dict[str, tuple[str, str, str, tuple[str, int, str, list[str]]]]] =
     "known": ("BY", "good.vlz", "", ("duplicate", 0, "accept", [])),
     "outgoing": ("KZ", "good.vlz", "", ("outgoing", 0, "accept", [])),
     "unrecorded": ("KZ.empty", "good.vlz", "", ("unrecorded", 6, "reject", [])),
-    "withdrawn": ("KZ", "withdrawn.vlz", "", ("withdrawn", 6, "accept", [])),
+    "withdrawn": ("KZ", "withdrawn.vlz", "", ("unrecorded", 6, "reject", [])),
     "misaddressed": ("KNB", "good.vlz", "", ("misaddressed", 6, "reject", [])),
     "passing": ("KNB", "good.vlz", 'pass_for = ["BY-MFA"]', ("passing", 0, "accept", [])),
     "passing, from another": ("KNB", "good.vlz", 'pass_for = ["KZ-MFA"]', ("passing", 0, "accept", [])),
@@ -151,6 +151,26 @@ def test_what_is_no_object(post: World) -> None:
     envelope = plain(files=[("a.bin", "application/octet-stream", read(post, "good.vlz")[:-1])])
     for decision in at.check(cut, said, named, envelope):
         assert (verdicts(decision), decision.findings[0].exit_code, decision.action) == (["malformed"], 3, "reject")
+
+
+def test_notice_that_tells_of_another_receipt(post: World) -> None:
+    at = gateway_at(post.path("KZ"))
+    good = mail(read(post, "good.receipt.vls"))
+    lied = good.replace(b"\r\nAnswer: acknowledged\r\n", b"\r\nAnswer: refused\r\n")
+    more = good.replace(b"\r\nAnswer: acknowledged\r\n", b"\r\nAnswer: acknowledged\r\nVerdict: delivered\r\n")
+    other = good.replace(b"\r\nEnvelope-Id: ", b"\r\nEnvelope-Id: 00")
+    start, end = good.index(b"--=_", good.index(b"receipt-notice")), good.rindex(b"--=_")
+    alone = good[:start] + good[end:]
+    for message in (lied, more, other, alone):
+        assert message != good
+        (decision,) = at.check(message)
+        assert ("malformed" in verdicts(decision), decision.action) == (True, "reject")
+    assert "receipt" not in at.kinds()
+    seven = b"Content-Transfer-Encoding: 7bit\r\n\r\nNotice-Version: 1"
+    relayed = good.replace(seven, b"Content-Transfer-Encoding: quoted-printable\r\n\r\nNotice=2DVersion: 1")
+    assert relayed != good
+    (decision,) = at.check(relayed.replace(b"\r\n", b"\n"))
+    assert verdicts(decision) == ["delivered"]
 
 
 def test_object_hidden_from_the_gateway(post: World) -> None:

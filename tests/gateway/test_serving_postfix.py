@@ -232,9 +232,7 @@ def test_every_verdict_on_an_envelope(at_origin: Way, world: World, tmp_path: Pa
     assert at_origin.passes(letter(ours)) == ["outgoing"]
     withdrawn = world.seal(name="withdrawn.vlz")
     world.kz.works("withdraw", withdrawn, "--reason=lost")
-    if at_origin.send(letter(raw_of(withdrawn))).code == 250:
-        postfix.arrivals()
-    assert at_origin.gateway.wait_for("message", 2)["findings"][0]["verdict"] == "withdrawn"
+    assert "valiza: unrecorded" in at_origin.refused(letter(raw_of(withdrawn)))
     assert "valiza: unrecorded" in at_origin.refused(letter(raw_of(stranger.seal(name="unrecorded.vlz"))))
     at_origin.gateway.stop()
     with serving(world.by.home, f"unix:{postfix.socket}") as gateway:
