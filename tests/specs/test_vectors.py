@@ -28,7 +28,7 @@ from valiza.envelope.journal import Expectation
 from valiza.envelope.notice import Notices, read_notice
 from valiza.envelope.opening import open_envelope, unseal_manifest
 from valiza.envelope.overdue import read_overdue
-from valiza.envelope.receipt import compare_with_envelope, compare_with_record, read_receipt, verify_receipt
+from valiza.envelope.receipt import Verdict, compare_with_envelope, compare_with_record, read_receipt, verify_receipt
 from valiza.envelope.rewrap import Rewrap, read_rewrap
 from valiza.envelope.verifying import VerifiedDispatch, VerifiedEnvelope, authenticate, verify_dispatch, verify_envelope
 from valiza.keys import labels
@@ -52,6 +52,8 @@ from valiza.keys.statement import read_statement
 from valiza.keys.trust import Trust
 from valiza.office.backup import recover
 from valiza.office.ceremony.replay import verify_transcript
+from valiza.register.bundle import read_bundle_file
+from valiza.register.evidence import release_carriers, verify_bundle
 from valiza.register.note import parse_office_name, read_cosignature, read_note, verify_checkpoint
 from valiza.register.proof import read_proof, verify_proof, verify_request
 from valiza.register.proof import read_request as read_request_to_cosign
@@ -259,6 +261,18 @@ def judge_custody(vector: Vector) -> Custody:
     return custody(signed, taken, notices=told, at=vector.at)
 
 
+def read_one_evidence(vector: Vector, _tmp: Path) -> None:
+    found = verify_bundle(read_bundle_file(io.BytesIO(vector.raw)), list(vector.pinned.values()))
+    release_carriers(found, None)
+    assert found.verdict.value == vector.one("verdict")
+    if found.verdict in {Verdict.CONFLICT, Verdict.WITHDRAWN}:
+        message = "evidence of something that did not go well"
+        raise Refused(message)
+    if found.verdict.exit_code == Incomplete.exit_code:
+        message = "evidence of something that is not complete"
+        raise Incomplete(message)
+
+
 def read_one_custody(vector: Vector, _tmp: Path) -> None:
     found = judge_custody(vector)
     problems = sorted((one.problem.value, one.leg) for one in found.findings)
@@ -447,6 +461,7 @@ READERS: dict[str, Callable[[Vector, Path], None]] = {
     "handover": read_one_handover,
     "overdue": read_one_overdue,
     "custody": read_one_custody,
+    "evidence": read_one_evidence,
     "envelope": read_one_envelope,
     "acknowledgement": read_one_answer,
     "refusal": read_one_answer,

@@ -213,7 +213,7 @@ def read_receipt(raw: bytes, world: World, record: Record | None, envelope: byte
         refuse(not countersigner.valid_at(when), "the countersigner's credential is not valid at countersigned at")
         require_standing(countersigner, when, lambda: world.evidence(raw), world.trust)
     with step(3):
-        answer = read_answer(d.binary(answer_raw), _kind_of(d.binary(answer_raw)), world)
+        answer = read_answer(d.binary(answer_raw), kind_of(d.binary(answer_raw)), world)
     subject = judge(answer, world)
     with step(5):
         refuse(body != subject.core.confirming, "confirming is not core's")
@@ -236,16 +236,16 @@ def _receipt_statement(raw: bytes, world: World) -> Statement:
         with step(1):
             return read_statement(raw, "receipt")
     except Malformed:
-        if not any(_is(raw, kind) for kind in ANSWERS):
+        if not any(is_of(raw, kind) for kind in ANSWERS):
             raise
     with step(3):
-        answer = read_answer(raw, _kind_of(raw), world)
+        answer = read_answer(raw, kind_of(raw), world)
     judge(answer, world)
     with step(1):
         raise Incomplete("answered, and not countersigned")
 
 
-def _is(raw: bytes, kind: str) -> bool:
+def is_of(raw: bytes, kind: str) -> bool:
     """Whether the outside of a statement is that of some type."""
     try:
         read_statement(raw, kind)
@@ -254,9 +254,9 @@ def _is(raw: bytes, kind: str) -> bool:
     return True
 
 
-def _kind_of(raw: bytes) -> str:
+def kind_of(raw: bytes) -> str:
     """Which of the two answers the bytes say they are; for other bytes either will do, as neither reads them."""
-    return "refusal" if _is(raw, "refusal") else "acknowledgement"
+    return "refusal" if is_of(raw, "refusal") else "acknowledgement"
 
 
 def check_checked(words: list[str], answer: Answer, core: Core) -> None:

@@ -317,7 +317,7 @@ def _cosignatures() -> Cases:
         yield COSIGNED.bad(name, HEAD.note(*ours, *lines), outcome, comment)
 
 
-def _proof(index: int | str, hashes: Sequence[bytes], note: bytes, *, magic: str = "c2sp.org/tlog-proof@v1", extra: str = "") -> bytes:
+def proof(index: int | str, hashes: Sequence[bytes], note: bytes, *, magic: str = "c2sp.org/tlog-proof@v1", extra: str = "") -> bytes:
     return f"{magic}\n{extra}index {index}\n".encode() + _hashes(hashes) + note
 
 
@@ -329,40 +329,40 @@ def _proofs() -> Cases:
     note, hashes = HEAD.note(), path(8, LEAVES)
     for index in (0, 7, 8, 11, 12):
         comment = f"entry {index} of 13"
-        yield PROOF.good(f"of_{index}", _proof(index, path(index, LEAVES), note), comment, leaf=(LEAVES[index].hex(),))
-    yield PROOF.good("alone", _proof(0, [], signed(1)), "the only entry: no hashes", leaf=(LEAVES[0].hex(),))
-    yield PROOF.good("cosigned", _proof(8, hashes, HEAD.note(*HEAD.lines(), *HEAD.cosigned())), "in a checkpoint that was cosigned")
+        yield PROOF.good(f"of_{index}", proof(index, path(index, LEAVES), note), comment, leaf=(LEAVES[index].hex(),))
+    yield PROOF.good("alone", proof(0, [], signed(1)), "the only entry: no hashes", leaf=(LEAVES[0].hex(),))
+    yield PROOF.good("cosigned", proof(8, hashes, HEAD.note(*HEAD.lines(), *HEAD.cosigned())), "in a checkpoint that was cosigned")
     for name, raw, outcome, comment in (
         ("nothing", b"", "malformed @ 2", "no bytes"),
-        ("long", _proof(8, hashes, note) + UNKNOWN[:-1] + b"A" * 135200 + b"\n", "malformed @ 1", "longer than 135168 bytes"),
-        ("version", _proof(8, hashes, note, magic="c2sp.org/tlog-proof@v2"), "malformed @ 2", "another version"),
-        ("extra", _proof(8, hashes, note, extra="extra YQ==\n"), "malformed @ 2", "extra data, which nobody signed"),
-        ("index_zero_before", _proof("08", hashes, note), "malformed @ 2", "a leading zero"),
-        ("index_none", _proof("", hashes, note), "malformed @ 2", "no index"),
-        ("hash_short", _proof(8, [*hashes[:-1], hashes[-1][:31]], note), "malformed @ 2", "a hash of 31 bytes"),
-        ("hash_hex", _proof(8, hashes, note).replace(base64.b64encode(hashes[0]), hashes[0].hex().encode()), "malformed @ 2", "hexadecimal"),
-        ("hashes_64", _proof(8, [bytes(32)] * 64, note), "malformed @ 2", "more hashes than any proof has"),
-        ("no_empty_line", _proof(8, hashes, note).replace(b"=\n\nvaliza", b"=\nvaliza"), "malformed @ 2", "the checkpoint follows at once"),
-        ("no_checkpoint", _proof(8, hashes, b""), "malformed @ 3", "no checkpoint"),
-        ("checkpoint_unsigned", _proof(8, hashes, HEAD.body()), "malformed @ 3", "a checkpoint without signatures"),
-        ("index_beyond", _proof(13, hashes, note), "malformed @ 3", "an index that the tree does not have"),
+        ("long", proof(8, hashes, note) + UNKNOWN[:-1] + b"A" * 135200 + b"\n", "malformed @ 1", "longer than 135168 bytes"),
+        ("version", proof(8, hashes, note, magic="c2sp.org/tlog-proof@v2"), "malformed @ 2", "another version"),
+        ("extra", proof(8, hashes, note, extra="extra YQ==\n"), "malformed @ 2", "extra data, which nobody signed"),
+        ("index_zero_before", proof("08", hashes, note), "malformed @ 2", "a leading zero"),
+        ("index_none", proof("", hashes, note), "malformed @ 2", "no index"),
+        ("hash_short", proof(8, [*hashes[:-1], hashes[-1][:31]], note), "malformed @ 2", "a hash of 31 bytes"),
+        ("hash_hex", proof(8, hashes, note).replace(base64.b64encode(hashes[0]), hashes[0].hex().encode()), "malformed @ 2", "hexadecimal"),
+        ("hashes_64", proof(8, [bytes(32)] * 64, note), "malformed @ 2", "more hashes than any proof has"),
+        ("no_empty_line", proof(8, hashes, note).replace(b"=\n\nvaliza", b"=\nvaliza"), "malformed @ 2", "the checkpoint follows at once"),
+        ("no_checkpoint", proof(8, hashes, b""), "malformed @ 3", "no checkpoint"),
+        ("checkpoint_unsigned", proof(8, hashes, HEAD.body()), "malformed @ 3", "a checkpoint without signatures"),
+        ("index_beyond", proof(13, hashes, note), "malformed @ 3", "an index that the tree does not have"),
         (
             "checkpoint_broken",
-            _proof(8, hashes, HEAD.note(*_swap(HEAD.lines(), 0, _spoilt(HEAD.lines()[0], spoil.flip(3))))),
+            proof(8, hashes, HEAD.note(*_swap(HEAD.lines(), 0, _spoilt(HEAD.lines()[0], spoil.flip(3))))),
             "not authentic @ 4",
             "the checkpoint is not the log's",
         ),
-        ("index_other", _proof(9, hashes, note), "not authentic @ 5", "another index"),
-        ("hash_missing", _proof(8, hashes[:-1], note), "not authentic @ 5", "a hash too few"),
-        ("hash_more", _proof(8, [*hashes, bytes(32)], note), "not authentic @ 5", "a hash too many"),
-        ("hash_changed", _proof(8, [spoil.flip(9)(hashes[0]), *hashes[1:]], note), "not authentic @ 5", "a bit of a hash"),
-        ("hashes_turned", _proof(8, hashes[::-1], note), "not authentic @ 5", "from the root down"),
-        ("other_size", _proof(8, hashes, signed(12)), "not authentic @ 5", "the checkpoint of another size"),
+        ("index_other", proof(9, hashes, note), "not authentic @ 5", "another index"),
+        ("hash_missing", proof(8, hashes[:-1], note), "not authentic @ 5", "a hash too few"),
+        ("hash_more", proof(8, [*hashes, bytes(32)], note), "not authentic @ 5", "a hash too many"),
+        ("hash_changed", proof(8, [spoil.flip(9)(hashes[0]), *hashes[1:]], note), "not authentic @ 5", "a bit of a hash"),
+        ("hashes_turned", proof(8, hashes[::-1], note), "not authentic @ 5", "from the root down"),
+        ("other_size", proof(8, hashes, signed(12)), "not authentic @ 5", "the checkpoint of another size"),
     ):
         yield PROOF.bad(name, raw, outcome, comment)
-    yield PROOF.bad("other_leaf", _proof(8, hashes, note), "not authentic @ 5", "another entry", leaf=(LEAVES[7].hex(),))
+    yield PROOF.bad("other_leaf", proof(8, hashes, note), "not authentic @ 5", "another entry", leaf=(LEAVES[7].hex(),))
     node = hashlib.sha256(b"\0" + LEAVES[8]).digest() + hashlib.sha256(b"\0" + LEAVES[9]).digest()
-    yield PROOF.bad("node_as_leaf", _proof(4, path(8, LEAVES)[1:], note), "not authentic @ 5", "a node of the tree for an entry", leaf=(node.hex(),))
+    yield PROOF.bad("node_as_leaf", proof(4, path(8, LEAVES)[1:], note), "not authentic @ 5", "a node of the tree for an entry", leaf=(node.hex(),))
 
 
 def _request(old: int | str, hashes: Sequence[bytes], note: bytes) -> bytes:

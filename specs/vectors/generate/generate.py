@@ -15,6 +15,7 @@ import cases_credential
 import cases_designation
 import cases_encoding
 import cases_envelope
+import cases_evidence
 import cases_fingerprint
 import cases_keyfile
 import cases_log
@@ -54,6 +55,7 @@ MODULES = (
     cases_keyfile,
     cases_signer,
     cases_log,
+    cases_evidence,
 )
 
 

@@ -266,8 +266,8 @@ def _grow(old: int, size: int, root: bytes, hashes: list[bytes], *, whole: bool)
     return _join(other, before), _join(other, after)
 
 
-def read_proof(raw: bytes, leaf: bytes, origin: str, keys: Sequence[Key]) -> None:
-    """Reading a proof."""
+def read_proof(raw: bytes, leaf: bytes, origin: str, keys: Sequence[Key]) -> tuple[int, Checkpoint, bytes]:
+    """Reading a proof: the index, the checkpoint, and its note."""
     with step(1):
         malformed(len(raw) <= FILE, "too long")
     with step(2):
@@ -283,6 +283,7 @@ def read_proof(raw: bytes, leaf: bytes, origin: str, keys: Sequence[Key]) -> Non
     with step(5):
         found = _climb(hashlib.sha256(b"\0" + leaf).digest(), index, said.size, hashes)
         authentic(not hashes and found == said.root, "the proof does not hold")
+    return index, said, raw_note
 
 
 def read_request(raw: bytes, origin: str, keys: Sequence[Key], last: Checkpoint | None) -> None:

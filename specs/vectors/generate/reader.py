@@ -23,6 +23,7 @@ import fingerprints
 import halves
 import logs
 import opening
+import proving
 import reading
 import replaying
 import restoring
@@ -150,6 +151,11 @@ def _read_receipt(vector: Vector, world: reading.World) -> Result:
     return Result(receipt.expect, verdict=receipt.verdict)
 
 
+def _read_evidence(vector: Vector, world: reading.World) -> Result:
+    proof = proving.read_evidence(vector.raw, proving.Arbiter(1 << 40, trust=trust.Trust(pinned=world.trust.pinned)))
+    return Result(proof.expect, verdict=proof.verdict)
+
+
 def _read_custody(vector: Vector, world: reading.World) -> Result:
     custody = carrying.read_custody(vector.raw, world, vector.files("with")[0])
     return Result(custody.expect, verdict=custody.verdict)
@@ -267,7 +273,12 @@ STATEMENTS: dict[str, Callable[[Vector, reading.World], object]] = {
 }
 
 # What has a verdict, or plaintext.
-OTHERS: dict[str, Callable[[Vector, reading.World], Result]] = {"envelope": _read_envelope, "receipt": _read_receipt, "custody": _read_custody}
+OTHERS: dict[str, Callable[[Vector, reading.World], Result]] = {
+    "envelope": _read_envelope,
+    "receipt": _read_receipt,
+    "custody": _read_custody,
+    "evidence": _read_evidence,
+}
 
 
 def outcome(vector: Vector) -> Result:
