@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -251,6 +252,49 @@ def test_parts_of_another_envelope_do_not_fit(what: str, case: Case, tmp_path: P
     error = failure(case, write(tmp_path / "mixed.vle", replace(bundle, **{what: getattr(other, what)})))
     assert error.exit_code == 4
     assert "another" in error.message or "not the one" in error.message
+
+
+# What two bundles about two envelopes of one exchange have in common.
+SHARED: Final = {"kind", "made_at", "core", "rosters", "agreements", "further", "cores", "extensions"}
+
+
+@pytest.mark.parametrize("what", [one.name for one in fields(Bundle)])
+def test_no_element_of_one_bundle_counts_in_another_s_place(what: str, case: Case, tmp_path: Path) -> None:
+    """Each element, put from every bundle into every other: it is refused, or it was the same, or it says the same of the same envelope."""
+    made = {path: taken_apart(path) for path in (case.origin, case.destination, case.other)}
+    whole = {path: success(case, path) for path in made}
+    for host, donor in itertools.permutations(made, 2):
+        bundle, streams = made[host]
+        spliced = replace(bundle, **{what: getattr(made[donor][0], what)})
+        carried = made[donor][1] if what == "carriers" else streams
+        found = outcome(case, write(tmp_path / "spliced.vle", spliced, carried))
+        about = {one.verified.signed.digest for one in (whole[host], whole[donor])}
+        if isinstance(found, ValizaError):
+            assert what not in SHARED, found.message
+            assert found.exit_code in {3, 4, 8}, found.message
+        else:
+            left_out = not getattr(made[donor][0], what)  # that nothing is shown is no element
+            assert what in SHARED or len(about) == 1 or left_out, f"{what} of {donor.name} in {host.name}"
+            assert found.verified.signed.digest == whole[host].verified.signed.digest
+            assert found.verified.verdict is whole[host].verified.verdict
+
+
+@pytest.mark.parametrize("what", ["leaf", "proof"])
+def test_no_part_of_an_entry_counts_in_another_s_place(what: str, case: Case, tmp_path: Path) -> None:
+    """Of another kind in the same log, of the other party's log, and of the same kind about another envelope."""
+    made = [taken_apart(path)[0] for path in (case.origin, case.destination, case.other)]
+    every = [(bundle, entry) for bundle in made for entry in bundle.logs[0].entries]
+    spliced = 0
+    for (bundle, entry), (_, donor) in itertools.permutations(every, 2):
+        if getattr(entry, what) != getattr(donor, what):
+            new = replace(entry, **{what: getattr(donor, what)})
+            part = replace(bundle.logs[0], entries=tuple(new if one == entry else one for one in bundle.logs[0].entries))
+            changed = replace(bundle, logs=(part,), manifest=None, carriers=())
+            found = outcome(case, write(tmp_path / "spliced.vle", changed))
+            assert isinstance(found, ValizaError), what
+            assert found.exit_code in {3, 4, 8}, found.message
+            spliced += 1
+    assert spliced > 20
 
 
 def test_another_root_is_not_believed(case: Case) -> None:
