@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from valiza.gateway.parts import Part
 
-__all__ = ["Unwrapped", "message_file", "unwrap"]
+__all__ = ["Unwrapped", "message_file", "objects_in", "unwrap"]
 
 _MOST_BYTES: Final = 1 << 29
 _MOST: Final = 64  # objects in a message that somebody takes out by hand
@@ -100,12 +100,18 @@ def unwrap(raw: bytes | Path | BinaryIO, into: Path) -> tuple[TakenApart, list[U
         Refused: the folder exists, or the message is too complex. Unavailable: the disk.
     """
     with take_apart(raw, Limits()) as taken:
-        found = _required(taken)
+        found = objects_in(taken)
+        _require_fit(found)
         with new_folder(into) as work:
             return taken, [_write(part, kind, number, work) for number, (part, kind) in enumerate(found, 1)]
 
 
-def _required(taken: TakenApart) -> list[tuple[Part, Kind]]:
+def objects_in(taken: TakenApart) -> list[tuple[Part, Kind]]:
+    """The leaves of Valiza in a message, and what each begins like (mail.md, Taking apart, steps 6 and 7).
+
+    Raises:
+        Malformed: mail programs may see others, or one is not what it is said to be.
+    """
     if taken.carries and taken.flaws:
         message = f"mail programs may see different things in this message: {'; '.join(taken.flaws)}"
         raise Malformed(message, "ask for it once more, or save the attachment with your mail program and verify it")
@@ -114,17 +120,21 @@ def _required(taken: TakenApart) -> list[tuple[Part, Kind]]:
         if part.kind is None:
             message = f"part {part.path} is said to be a Valiza object, and is none"
             raise Malformed(message)
-        if part.kind is Kind.KEY:
+        parts.append((part, part.kind))
+    return parts
+
+
+def _require_fit(parts: list[tuple[Part, Kind]]) -> None:
+    for part, kind in parts:
+        if kind is Kind.KEY:
             message = f"part {part.path} is a private key"
             raise Refused(message, "whoever sent it should make a new one: keys are never sent by mail")
-        parts.append((part, part.kind))
     if not parts:
         message = "no Valiza object is in this message"
         raise Malformed(message)
     if len(parts) > _MOST:
         message = f"{len(parts)} Valiza objects are in this message, more than {_MOST}"
         raise Refused(message)
-    return parts
 
 
 def _write(part: Part, kind: Kind, number: int, folder: Path) -> Unwrapped:

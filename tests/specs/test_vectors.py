@@ -31,6 +31,8 @@ from valiza.envelope.overdue import read_overdue
 from valiza.envelope.receipt import Verdict, compare_with_envelope, compare_with_record, read_receipt, verify_receipt
 from valiza.envelope.rewrap import Rewrap, read_rewrap
 from valiza.envelope.verifying import VerifiedDispatch, VerifiedEnvelope, authenticate, verify_dispatch, verify_envelope
+from valiza.gateway.parts import take_apart
+from valiza.gateway.unwrapping import objects_in
 from valiza.keys import labels
 from valiza.keys.conversation import parse_reply, read_question, read_reply
 from valiza.keys.designation import designated
@@ -441,6 +443,12 @@ def read_one_cosign_request(vector: Vector, _tmp: Path) -> None:
     assert read_request_to_cosign(vector.raw).format() == vector.raw
 
 
+def read_one_mail(vector: Vector, _tmp: Path) -> None:
+    with take_apart(vector.raw) as taken:
+        found = [f"{part.path} {hashlib.sha256(part.content.read()).hexdigest()}" for part, _ in objects_in(taken)]
+    assert found == vector.head.get("found", [])
+
+
 READERS: dict[str, Callable[[Vector, Path], None]] = {
     "encoding": read_encoding,
     "standing": read_one_standing,
@@ -474,6 +482,7 @@ READERS: dict[str, Callable[[Vector, Path], None]] = {
     "checkpoint": read_one_checkpoint,
     "tlog-proof": read_one_proof,
     "cosign-request": read_one_cosign_request,
+    "mail": read_one_mail,
 }
 
 

@@ -19,6 +19,7 @@ import cases_evidence
 import cases_fingerprint
 import cases_keyfile
 import cases_log
+import cases_mail
 import cases_payload
 import cases_receipt
 import cases_request
@@ -56,6 +57,7 @@ MODULES = (
     cases_signer,
     cases_log,
     cases_evidence,
+    cases_mail,
 )
 
 

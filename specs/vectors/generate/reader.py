@@ -22,6 +22,7 @@ import designating
 import fingerprints
 import halves
 import logs
+import messages
 import opening
 import proving
 import reading
@@ -236,6 +237,12 @@ def _read_request_to_cosign(vector: Vector) -> None:
     logs.read_request(vector.raw, origin, keys, last[0] if last else None)
 
 
+def _read_mail(vector: Vector) -> None:
+    found = [f"{path} {hashlib.sha256(raw).hexdigest()}" for path, raw in messages.take_apart(vector.raw)]
+    if found != vector.head.get("found", []):
+        raise ValueError(found)
+
+
 # What is read with nothing else at hand.
 ALONE: dict[str, Callable[[Vector], object]] = {
     "checkpoint": _read_checkpoint,
@@ -243,6 +250,7 @@ ALONE: dict[str, Callable[[Vector], object]] = {
     "cosign-request": _read_request_to_cosign,
     "encoding": lambda vector: d.decode(vector.raw),
     "key-file": _read_key_file,
+    "mail": _read_mail,
     "role": lambda vector: designating.read_role(vector.raw),
     "signer-question": _read_question,
     "signer-reply": lambda vector: halves.check_reply(vector.raw, vector.one("question"), bytes.fromhex(vector.one("ed25519"))),
