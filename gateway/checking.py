@@ -42,13 +42,24 @@ if TYPE_CHECKING:
     from valiza.office.home import Office
     from valiza.office.passing import HeadsTaken
 
-__all__ = ["Checker"]
+__all__ = ["Checker", "patient_clock"]
 
 _REFUSED: Final = Refused.exit_code
 _TRUSTED: Final = ("office.toml", "roots", "rosters", "agreements")  # in the office's folder: what changes when something is imported
 _AT_ONCE: Final = 64  # envelopes of which everything known is read in one go
 _PASSED: Final = {GatewayVerdict.STATEMENT, Verdict.ACKNOWLEDGED}  # verdicts on what held, and is no receipt
 _GIVE_UP: Final = 2  # messages in a row for which the register is not there; the rest of a batch is not tried then
+
+
+_APART: Final = 5  # seconds by which the clocks of gateways that share a register may differ
+
+
+def patient_clock(clock: Callable[[], int] = present) -> Callable[[], int]:
+    """A clock for the office of a gateway, by which time has not run back where another host, whose clock is a little ahead, entered something.
+
+    An entry that comes after it gets its time. The checker itself goes by the true clock.
+    """
+    return lambda: clock() + _APART
 
 
 @dataclass(slots=True)

@@ -173,12 +173,12 @@ def _make(given: list[Any]) -> Judge:
     Raises:
         ValizaError: rules or office are not as they have to be.
     """
-    from valiza.gateway.checking import Checker  # noqa: PLC0415 - not where only frames are read
+    from valiza.gateway.checking import Checker, patient_clock  # noqa: PLC0415 - not where only frames are read
     from valiza.gateway.rules import parse_rules  # noqa: PLC0415
     from valiza.office.home import Office  # noqa: PLC0415
 
     home, text = given
-    office = Office(Path(home), _no_passphrase, mends=False)
+    office = Office(Path(home), _no_passphrase, clock=patient_clock(), mends=False)
     judge = Checker(office, parse_rules(text))
     _ = office.trust, office.agreements  # all that is read once is read now
     return judge

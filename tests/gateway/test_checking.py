@@ -22,6 +22,7 @@ from valiza.gateway.rules import Rules
 from valiza.keys import labels
 from valiza.keys.digests import digest
 from valiza.keys.errors import Unavailable
+from valiza.register.store import Query
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -502,6 +503,17 @@ def test_register_that_is_held_by_another(post: World) -> None:
         other.execute("ROLLBACK")
     other.close()
     assert verdicts(at.check(mail(read(post, "good.receipt.vls")))[0]) == ["delivered"]
+
+
+def test_clocks_of_several_hosts(post: World) -> None:
+    """A register that another host has a later entry in, by seconds, is entered in; if it is by more a clock is wrong, and mail waits."""
+    ahead, behind, wrong = (gateway_at(post.path("KZ"), clock=_later(seconds)) for seconds in (0, -3, -60))
+    first, second, late = (mail(read(post, f"{name}.receipt.vls")) for name in ("good", "second", "late"))
+    assert verdicts(ahead.check(first)[0]) == ["delivered"]
+    assert verdicts(behind.check(second)[0]) == ["delivered"]
+    assert verdicts(wrong.check(late)[0]) == ["unavailable"]
+    times = [entry.at for entry in ahead.office.journal.store.find(Query())]
+    assert times == sorted(times)
 
 
 # -- one message and its neighbours ---------------------------------------------------------------------------------------

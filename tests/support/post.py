@@ -15,7 +15,7 @@ from unittest.mock import patch
 from tests.support.cli import World, found_world, works
 from tests.support.mail import message
 
-from valiza.gateway.checking import Checker
+from valiza.gateway.checking import Checker, patient_clock
 from valiza.gateway.message import Message
 from valiza.gateway.rules import Rules, parse_rules
 from valiza.office.home import Office
@@ -121,7 +121,7 @@ class Gateway:
 
 def gateway_at(home: Path, said: Rules | None = None, *, clock: Callable[[], int] = lambda: int(time.time()), enters: bool = True) -> Gateway:
     """A gateway at an office's folder."""
-    office = Office(home, _no_passphrase, clock=clock, mends=False)
+    office = Office(home, _no_passphrase, clock=patient_clock(clock), mends=False)
     return Gateway(Checker(office, said or Rules(), clock=clock, enters=enters), office)
 
 
