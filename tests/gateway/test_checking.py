@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import sqlite3
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from tests.support.cli import found_world, works
+from tests.support.disks import mounted
 from tests.support.post import BY_SENDER, KZ_SENDER, Gateway, gateway_at, mail, plain, rules, verdicts
 
 from valiza.envelope.acknowledgement import peek_answer
@@ -503,6 +506,29 @@ def test_register_that_is_held_by_another(post: World) -> None:
         other.execute("ROLLBACK")
     other.close()
     assert verdicts(at.check(mail(read(post, "good.receipt.vls")))[0]) == ["delivered"]
+
+
+def test_full_disk(post: World, tmp_path: Path) -> None:
+    """What cannot be entered waits, and is entered once there is room."""
+    receipts = [mail(read(post, f"{name}.receipt.vls")) for name in ("good", "second", "late")]
+    with mounted(tmp_path / "disk", "4m") as disk:
+        home = disk / "KZ"
+        shutil.copytree(post.path("KZ"), home)
+        at = gateway_at(home)
+        assert verdicts(at.check(receipts[0])[0]) == ["delivered"]
+        filler = disk / "filler"
+        with suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        found = at.check(*receipts[1:], plain())
+        assert [(verdicts(one), one.action) for one in found] == [(["unavailable"], "defer")] * 2 + [(["none"], "accept")]
+        filler.unlink()
+        assert [verdicts(one) for one in at.check(*receipts)] == [["duplicate"], ["delivered"], ["late"]]
+        assert at.kinds().count("receipt") == 3
+        at.office.close()
+        at.office.reread()  # it keeps its rosters open
+        del at
+        gc.collect()
 
 
 def test_clocks_of_several_hosts(post: World) -> None:
