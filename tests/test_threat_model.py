@@ -18,6 +18,7 @@ PAGES: Final = (MODEL, "SECURITY.md")
 ATTACKERS: Final = (
     "The courier",
     "The operator of a gateway",
+    "Who sends mail through a gateway",
     "An officer of the same body",
     "The other party",
     "The thief of a key",
