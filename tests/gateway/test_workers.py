@@ -144,7 +144,7 @@ def test_a_message_that_killed_once_is_decided(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_message_over_which_a_worker_hangs_is_deferred() -> None:
     async def test() -> None:
-        async with working(2, seconds=6) as (workers, watched):
+        async with working(3, seconds=12) as (workers, watched):
             decisions = await all_of(workers, [told("accept"), told("hang"), told("accept")])
             assert [decision.action for decision in decisions] == [Action.ACCEPT, Action.DEFER, Action.ACCEPT]
             assert watched.lost[0][0] == "time"
