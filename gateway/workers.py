@@ -31,7 +31,8 @@ BATCH_BYTES: Final = 1 << 22
 _START: Final = 120.0  # seconds until a worker has to be ready, on a machine that has much else to do
 _PROBE: Final = 10.0  # seconds
 _RETRY: Final = (0.1, 1.0, 5.0, 30.0)  # seconds before a worker that cannot be started is started again
-_TRIES: Final = 3  # parts of the time limit: a batch, its messages alone, and waiting
+_TOGETHER: Final = 1 / 3  # of the time limit is for a batch, so that each of its messages can be tried alone
+_ALONE: Final = 2 / 3  # is for one message: it may be a large one
 
 
 class Observer(Protocol):
@@ -351,8 +352,9 @@ class Workers:
     async def _decide(self, process: _Process, batch: Sequence[_Job]) -> bool:
         """Let a worker decide a batch; False if it is lost."""
         cause = "died"
+        share = _ALONE if len(batch) == 1 else _TOGETHER
         try:
-            async with asyncio.timeout(process.setup.seconds / _TRIES):
+            async with asyncio.timeout(process.setup.seconds * share):
                 said = await process.ask("check", [write_message(job.message) for job in batch])
             decisions = [read_decision(item) for _, item in zip(batch, said[1], strict=True)]
         except TimeoutError:
