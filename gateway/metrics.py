@@ -60,6 +60,9 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     request_queue_size = 16
 
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of a client that broke off: it is no event of the gateway."""
+
 
 class _Server6(_Server):
     address_family = socket.AF_INET6

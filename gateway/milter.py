@@ -54,6 +54,7 @@ OURS: Final = b"x-valiza-"  # names of headers that only a gateway may set
 _VERSION: Final = 6
 _LARGEST: Final = 1 << 20  # bytes of a frame; those of a body have up to 65536, and Postfix cuts headers at 102400
 _HEAD: Final = struct.Struct(">IB")
+_PLACE: Final = struct.Struct(">I")
 _MACROS: Final = ord("D")
 _HEADER: Final = ord("L")
 _CONTINUE: Final = _HEAD.pack(1, Continue.ident)
@@ -129,6 +130,7 @@ class _Collected:
     size: int = 0
     forged: list[bytes] = field(default_factory=list)  # names of headers that are to go, in their order
     too_large: bool = False
+    too_complex: bool = False
     lost: str = ""  # why it could not be kept
     headers: int = 0  # so far; -1 after the last
     _kept: bytearray = field(default_factory=bytearray)
@@ -320,11 +322,16 @@ class _Session:
         name, zero, rest = data.partition(b"\0")
         value, end, more = rest.partition(b"\0")
         message.headers += 1
-        if not zero or not end or more or not name or message.headers > _HEADERS:
+        if not zero or not end or more or not name:
             text = "a header that is none"
             raise Broken(text)
+        if message.headers > _HEADERS:  # the rest is only counted
+            message.too_complex = True
         if name.strip().lower().startswith(OURS):
             message.forged.append(name)
+            if len(message.forged) > _HEADERS:
+                text = "too many headers in our name"
+                raise Broken(text)
         self._add(message, name + (b":" if self._leading_space else b": ") + _folded(value) + b"\r\n")
 
     async def _body(self, content: bytes) -> None:
@@ -349,7 +356,7 @@ class _Session:
         if message.size + len(piece) > self._milter.limits.message_bytes:
             message.too_large = True
         try:
-            message.add(piece, keep=not message.too_large and not message.lost)
+            message.add(piece, keep=not message.too_large and not message.too_complex and not message.lost)
         except OSError as error:
             message.lost = f"a message could not be spooled: {error.strerror or type(error).__name__}"
 
@@ -366,6 +373,8 @@ class _Session:
         self._add(message, last)
         if message.too_large:
             decision = self._milter.judged(GatewayVerdict.TOO_LARGE, "")
+        elif message.too_complex:
+            decision = self._milter.judged(GatewayVerdict.TOO_COMPLEX, f"it has more than {_HEADERS} headers")
         elif message.lost:
             decision = self._milter.judged(GatewayVerdict.UNAVAILABLE, message.lost)
         else:
@@ -405,19 +414,23 @@ class _Session:
         if decision.action in {Action.REJECT, Action.DEFER}:
             await self._send(ReplyCode(decision.reply.encode("ascii") + b"\0"))
         else:
-            await self._send(*self._changes(message, decision), Continue())
+            await self._write(self._removals(message))
+            await self._send(*self._changes(decision), Continue())
         self._milter.watcher.decided(message.queue_id, decision, message.size, time.monotonic() - since)
         self._forget()
 
-    def _changes(self, message: _Collected, decision: Decision) -> Iterable[Word]:
-        """Away with what others said in our name, the last first so that the places of those before stay; then ours, and whether it is held."""
+    def _removals(self, message: _Collected) -> bytes:
+        """Away with what others said in our name, the last first so that places stay; the codec takes no name that is not ASCII."""
         counts: dict[bytes, int] = {}
-        places = []
+        words = []
         for name in message.forged:
             counts[name.lower()] = counts.get(name.lower(), 0) + 1
-            places.append((name, counts[name.lower()]))
-        for name, place in reversed(places):
-            yield ChangeHeader(place, name.decode("ascii"), b"")
+            data = _PLACE.pack(counts[name.lower()]) + name + b"\0\0"
+            words.append(_HEAD.pack(1 + len(data), ChangeHeader.ident) + data)
+        return b"".join(reversed(words))
+
+    def _changes(self, decision: Decision) -> Iterable[Word]:
+        """Our headers, and whether it is held."""
         space = b" " if self._leading_space else b""
         for title, value in decision.headers:
             yield AddHeader(title, space + value.encode("ascii"))

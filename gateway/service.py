@@ -42,7 +42,7 @@ _TICK: Final = 5.0  # seconds between looks at itself
 _SOON: Final = 30 * 86400  # seconds before a roster's end that it is told of
 _BACKLOG: Final = 128
 _STARTING: Final = "it is starting"
-_CODES: Final = {GatewayVerdict.TOO_LARGE: 6, GatewayVerdict.UNAVAILABLE: 7, GatewayVerdict.FAULT: 1}
+_CODES: Final = {GatewayVerdict.TOO_LARGE: 6, GatewayVerdict.TOO_COMPLEX: 6, GatewayVerdict.UNAVAILABLE: 7, GatewayVerdict.FAULT: 1}
 _MAX_RULES: Final = 1 << 20  # bytes
 _GRACE: Final = 10.0  # seconds, beside the time limit, for messages on their way when it has to end
 

@@ -28,12 +28,12 @@ __all__ = ["MarkFinder", "mark_texts", "unsealed_in"]
 _PIECE: Final = 1 << 20  # characters of a text that are looked at at once
 _OVERLAP: Final = 4096  # of which the next piece begins with the end of the one before
 _SHORT: Final = 4  # letters; what is shorter is a mark only where it stands alone or in brackets
-_MOST_BYTES: Final = 64 << 20  # of all texts of a message, each as often as it is read in another character set: more takes more time than there is
+_MOST_BYTES: Final = 32 << 20  # of all texts of a message, each as often as it is read in another character set: more takes more time than there is
 _MOST_PLACES: Final = 2000  # in one piece of a text where a mark's words are looked at: nobody writes so many of them, and each takes its time
 _MOST_COMBINING: Final = 30  # characters that combine with one (UAX 15, Stream-Safe Text): sorting more of them takes quadratic time
 _GUESSES: Final = ("utf-8", "cp1251", "koi8-r")  # where a text does not say what it is in, or says what is not known
 _INVISIBLE: Final = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
-_LINE_ENDS: Final = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
+_LINE_ENDS: Final = ("\r\n", "\r", "\v", "\f", "\x85", "\u2028", "\u2029")
 _BREAK: Final = re.compile(
     r"<\s*+/?\s*+(?:br|p|div|h[1-6]|li|ul|ol|t[rdh]|table|hr|body|head|title|pre|blockquote|section|article)\b[^<>]*+>", re.IGNORECASE
 )
@@ -117,7 +117,11 @@ def _pattern(mark: tuple[str, ...]) -> re.Pattern[str]:
 
 def _plain(text: str) -> str:
     """A text as it is compared: compatible characters made one, invisible ones left out, one kind of line end."""
-    return _LINE_ENDS.sub("\n", _INVISIBLE.sub("", text if text.isascii() else _compatible(text.replace("№", "#"))))
+    if not text.isascii():
+        text = _INVISIBLE.sub("", _compatible(text.replace("№", "#")))
+    for end in _LINE_ENDS:
+        text = text.replace(end, "\n")
+    return text
 
 
 def _compatible(text: str) -> str:

@@ -140,7 +140,7 @@ class MailServer:
                 answer.added.append((name.decode("ascii"), value.decode("ascii")))
             elif kind == "m":
                 name, value, _ = data[4:].split(b"\0")
-                answer.changed.append((struct.unpack(">I", data[:4])[0], name.decode("ascii"), value.decode("ascii")))
+                answer.changed.append((struct.unpack(">I", data[:4])[0], name.decode("ascii", "backslashreplace"), value.decode("ascii")))
             elif kind == "q":
                 answer.held = data.rstrip(b"\0").decode("ascii")
             elif kind != "p":
