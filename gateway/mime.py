@@ -10,7 +10,7 @@ from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message as StandardMessage
 from email.utils import collapse_rfc2231_value, decode_params
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ _ATOM: Final = r"[^\s<>@,;:\\\"()\[\]]++"
 _ADDRESS: Final = re.compile(rf'\s*+(?:(?:"(?:[^"\\]|\\.)*+"|[^<>@,;:\\"()\[\]])*+<({_ATOM}@{_ATOM})>|({_ATOM}@{_ATOM}))\s*+')
 _BOUNDARY: Final = re.compile(r"[ !-~]{0,69}[!-~]")  # RFC 2046, 5.1.1; more characters than there, since mail programs take them too
 _MOST_PARAMETERS: Final = 64
+_SHORT: Final = 128  # bytes of a header that may come again and again
 _LONGEST_NAME: Final = 1024
 _LONGEST_WORDS: Final = 4096  # characters of a text of a header in which encoded words are looked for: the library's way is not linear
 _LONGEST_LENIENT: Final = 2048  # of a field that is not as the standard has it: the same
@@ -84,6 +85,16 @@ def read_header(block: bytes) -> tuple[Header, int]:
     Args:
         block: the lines before the empty line.
     """
+    return _read_again(block) if len(block) <= _SHORT else _read(block)
+
+
+@lru_cache(maxsize=256)
+def _read_again(block: bytes) -> tuple[Header, int]:
+    """Of parts that one program made all have nearly the same few lines."""
+    return _read(block)
+
+
+def _read(block: bytes) -> tuple[Header, int]:
     flaws: list[str] = []
     if b"\0" in block or block.count(b"\r") != block.count(b"\r\n") + block.endswith(b"\r"):
         flaws.append("a control character in a header")
