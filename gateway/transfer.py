@@ -156,7 +156,6 @@ _BEGINNING: Final = rb"(?:iVZM(?:Wg|RQ)|k[67][A-Za-z0-9+/]{2}YWxpemEv|k9k[A-Za-z
 _LINES_OF_BASE64: Final = re.compile(rb"^(?=[A-Za-z0-9+/]{32})" + _BEGINNING, re.MULTILINE)
 _ANY_BASE64: Final = re.compile(rb"(?<![A-Za-z0-9+/])" + _BEGINNING)
 _RAW: Final = re.compile(rb"\x89VL[ZE]\r\n\x1a\n|\x93(?:[\xa0-\xbf]|\xd9.|\xda..)valiza/(?:v1|rehearsal)/[a-z]", re.DOTALL)
-_CLUES: Final = (b"begin", b"iVZ", b"YWxpemEv", b"dmFsaXphL", b"\x89VL", b"valiza/")
 _OVERLAP: Final = 8192
 _MOST_TRIES: Final = 1000  # of encoded files in one text: nobody writes so many, and they would take their time
 
@@ -195,7 +194,8 @@ def smuggled(blocks: Iterable[bytes], *, careful: bool = False) -> str:
     base64 = _ANY_BASE64 if careful else _LINES_OF_BASE64
     tries = 0
     for text in overlapping(blocks):
-        if not any(clue in text for clue in _CLUES):
+        # Written out: every text of every message is asked this, and a generator would take as long again.
+        if not (b"begin" in text or b"iVZ" in text or b"YWxpemEv" in text or b"dmFsaXphL" in text or b"\x89VL" in text or b"valiza/" in text):
             continue
         for pattern, decode, name in _FORMS:
             for found in pattern.finditer(text):
