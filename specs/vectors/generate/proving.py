@@ -232,15 +232,14 @@ def _agreements(found: Contents, core: Core, world: Arbiter) -> None:
     """Step 6."""
     with step(6):
         ends = [one for one in found.agreements if answers.is_of(one, "termination")]
+        bodies = [read_statement(one, "agreement").body for one in found.agreements if one not in ends]
+        here = core.agreement in {wire.digest("agreement", body) for body in bodies}
+        _missing(here or _unopened(found, world), "the agreement")
         for one in found.agreements:
             if one not in ends:
                 read = treaty.read_agreement(one, world.trust)
                 world.agreements.known[read.digest] = read
-        unopened = found.kind != "dispatch" and answers.is_of(found.statements["answer"], "refusal")
-        if unopened:
-            unopened = answers.read_answer(found.statements["answer"], "refusal", world).opening is None
         named = world.agreements.known.get(core.agreement)
-        _missing(named is not None or unopened, "the agreement")
         for other in world.agreements.known.values():
             follows = named is not None and (other.id, other.version, other.previous) == (named.id, named.version + 1, named.digest)
             d.need(other is named or follows, "an agreement that has nothing to do with it")
@@ -248,6 +247,12 @@ def _agreements(found: Contents, core: Core, world: Arbiter) -> None:
             ended = treaty.read_termination(one, world.trust, world.agreements)
             d.need(ended[0] == core.agreement, "the end of another agreement")
             world.agreements.ended.append(ended)
+
+
+def _unopened(found: Contents, world: Arbiter) -> bool:
+    """A refusal at stage `unopened`, which may be about an envelope under an agreement that nobody has."""
+    answer = found.statements.get("answer", b"")
+    return answers.is_of(answer, "refusal") and answers.read_answer(answer, "refusal", world).opening is None
 
 
 def _logs(found: Contents, core: Core, world: Arbiter) -> dict[Place, list[Leaf]]:
