@@ -335,7 +335,7 @@ def test_random_bytes_and_slow_ones_on_the_socket(world: World) -> None:
             for other in others:
                 other.__exit__(None, None, None)
         gateway.wait_for("connection-refused")
-        assert gateway.metric("valiza_gateway_connections_broken_total") == 20 + 1, "and the one that was silent"
+        wait(lambda: gateway.metric("valiza_gateway_connections_broken_total") == 20 + 1, "the end of those, and of the one that was silent")
         assert {event["event"] for event in gateway.said} <= set(EVENTS)
         assert "Traceback" not in gateway.story()
         wait(lambda: gateway.metric("valiza_gateway_connections") == 0, "no connection")
