@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from tests.support.mail import ENVELOPE, RECEIPT
+from tests.support.post import gateway_at, mail, verdicts
 
 from valiza.gateway.media import sniff
 from valiza.gateway.mime import decoded_words, read_header
@@ -21,6 +22,8 @@ from valiza.gateway.unsealed import MarkFinder, unsealed_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.support.cli import World
 
 MARKS: Final = ("Для служебного пользования", "ДСП")
 TOP: Final = b"From: a@kz.example\r\nMIME-Version: 1.0\r\n"
@@ -262,3 +265,45 @@ def test_what_mail_programs_write_is_no_flaw(said: bytes, version: bytes) -> Non
         assert taken.flaws == []
         assert [part.content.read() for part in taken.parts] == [ENVELOPE]
     assert all(found_by_the_library(raw, by) == [ENVELOPE] for by in (policy.compat32, policy.default))
+
+
+# -- the register ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_sent_again_and_again_fills_no_register(post: World) -> None:
+    """Evidence of a conflict is kept once, a receipt entered once; of what is refused nothing is kept, however often it comes."""
+    good, other, late = (post.path(f"{name}.receipt.vls").read_bytes() for name in ("good", "other", "late"))
+    gateway = gateway_at(post.path("KZ"))
+    before = len(gateway.kinds())
+    for _ in range(5):
+        first, second = gateway.check(mail(good), mail(other))
+        assert verdicts(second) == ["conflict"]
+        assert first.action == "accept"
+    assert sorted(gateway.kinds()[before:]) == ["conflict", "receipt"]
+    before = len(gateway.kinds())
+    bad = late[:-1] + bytes([late[-1] ^ 1])
+    strangers = gateway_at(post.path("KZ.empty"))
+    empty = len(strangers.kinds())
+    for number in range(20):
+        (decision,) = gateway.check(mail(late, bad, subject=str(number)))
+        assert decision.action == "reject"
+        (decision,) = strangers.check(mail(good, subject=str(number)))
+        assert verdicts(decision) == ["unsolicited"]
+    assert len(gateway.kinds()) == before
+    assert len(strangers.kinds()) == empty
+
+
+def test_a_disputed_message_enters_nothing(post: World) -> None:
+    """The receipt in it is good; which of the attachments somebody finds is not sure."""
+    receipt = post.path("good.receipt.vls").read_bytes()
+    gateway = gateway_at(post.path("KZ"))
+    before = gateway.kinds()
+    for name in sorted(DISPUTED):
+        shown = attached(receipt).partition(b"\r\n\r\n")[2]
+        (decision,) = gateway.check(DISPUTED[name][0].replace(CHECKED.partition(b"\r\n\r\n")[2], shown))
+        assert (decision.action, gateway.kinds()) == ("reject", before), name
+        assert "malformed" in verdicts(decision), name
+        assert decision.reply.isascii()
+        assert decision.reply.isprintable()
+    (decision,) = gateway.check(multipart(b"boundary=xy", parted(b"xy", attached(receipt))))
+    assert verdicts(decision) == ["delivered"]
