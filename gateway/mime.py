@@ -24,9 +24,9 @@ _FIELD: Final = re.compile(rb"([^\n:]*+)(:?)([^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\
 _BLANK_LINE: Final = re.compile(rb"\n[ \t]++\r?(?:\n|\Z)")
 _FOLD: Final = re.compile(r"\r?\n")
 _LETTER: Final = "[!#$%&'*+.^_`{|}~0-9A-Za-z-]"
-_TYPE: Final = re.compile(rf"\s*+({_LETTER}++/{_LETTER}++)\s*+(?:;(.*))?", re.DOTALL)
-_WORD: Final = re.compile(rf"\s*+({_LETTER}++)\s*+(?:;(.*))?", re.DOTALL)
-_PARAMETER: Final = re.compile(rf'\s*+({_LETTER}++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s;"\\()<>@,]++))\s*+(?:;\s*+|\Z)', re.DOTALL)
+_TYPE: Final = re.compile(rf"\s*+({_LETTER}++/{_LETTER}++)\s*+(?:;(.*))?", re.DOTALL | re.ASCII)
+_WORD: Final = re.compile(rf"\s*+({_LETTER}++)\s*+(?:;(.*))?", re.DOTALL | re.ASCII)
+_PARAMETER: Final = re.compile(rf'\s*+({_LETTER}++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s;"\\()<>@,]++))\s*+(?:;\s*+|\Z)', re.DOTALL | re.ASCII)
 _PLAIN_ENCODING: Final = re.compile(rb"[ \t]*+[!#$%&'*+.^_`{|}~0-9A-Za-z-]++\r?")
 _BOUNDARY_NAME: Final = re.compile(rb"boundary[*0-9]*+\s*+=", re.IGNORECASE)
 # Quoted without quoted pairs, in one line, and beginning with nothing that mail programs take for another quotation mark; or a token.
@@ -34,7 +34,7 @@ _PLAIN_BOUNDARY: Final = re.compile(
     rb""";[ \t]*+(?:\r?\n[ \t]++)?boundary=(?:"(?![<'])[^"\\\r\n]*[^"\\\r\n ]"|[^\s;"\\()<>@,:/[\]?='][^\s;"\\()<>@,:/[\]?=]*+)[ \t\r\n]*+(?:;|\Z)""",
     re.IGNORECASE,
 )
-_MIME_1: Final = re.compile(r"\s*+1\.0\s*+(?:\([^()]*+\)\s*+)?")
+_MIME_1: Final = re.compile(r"\s*+1\.0\s*+(?:\([^()]*+\)\s*+)?", re.ASCII)
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _ATOM: Final = r"[^\s<>@,;:\\\"()\[\]]++"
 _ADDRESS: Final = re.compile(rf'\s*+(?:(?:"(?:[^"\\]|\\.)*+"|[^<>@,;:\\"()\[\]])*+<({_ATOM}@{_ATOM})>|({_ATOM}@{_ATOM}))\s*+')
@@ -105,7 +105,7 @@ def _read(block: bytes) -> tuple[Header, int]:
     end = len(block)
     for field in _FIELD.finditer(block):
         name = field[1].lower()
-        if name not in _WANTED:
+        if name not in _WANTED or not field[2]:
             if _NAME.fullmatch(name) is not None and field[2] and not name.startswith(b"--"):
                 if name == b"subject":
                     subjects.append(_FOLD.sub("", field[3].decode("utf-8", "replace")).strip())

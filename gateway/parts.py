@@ -13,7 +13,7 @@ from valiza.gateway.content import IN_MEMORY, Content
 from valiza.gateway.media import SNIFFED_BYTES, Kind, declared, sniff
 from valiza.gateway.mime import Header, read_header
 from valiza.gateway.source import File, Source, open_source
-from valiza.gateway.transfer import decoder, known, overlapping, smuggled, written_out
+from valiza.gateway.transfer import decoder, known, loosely, overlapping, smuggled, written_out
 from valiza.keys.errors import Refused
 
 if TYPE_CHECKING:
@@ -373,9 +373,11 @@ class _Walk:
             return
         kind, said = sniff(content.head(SNIFFED_BYTES)), declared(body.media_type, header.names)
         flaw = "" if known(header.encoding) else "a transfer encoding that is not known"
+        if kind is None and header.encoding == "base64" and sniff(loosely(content.raw())) is not None:
+            self.taken.carries, flaw = True, "something of Valiza in base64 behind padding"
         if kind is not None or said:
             self.taken.carries = True
-            flaw = content.keep(self.taken.files)
+            flaw = content.keep(self.taken.files) or flaw
         elif body.media_type.startswith("text/") and content.encoded_size <= IN_MEMORY:
             content.keep(self.taken.files)
         if flaw:

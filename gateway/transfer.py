@@ -11,12 +11,13 @@ from valiza.gateway.media import SNIFFED_BYTES, sniff
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Decoder", "decoder", "known", "overlapping", "smuggled", "written_out"]
+__all__ = ["Decoder", "decoder", "known", "loosely", "overlapping", "smuggled", "written_out"]
 
 _BLANKS: Final = b" \t\r\n"
 _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _NOT_ALPHABET: Final = bytes(sorted(set(range(256)) - set(_ALPHABET)))
 _GROUP: Final = 4
+_LETTERS: Final = SNIFFED_BYTES // 3 * _GROUP
 _LONGEST_LINE: Final = 1 << 16
 _STRAY_EQUALS: Final = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)")
 _LINE_END: Final = re.compile(rb"(?<!=)(?:\r\n|(?<!\r)\n)")
@@ -126,6 +127,16 @@ class _QuotedPrintable:
         if not self.flaw and b"\n" in data and _LINE_END.search(data) is not None:
             self.flaw = "line ends in quoted-printable, which are written in two ways"  # and in an object each byte counts
         return binascii.a2b_qp(data)
+
+
+def loosely(blocks: Iterable[bytes]) -> bytes:
+    """How something in base64 begins for mail programs that pass over padding in wrong places."""
+    letters = b""
+    for block in blocks:
+        letters += block.translate(None, _NOT_ALPHABET + b"=")
+        if len(letters) >= _LETTERS:
+            break
+    return _groups(letters[:_LETTERS])
 
 
 def known(encoding: str) -> bool:

@@ -207,6 +207,21 @@ DISPUTED: Final[dict[str, tuple[bytes, bool]]] = {
     "encoded word": (multipart(b'boundary="=?utf-8?q?xy?="', parted(b"xy", HIDDEN) + parted(b"=?utf-8?q?xy?=", CHECKED)), True),
     "in another parameter": (multipart(b'x="; boundary=ab"; boundary=xy', parted(b"ab", HIDDEN) + parted(b"xy", CHECKED)), False),
     "an equals sign that is not quoted": (multipart(b"boundary=x=y", parted(b"x", HIDDEN) + parted(b"x=y", CHECKED)), True),
+    "another kind of blank before a type": (
+        multipart(b"boundary=xy", parted(b"xy", CHECKED, b"Content-Type: \xc2\xa0message/rfc822\r\n\r\n" + INSIDE)),
+        True,
+    ),
+    "another kind of blank in a boundary": (multipart(b"boundary=\xc2\xa0xy", parted(b"xy", CHECKED)), True),
+    "another kind of blank at the end": (multipart(b"boundary=xy\xc2\x85", parted(b"xy", CHECKED)), True),
+    "name and colon in two lines": (
+        multipart(b"boundary=xy", parted(b"xy", CHECKED.replace(b"Content-Transfer-Encoding:", b"Content-Transfer-Encoding\n "))),
+        True,
+    ),
+    "padding before it": (multipart(b"boundary=xy", parted(b"xy", CHECKED, HIDDEN.replace(b"\r\n\r\n", b"\r\n\r\n=", 1))), True),
+    "padding in its beginning": (
+        multipart(b"boundary=xy", parted(b"xy", CHECKED, HIDDEN.replace(base64.b64encode(RECEIPT)[:4], base64.b64encode(RECEIPT)[:4] + b"=\r\n", 1))),
+        True,
+    ),
     "another version": (multipart(b"boundary=xy", parted(b"xy", CHECKED), version=b"2.0"), False),
     "semicolon after the encoding": (multipart(b"boundary=xy", parted(b"xy", attached(ENVELOPE, b" base64;"))), True),
     "parameter of the encoding": (multipart(b"boundary=xy", parted(b"xy", attached(ENVELOPE, b" base64; a=b"))), True),
