@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
 from valiza.gateway.content import IN_MEMORY, Content
@@ -392,7 +393,9 @@ class _Walk:
         content, multipart = part.content, part.media_type.startswith("multipart/")
         if part.media_type in _PIECES:
             self._flaw("a message in pieces, or one that lies elsewhere", part.path)
-        elif part.media_type.startswith("message/") and any(_FIELD_OF_PARTS.search(text) for text in overlapping(content.blocks())):
+        elif part.media_type.startswith("message/") and any(
+            _FIELD_OF_PARTS.search(text) for text in overlapping(chain(content.raw(), content.blocks()))
+        ):
             self._flaw("a message of another kind, with fields of a part", part.path)
         if part.media_type in _TNEF or part.filename.lower() == "winmail.dat":
             self._flaw("winmail.dat (TNEF): what is in it cannot be checked", part.path)

@@ -229,6 +229,10 @@ DISPUTED: Final[dict[str, tuple[bytes, bool]]] = {
     "folded encoding": (multipart(b"boundary=xy", parted(b"xy", attached(ENVELOPE, b"\r\n base64"))), True),
     "unknown message": (multipart(b"boundary=xy", parted(b"xy", CHECKED, b"Content-Type: message/x-a\r\n\r\n" + INSIDE)), True),
     "notice": (multipart(b"boundary=xy", parted(b"xy", CHECKED, b"Content-Type: message/vnd.valiza.receipt-notice\r\n\r\n" + INSIDE)), True),
+    "unknown message in base64": (
+        multipart(b"boundary=xy", parted(b"xy", CHECKED, b"Content-Type: message/x-a\r\nContent-Transfer-Encoding: base64\r\n\r\n" + INSIDE)),
+        True,
+    ),
     "disposition": (multipart(b"boundary=xy", parted(b"xy", CHECKED, b"Content-Type: message/disposition-notification\r\n\r\n" + HIDDEN)), True),
     "status": (multipart(b"boundary=xy", parted(b"xy", CHECKED, b"Content-Type: message/delivery-status\r\n\r\nA: b\r\n\r\n" + INSIDE)), False),
     "null in a delimiter": (multipart(b"boundary=xy", b"--xy\r\n\r\nhello\r\n-\0-xy\r\n" + HIDDEN + parted(b"xy", CHECKED)), False),
