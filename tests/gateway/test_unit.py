@@ -60,6 +60,16 @@ def test_the_program_understands_what_it_is_started_with() -> None:
     assert _setting("Type") == "notify"
 
 
+def test_it_may_write_the_folder_of_its_socket_and_not_its_own() -> None:
+    words = shlex.split(_setting("ExecStart"))
+    home, rules, address = (Path(words[words.index(option) + 1]) for option in ("--home", "--rules", "--socket"))
+    written = [Path(path) for path in _setting("ReadWritePaths").split()]
+    assert written == [Path(str(address).removeprefix("unix:")).parent]
+    assert [path for path in written for kept in (home, rules) if path in (kept, *kept.parents) or kept in path.parents] == []
+    assert _setting("ProtectSystem") == "strict"
+    assert re.findall(r"^(?:State|Cache|Logs|Configuration)Directory=", UNIT.read_text(encoding="utf-8"), re.MULTILINE) == []
+
+
 @pytest.mark.slow
 def test_it_works_without_memory_that_is_written_and_executed(tmp_path: Path) -> None:
     """Of all that the unit forbids this is what an interpreter is likeliest to need."""
