@@ -70,7 +70,12 @@ def message_file(path: Path, most: int = _MOST_BYTES) -> Iterator[BinaryIO]:
             elif source.seek(0, 2) > most:
                 raise _too_long(most)
             source.seek(0)
-            kind = sniff(source.read(SNIFFED_BYTES))
+            start = source.read(SNIFFED_BYTES)
+            source.seek(0)
+        kind = sniff(start)
+        if kind is None and b"\0" in start:  # a database, an archive: no header begins so
+            message = "it is no message"
+            raise Malformed(message)
         if kind is not None:
             message = f"it is no message, but itself {'an' if kind.value[0] in 'ae' else 'a'} {kind.value}"
             raise Malformed(message)

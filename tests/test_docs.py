@@ -334,6 +334,7 @@ def _log(at: Desk) -> None:
     for log_file in ("log.request", "log.cosigned", next((at.folder / "proofs").glob("*proof*")).relative_to(at.folder)):
         at.type(f"inspect {log_file}")
     at.type("register verify --home kz")
+    at.type("register verify --home by")
     at.type("register backup --home kz -o kz.register")
     at.type("register restore kz.register --home kz --replace")
     with contextlib.closing(sqlite3.connect(at.folder / "kz" / "register.db")) as register:

@@ -496,7 +496,9 @@ def test_two_gateways_over_one_register(world: World, postfix: Postfix, cluster:
                     assert [said.code for said in pool.map(Postfix.send, (postfix, other), (raw, raw))] == [250, 250]
                 found = [verdicts(server.arrived()) for server in (postfix, other)]
                 assert sorted(found) == [["delivered"], ["duplicate"]]
-            assert len(first.events("message")) == len(second.events("message")) == len(receipts)
+            for gateway in (first, second):
+                gateway.wait_for("message", len(receipts))
+                assert len(gateway.events("message")) == len(receipts)
         with closing(open_store(cluster.url(name), Path("none"), clock)) as store:
             assert [entry.kind for entry in require_whole(store)].count("receipt") == len(receipts)
         assert standing(world.kz) == ["delivered"] * len(receipts)
