@@ -38,7 +38,7 @@ _FROM_LINE: Final = re.compile(rb"From [^\r\n:]*+[^\r\n]*+\r?\n")
 _MESSAGES: Final = frozenset({"message/rfc822", "message/global", "message/news"})
 _PIECES: Final = frozenset({"message/partial", "message/external-body"})
 _TNEF: Final = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
-_OPAQUE: Final = _TNEF | _PIECES | {"application/pkcs7-mime", "application/x-pkcs7-mime", "application/applefile", "application/mac-binhex40"}
+_OPAQUE: Final = _PIECES | {"application/pkcs7-mime", "application/x-pkcs7-mime", "application/applefile", "application/mac-binhex40"}
 
 
 class TooComplex(Refused):
@@ -250,6 +250,8 @@ class _Walk:
             if message:
                 self._message(header, path)
             self.reached = at
+            if not known(header.encoding) and (header.boundary or media_type in _MESSAGES):  # some take it for a leaf
+                self._flaw("a transfer encoding that is not known", path)
             if header.boundary and written_out(header.encoding):
                 self._multipart(header, path, at)
                 return None
@@ -397,14 +399,15 @@ class _Walk:
             _FIELD_OF_PARTS.search(text) for text in overlapping(chain(content.raw(), content.blocks()))
         ):
             self._flaw("a message of another kind, with fields of a part", part.path)
-        if part.media_type in _TNEF or part.filename.lower() == "winmail.dat":
+        tnef = part.media_type in _TNEF or any(name.lower() == "winmail.dat" for name in part.names)
+        if tnef:
             self._flaw("winmail.dat (TNEF): what is in it cannot be checked", part.path)
         if multipart and not written_out(content.encoding):
             self._flaw("a multipart that is itself encoded", part.path)
             self._look(content.raw(), part.path)
         if part.media_type.startswith("message/"):  # one that we do not know: others may take it for a message
             self._look_hard(content, part.path)
-        elif multipart or part.media_type.startswith("text/") or part.media_type in _OPAQUE or written_out(content.encoding):
+        elif multipart or tnef or part.media_type.startswith("text/") or part.media_type in _OPAQUE or written_out(content.encoding):
             self._look(content.blocks(), part.path)
 
     def _encoded_message(self, content: Content, path: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
+from collections.abc import Iterator
 
 from cases import Cases, Topic
 
@@ -13,7 +15,10 @@ BUNDLE = bytes.fromhex("89564c450d0a1a0a") + bytes(range(60))
 RECEIPT = b"\x93\xb1valiza/v1/receipt" + bytes(range(60))
 TOP = b"From: Registry <registry@mfa.by.example>\r\nTo: registry@mfa.kz.example\r\nMIME-Version: 1.0\r\n"
 TEXT = b"Content-Type: text/plain\r\n\r\nGood day.\r\n"
+BINARY = b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+VERSION = re.compile(rb"(MIME-Version: 1.0)")
 TOPIC = Topic("mail", "mail", {})
+Row = tuple[str, bytes, str]  # name, message, comment
 
 
 def encoded(data: bytes) -> bytes:
@@ -30,6 +35,14 @@ def multipart(*parts: bytes, boundary: bytes = b"=_a1", kind: bytes = b"mixed") 
     """Parts together."""
     body = b"".join(b"--%b\r\n%b\r\n" % (boundary, part) for part in parts)
     return b'Content-Type: multipart/%b; boundary="%b"\r\n\r\n%b--%b--\r\n' % (kind, boundary, body, boundary)
+
+
+def with_boundary(parameter: bytes, boundary: bytes = b"=_a1", more: bytes = b"") -> bytes:
+    """A message with an envelope whose boundary is given so; *more* stands behind the media type."""
+    whole = TOP + multipart(TEXT, in_base64(ENVELOPE), boundary=boundary)
+    return whole.replace(
+        b'multipart/mixed; boundary="%b"' % boundary, b"multipart/mixed%b;%b" % (more, parameter if parameter[:1] == b"\r" else b" " + parameter)
+    )
 
 
 def found(*objects: tuple[str, bytes]) -> list[str]:
@@ -54,6 +67,14 @@ def _good() -> Cases:
         ("digest", TOP + multipart(b"\r\n" + TOP + envelope, kind=b"digest"), found(("1.1", ENVELOPE)), "a digest, whose parts are messages"),
         ("nested", TOP + multipart(multipart(TEXT, envelope, boundary=b"=_b2"), TEXT), found(("1.2", ENVELOPE)), "parts of a part"),
         ("footer", TOP + multipart(TEXT, envelope) + footer, found(("2", ENVELOPE)), "text of a mailing list after the end"),
+        ("mailbox_line", b"From registry Tue Mar  3 09:00:00 2026\r\n" + TOP + envelope, found(("1", ENVELOPE)), "the line of a mailbox first"),
+        ("version_comment", VERSION.sub(b"\\1 (by hand)", TOP + envelope), found(("1", ENVELOPE)), "MIME-Version with a comment"),
+        ("boundary_token", with_boundary(b"boundary=a1", b"a1"), found(("2", ENVELOPE)), "a boundary that is a token"),
+        ("boundary_next_line", with_boundary(b'\r\n boundary="=_a1"'), found(("2", ENVELOPE)), "a boundary in the second line of its field"),
+        ("binary", TOP + multipart(TEXT, BINARY + ENVELOPE), found(("2", ENVELOPE)), "null bytes where the encoding is binary"),
+        ("careless_name", TOP + multipart(in_base64(RECEIPT, b"application/pdf; name=a b")), found(("1", RECEIPT)), "a name in two words"),
+        ("short_base64", TOP + multipart(b"\r\niVZMWg0K\r\n"), [], "a short word of base64 in a text"),
+        ("flaw_alone", TOP.replace(b"1.0", b"2.0") + multipart(TEXT), [], "a flaw where there is nothing of Valiza"),
     )
     for name, raw, objects, comment in rows:
         yield TOPIC.good(name, raw, comment, found=objects)
@@ -84,10 +105,136 @@ def _bad() -> Cases:
         ("uuencode", TOP + multipart(uu), "uuencode in a text"),
         ("in_a_text", TOP + multipart(b"\r\n" + encoded(ENVELOPE)), "lines of base64 in a text"),
     )
-    for name, raw, comment in rows:
+    for name, raw, comment in (*rows, *_fields(), *_boundaries(), *_bodies(), *_leaves(), *_elsewhere()):
         yield TOPIC.bad(name, raw, "malformed @ 7", comment)
     declared = in_base64(b"text", b'application/octet-stream; name="a.VLS"')
     yield TOPIC.bad("declared", TOP + multipart(declared), "malformed @ 6", "the name says that it is a statement, and it is none")
+
+
+def _fields() -> Iterator[Row]:
+    """Headers."""
+    envelope = in_base64(ENVELOPE)
+    head, _, body = envelope.partition(b"\r\n\r\n")
+    for name, field in (
+        ("encodings", b"Content-Transfer-Encoding: base64"),
+        ("dispositions", b"Content-Disposition: inline\r\nContent-Disposition: inline"),
+        ("versions", b"MIME-Version: 1.0\r\nMIME-Version: 1.0"),
+        ("from", b"From: a@kz.example\r\nFrom: a@kz.example"),
+        ("message_ids", b"Message-ID: <1@kz.example>\r\nMessage-ID: <1@kz.example>"),
+    ):
+        yield f"two_{name}", TOP + multipart(b"\r\n".join((head, field, b"", body))), f"two fields {field.partition(b':')[0].decode()}"
+    for name, field, comment in (
+        ("blank_line", b" \t", "a line of blanks in the header"),
+        ("null_in_header", b"X-Note: a\0b", "a null byte in the header"),
+        ("return_in_header", b"X-Note: a\rb", "a lone carriage return in the header"),
+    ):
+        yield name, TOP + multipart(b"\r\n".join((head, field, b"", body))), comment
+    yield "no_empty_line", TOP + multipart(TEXT.partition(b"\r\n")[0], envelope), "a part whose header has no empty line after it"
+    yield "no_version_encoded", TOP.replace(b"MIME-Version: 1.0\r\n", b"") + envelope, "no MIME-Version in a message that is encoded"
+    yield "other_version", TOP.replace(b"1.0", b"2.0") + multipart(TEXT, envelope), "another MIME-Version"
+    yield "type_comment", TOP + multipart(in_base64(ENVELOPE, b"application/octet-stream (so it is)")), "a comment in Content-Type"
+    inside = b"Content-Type: message/rfc822; name=a b\r\n\r\n" + TOP + envelope
+    yield "message_parameters", TOP + multipart(TEXT, inside), "a parameter of a message inside that is two words"
+    for name, encoding, comment in (
+        ("folded", b"\r\n base64", "in the line below its name"),
+        ("blank", b" base64 ", "with a blank after it"),
+        ("semicolon", b" base64;", "with a semicolon after it"),
+        ("empty", b"", "without a word"),
+    ):
+        yield f"encoding_{name}", TOP + multipart(envelope.replace(b" base64", encoding)), f"a Content-Transfer-Encoding {comment}"
+    unknown = (TOP + b"Content-Transfer-Encoding: 7-bit\r\n" + multipart(TEXT, envelope), "an encoding of a multipart that is not known")
+    yield "unknown_encoding_multipart", *unknown
+
+
+def _boundaries() -> Iterator[Row]:
+    """The parameter of a multipart."""
+    for name, parameter, boundary, comment in (
+        ("long", b'boundary="%b"' % (b"a" * 71), b"a" * 71, "of 71 characters"),
+        ("characters", b'boundary="\xd0\xb0"', b"\xd0\xb0", "with letters that are not ASCII"),
+        ("twice", b'boundary="=_a1"; boundary="=_b2"', b"=_a1", "that is given twice"),
+        ("named_twice", b'name="boundary=a"; boundary="=_a1"', b"=_a1", "that a name seems to give, too"),
+        ("pieces", b'boundary*0="=_"; boundary*1="a1"', b"=_a1", "in pieces"),
+        ("charset", b"boundary*=us-ascii''a1", b"a1", "with its character set"),
+        ("no_token", b"boundary=a/1", b"a/1", "that is no token, and not quoted"),
+        ("folded", b'boundary=\r\n "=_a1"', b"=_a1", "in the line below its name"),
+        ("spaced", b'boundary= "=_a1"', b"=_a1", "with a blank before it"),
+        ("two_lines", b'boundary="=_a\r\n 1"', b"=_a 1", "quoted in two lines"),
+        ("pair", b'boundary="=_\\a1"', b"=_a1", "with a quoted pair"),
+        ("word", b'boundary="=?us-ascii?q?a1?="', b"=?us-ascii?q?a1?=", "that looks like an encoded word"),
+        ("apostrophe", b"boundary=\"'a1'\"", b"'a1'", "that begins with a quotation mark"),
+        ("angle", b'boundary="<a1>"', b"<a1>", "that begins with <"),
+        ("blank", b'boundary="=_a1 "', b"=_a1", "with a blank at its end"),
+        ("comment", b'(so) boundary="=_a1"', b"=_a1", "behind a comment"),
+    ):
+        yield f"boundary_{name}", with_boundary(parameter, boundary), f"a boundary {comment}"
+    yield "parameter_twice", with_boundary(b'boundary="=_a1"', more=b"; charset=a; charset=b"), "a parameter of a multipart that stands twice"
+    inner = multipart(in_base64(ENVELOPE))
+    yield "prefix_outer", TOP + multipart(inner, boundary=b"=_a12"), "a boundary with which the one around it begins"
+    yield "prefix_same", TOP + multipart(inner), "the boundary of the one around it"
+
+
+def _bodies() -> Iterator[Row]:
+    """Lines, null bytes, and parts of unusual kinds."""
+    envelope = in_base64(ENVELOPE)
+    kinds = b"Content-Type: message/%b\r\n%b\r\n"
+    fields = b"Subject: a\r\nContent-Type: text/plain\r\n\r\na\r\n"
+    for name, part, comment in (
+        ("inside_a_line", TEXT.replace(b"day.", b"day. --=_a1"), "two hyphens and the boundary inside a line"),
+        ("inside_after_return", TEXT.replace(b"day.", b"day.\r--=_a1"), "the same after a lone carriage return"),
+        ("null", TEXT.replace(b"day.", b"d\0ay."), "a null byte in a text"),
+        ("null_base64", in_base64(b"a").replace(b"=", b"\0="), "a null byte in base64"),
+        ("fields_of_parts", kinds % (b"delivery-status", b"") + fields, "a field of a part in a message of another kind"),
+        ("fields_of_parts_encoded", kinds % (b"x", b"Content-Transfer-Encoding: base64\r\n") + encoded(fields), "the same, encoded"),
+        ("external", kinds % (b"external-body; access-type=local-file; name=a", b""), "a part that lies elsewhere"),
+        ("tnef", in_base64(b"a", b"application/ms-tnef"), "TNEF beside an envelope"),
+    ):
+        yield name, TOP + multipart(part, envelope), comment
+    preamble = (TOP + multipart(TEXT, envelope)).replace(b"\r\n\r\n--", b"\r\n\r\n\0\r\n--", 1)
+    yield "null_preamble", preamble, "a null byte before the first delimiter"
+    inner = multipart(envelope, boundary=b"=_b2").partition(b"\r\n\r\n")[2]
+    parts = in_base64(inner, b'multipart/mixed; boundary="=_b2"')
+    yield "encoded_multipart", TOP + multipart(TEXT, parts), "a multipart inside that is encoded"
+
+
+def _leaves() -> Iterator[Row]:
+    """Encodings of what is of Valiza."""
+    start = in_base64(ENVELOPE)
+    kind, _, _ = start.partition(b"\r\n\r\n")
+    text = binascii.b2a_qp(RECEIPT, quotetabs=True, istext=False)
+    printable = b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+    bare = base64.b64encode(ENVELOPE)
+    for name, part, comment in (
+        ("padding", kind + b"\r\n\r\n" + bare[:62] + b"==" + bare[64:], "padding in the middle of base64"),
+        ("cut", kind + b"\r\n\r\n" + bare[:-1], "base64 that ends inside a group"),
+        ("padding_first", kind + b"\r\n\r\n====" + bare, "base64 that begins with padding"),
+        ("equals", printable + text.replace(b"receipt", b"receipt=x"), "an equals sign that encodes nothing"),
+        ("line_end", printable + text.replace(b"=0A", b"\r\n"), "a line end in quoted-printable that is not encoded"),
+    ):
+        yield name, TOP + multipart(part), comment
+
+
+def _elsewhere() -> Iterator[Row]:
+    """Where no leaf is."""
+    lines = encoded(ENVELOPE)
+    whole = TOP + multipart(TEXT)
+    raw = b"\x93\xb1valiza/v1/receipt" + b"x" * 20
+    yenc = b"=ybegin line=128 size=20 name=a.vls\r\n" + bytes((byte + 42) % 256 for byte in raw) + b"\r\n=yend size=20\r\n"
+    secure = b"0\x80" + raw
+    yield "preamble", whole.replace(b"\r\n\r\n--", b"\r\n\r\n%b--" % lines, 1), "base64 before the first delimiter"
+    yield "epilogue", whole + lines, "base64 after the end"
+    for name, part, comment in (
+        ("bytes_in_a_text", b"\r\nGood day. " + raw, "the bytes of a statement in a text"),
+        ("yenc", b"\r\n" + yenc, "yEnc in a text"),
+        ("not_encoded", b"Content-Type: application/pdf\r\n\r\n" + lines, "base64 in a leaf that is not encoded"),
+        ("pkcs7", in_base64(secure, b"application/pkcs7-mime"), "in what was signed"),
+        ("tnef_holds", in_base64(secure, b"application/ms-tnef"), "in TNEF"),
+        ("winmail", in_base64(secure, b"application/octet-stream; name=winmail.dat"), "in TNEF that is known by its name alone"),
+        ("other_message", b"Content-Type: message/x\r\n\r\nSee: " + lines[:16], "a short word of base64 in a message of another kind"),
+        ("other_message_printable", b"Content-Type: message/x\r\n\r\nSee: " + raw.replace(b"v", b"=76"), "quoted-printable in one"),
+    ):
+        yield name, TOP + multipart(part), comment
+    flawed = TOP.replace(b"1.0", b"2.0") + multipart(TEXT + b"See: " + lines[:16])
+    yield "flaw_short_base64", flawed, "a short word of base64 in a message with a flaw"
 
 
 def cases() -> Cases:
