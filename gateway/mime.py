@@ -79,27 +79,24 @@ class Header:
     flaws: tuple[str, ...] = ()
 
 
-def read_header(block: bytes) -> tuple[Header, int]:
+def read_header(block: bytes, *, to_the_end: bool = False) -> tuple[Header, int]:
     """A header, and how many of the bytes are of it: all, or those before a line that cannot be in a header.
 
     Args:
         block: the lines before the empty line.
+        to_the_end: pass over a line that cannot be in a header, as some mail programs do; then all the bytes are of it.
     """
-    return _read_again(block) if len(block) <= _SHORT else _read(block)
+    return _read_again(block, to_the_end=to_the_end) if len(block) <= _SHORT else _read(block, to_the_end=to_the_end)
 
 
 @lru_cache(maxsize=256)
-def _read_again(block: bytes) -> tuple[Header, int]:
+def _read_again(block: bytes, *, to_the_end: bool) -> tuple[Header, int]:
     """Of parts that one program made all have nearly the same few lines."""
-    return _read(block)
+    return _read(block, to_the_end=to_the_end)
 
 
-def _read(block: bytes) -> tuple[Header, int]:
-    flaws: list[str] = []
-    if b"\0" in block or block.count(b"\r") != block.count(b"\r\n") + block.endswith(b"\r"):
-        flaws.append("a control character in a header")
-    if _BLANK_LINE.search(block) is not None:
-        flaws.append("a line of blanks in a header")
+def _read(block: bytes, *, to_the_end: bool) -> tuple[Header, int]:
+    flaws = list(_careless_lines(block))
     found: dict[bytes, bytes] = {}
     subjects: list[str] = []
     end = len(block)
@@ -114,8 +111,9 @@ def _read(block: bytes) -> tuple[Header, int]:
             if name not in _WANTED or not field[2]:
                 if field[0].strip(b"\r\n"):
                     flaws.append("a line in a header that is no field")
-                    end = field.start()
-                    break
+                    if not to_the_end:
+                        end = field.start()
+                        break
                 continue
             flaws.append("a blank before a colon in a header")
         if name in found:
@@ -124,6 +122,13 @@ def _read(block: bytes) -> tuple[Header, int]:
             found[name] = field[3]
     flaws += _disputed(found)
     return _header({name: _FOLD.sub("", value.decode("utf-8", "replace")) for name, value in found.items()}, subjects, flaws), end
+
+
+def _careless_lines(block: bytes) -> Iterator[str]:
+    if b"\0" in block or block.count(b"\r") != block.count(b"\r\n") + block.endswith(b"\r"):
+        yield "a control character in a header"
+    if _BLANK_LINE.search(block) is not None:
+        yield "a line of blanks in a header"
 
 
 def _disputed(found: dict[bytes, bytes]) -> Iterator[str]:

@@ -191,9 +191,10 @@ class _Body:
 class _Walk:
     """One pass over a message. The places of delimiters are found as bytes, so that a body costs no more than a search."""
 
-    def __init__(self, source: Source, limits: Limits, taken: TakenApart, path: str = "", depth: int = 0) -> None:
+    def __init__(self, source: Source, limits: Limits, taken: TakenApart, path: str = "", depth: int = 0, *, to_the_end: bool = False) -> None:
         self.source, self.limits, self.taken = source, limits, taken
-        self.path, self.depth = path, depth
+        self.path, self.depth, self.to_the_end = path, depth, to_the_end
+        self.cut_short = False  # whether a header ended at a line that is no field
         self.levels: list[_Level] = []
         self.reached = 0
         self.spurious = 0
@@ -218,8 +219,16 @@ class _Walk:
                 body = self._entity(found.end, f"{level.path}.{level.parts}".lstrip("."), digest=level.digest)
         self._end(body, self.source.size)
         self._unclosed(0)
+        if self.cut_short and not self.taken.carries:
+            self._read_on()
         if self.taken.flaws and not self.taken.carries:  # somebody else may find parts where we found none
             self._look_hard(Content(self.source, 0, self.source.size, ""), self.path)
+
+    def _read_on(self) -> None:
+        """Read all of it again as mail programs do that pass over a line in a header that is no field: their bodies are others."""
+        others = TakenApart(files=self.taken.files)
+        _Walk(self.source, self.limits, others, self.path, self.depth, to_the_end=True).walk()
+        self.taken.carries = others.carries
 
     def _flaw(self, words: str, path: str) -> None:
         flaw = f"part {path}: {words}" if path else words
@@ -308,7 +317,8 @@ class _Walk:
         if empty is None and around is not None:
             self._flaw("no empty line after the header", path)
         lines = block if empty is None else block[: empty.start() + 1]
-        header, used = read_header(lines)
+        header, used = read_header(lines, to_the_end=self.to_the_end)
+        self.cut_short = self.cut_short or used < len(lines)
         for flaw in header.flaws:
             self._flaw(flaw, path)
         return header, at + (used if used < len(lines) or empty is None else empty.end())
@@ -416,4 +426,4 @@ class _Walk:
         flaw = content.keep(self.taken.files)
         if flaw:
             self._flaw(flaw, path)
-        _Walk(content.source(), self.limits, self.taken, path, self.depth + len(self.levels) + 1).walk()
+        _Walk(content.source(), self.limits, self.taken, path, self.depth + len(self.levels) + 1, to_the_end=self.to_the_end).walk()

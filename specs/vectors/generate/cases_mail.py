@@ -130,6 +130,9 @@ def _fields() -> Iterator[Row]:
     ):
         yield name, TOP + multipart(b"\r\n".join((head, field, b"", body))), comment
     yield "no_empty_line", TOP + multipart(TEXT.partition(b"\r\n")[0], envelope), "a part whose header has no empty line after it"
+    junk = envelope.replace(b"iVZMWg0K", b"iVZM!Wg0K")
+    yield "no_field_first", (TOP + multipart(junk)).replace(b"To:", b"no field\r\nTo:", 1), "no field, in the header of the message"
+    yield "no_field_last", TOP + multipart(junk.replace(b"\r\n\r\n", b"\r\n", 1)), "no empty line after the fields, but base64"
     yield "no_version_encoded", TOP.replace(b"MIME-Version: 1.0\r\n", b"") + envelope, "no MIME-Version in a message that is encoded"
     yield "other_version", TOP.replace(b"1.0", b"2.0") + multipart(TEXT, envelope), "another MIME-Version"
     yield "type_comment", TOP + multipart(in_base64(ENVELOPE, b"application/octet-stream (so it is)")), "a comment in Content-Type"

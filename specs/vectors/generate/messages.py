@@ -19,6 +19,7 @@ TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
 OPAQUE = ("application/pkcs7-mime", "application/x-pkcs7-mime", "application/applefile", "application/mac-binhex40")
 ENDINGS = (".vlz", ".vls", ".vle")
 BEGINS = re.compile(rb"\x89VL[ZE]|[\x90-\x9f](?:[\xa0-\xbf]|\xd9.|\xda..)valiza/(?:v1|rehearsal)/", re.DOTALL)
+BYTES = re.compile(rb"\x89VL[ZE]\r\n\x1a\n|[\x90-\x9f](?:[\xa0-\xbf]|\xd9.|\xda..)valiza/(?:v1|rehearsal)/", re.DOTALL)
 LINES = re.compile(rb"(?m)^[A-Za-z0-9+/]{32,}")
 ANY = re.compile(rb"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{8,}")
 LINE = re.compile(rb"[^\n]*\n|[^\n]+\Z")
@@ -31,7 +32,8 @@ TYPE = re.compile(rf"\s*({WORD}/{WORD})\s*(;.*)?", re.DOTALL)
 PARAMETERS = re.compile(rf'(;\s*{WORD}\s*=\s*({WORD}|"([^"\\]|\\.)*")\s*)*;?\s*', re.DOTALL)
 PARAMETER = re.compile(rf';\s*({WORD})\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;]*)', re.DOTALL)
 BOUNDARY = re.compile(rf'(?i);\s*boundary=(?:"([^"\\\r\n]+)"|({WORD}))\s*(?:;|$)')
-ADDRESS = re.compile(r'\s*(("[^"]*"|[^<>@,;:\\"()\[\]])*<[^<>@,\s]+@[^<>@,\s]+>|[^<>@,;()\s]+@[^<>@,;()\s]+)\s*')
+ATOM = r'[^<>@,;:\\"()\[\]\s]+'
+ADDRESS = re.compile(rf'\s*(("[^"]*"|[^<>@,;:\\"()\[\]])*<{ATOM}@{ATOM}>|{ATOM}@{ATOM})\s*')
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Taken:
     flaws: list[str] = field(default_factory=list)
     hidden: bool = False
     misdeclared: bool = False
+    stops: bool = False  # whether a header ends at a line that is no field
 
 
 @dataclass
@@ -78,6 +81,10 @@ def read(raw: bytes) -> Taken:
     """All that is in a message."""
     taken = Taken()
     _entity(_without_mailbox_line(raw), "", taken, [], message=True)
+    if "no field" in taken.flaws:  # the other way to read it
+        other = Taken(stops=True)
+        _entity(_without_mailbox_line(raw), "", other, [], message=True)
+        taken.hidden |= bool(other.objects) or other.hidden or other.misdeclared
     if taken.flaws:
         _careful(raw, taken)
     return taken
@@ -118,7 +125,7 @@ def _head(raw: bytes, taken: Taken, *, cut: bool) -> tuple[Head, bytes]:
         taken.flaws.append("a control character in a header")
     values: dict[str, str] = {}
     last = ""
-    for line in own:
+    for number, line in enumerate(own):
         name, colon, value = line.decode("utf-8", "replace").partition(":")
         if not line.strip():
             taken.flaws.append("a line of blanks")
@@ -126,6 +133,8 @@ def _head(raw: bytes, taken: Taken, *, cut: bool) -> tuple[Head, bytes]:
             values[last] += line.decode("utf-8", "replace")
         elif not colon or re.fullmatch(r"[!-~]+[ \t]*", name) is None or (name[-1] in " \t" and name.strip().lower() not in ONCE):
             taken.flaws.append("no field")
+            if taken.stops:
+                return _stopped(own[:number], lines[number:], taken)
         else:
             if name[-1] in " \t":
                 taken.flaws.append("a blank before a colon")
@@ -137,6 +146,12 @@ def _head(raw: bytes, taken: Taken, *, cut: bool) -> tuple[Head, bytes]:
     head = Head(block, values)
     _content(head, taken)
     return head, b"" if empty is None else b"".join(lines[empty + 1 :])
+
+
+def _stopped(own: list[bytes], rest: list[bytes], taken: Taken) -> tuple[Head, bytes]:
+    """A header that ends at a line that is no field, with which the body begins."""
+    head, _ = _head(b"".join([*own, b"\n"]), taken, cut=False)
+    return head, b"".join(rest)
 
 
 def _content(head: Head, taken: Taken) -> None:
@@ -157,6 +172,7 @@ def _content(head: Head, taken: Taken) -> None:
     written = TYPE.fullmatch(values.get("content-type", "text/plain"))
     if written is None:
         taken.flaws.append("Content-Type")
+        head.kind = "text/plain"
         return
     head.kind = written[1].lower()
     rest = written[2] or ""
@@ -266,11 +282,18 @@ def _undecodable(body: bytes, encoding: str) -> list[str]:
 
 def _elsewhere(text: bytes, taken: Taken, lines: re.Pattern[bytes] = LINES, *, flaw: bool = True) -> None:
     begun = [_letters(line[:64]) for line in lines.findall(text)]
-    begun += [binascii.a2b_uu(line.rstrip()) for line in UU.findall(text)]
+    begun += [_uu(line.rstrip()) for line in UU.findall(text)]
     begun += [bytes((byte - 42) % 256 for byte in _unescaped(line.rstrip(b"\r"))) for line in YENC.findall(text)]
-    if any(BEGINS.match(start) for start in begun) or BEGINS.search(text):
+    if any(BEGINS.match(start) for start in begun) or BYTES.search(text):
         taken.hidden = True
         taken.flaws += ["elsewhere"] if flaw else []
+
+
+def _uu(line: bytes) -> bytes:
+    try:
+        return binascii.a2b_uu(line)
+    except binascii.Error:
+        return b""
 
 
 def _unescaped(line: bytes) -> bytes:
