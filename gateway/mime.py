@@ -26,6 +26,7 @@ _FOLD: Final = re.compile(r"\r?\n")
 _LETTER: Final = "[!#$%&'*+.^_`{|}~0-9A-Za-z-]"
 _TYPE: Final = re.compile(rf"\s*+({_LETTER}++/{_LETTER}++)\s*+(?:;(.*))?", re.DOTALL | re.ASCII)
 _WORD: Final = re.compile(rf"\s*+({_LETTER}++)\s*+(?:;(.*))?", re.DOTALL | re.ASCII)
+_FIRST_WORD: Final = re.compile(rf"\s*+({_LETTER}++)", re.ASCII)
 _PARAMETER: Final = re.compile(rf'\s*+({_LETTER}++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s;"\\()<>@,]++))\s*+(?:;\s*+|\Z)', re.DOTALL | re.ASCII)
 _PLAIN_ENCODING: Final = re.compile(rb"[ \t]*+[!#$%&'*+.^_`{|}~0-9A-Za-z-]++\r?")
 _BOUNDARY_NAME: Final = re.compile(rb"boundary[*0-9]*+\s*+=", re.IGNORECASE)
@@ -143,7 +144,7 @@ def _disputed(found: dict[bytes, bytes]) -> Iterator[str]:
 def _header(found: dict[bytes, str], subjects: list[str], flaws: list[str]) -> Header:
     media_type, parameters, plain = _value(found.get(b"content-type"), _TYPE)
     _, disposition, _ = _value(found.get(b"content-disposition"), _WORD)  # a careless name there hides nothing: all of them are taken
-    encoding, _, _ = _value(found.get(b"content-transfer-encoding"), _WORD)
+    encoding = _encoding(found.get(b"content-transfer-encoding"), media_type)
     if _MIME_1.fullmatch(found.get(b"mime-version", "1.0")) is None:
         flaws.append("another MIME-Version than 1.0")
     boundary = ""
@@ -166,6 +167,15 @@ def _header(found: dict[bytes, str], subjects: list[str], flaws: list[str]) -> H
         mime=b"mime-version" in found,
         flaws=tuple(flaws),
     )
+
+
+def _encoding(value: str | None, media_type: str) -> str:
+    """The one that a field names. Of a leaf whose field is not as the standard has it, its first word, as most programs read it."""
+    encoding, _, _ = _value(value, _WORD)
+    if encoding or value is None or media_type.startswith(("multipart/", "message/")):
+        return encoding
+    first = _FIRST_WORD.match(value)
+    return "" if first is None else first[1].lower()
 
 
 def _boundary(parameters: _Parameters, flaws: list[str]) -> str:

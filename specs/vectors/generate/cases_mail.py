@@ -71,6 +71,7 @@ def _good() -> Cases:
         ("version_comment", VERSION.sub(b"\\1 (by hand)", TOP + envelope), found(("1", ENVELOPE)), "MIME-Version with a comment"),
         ("boundary_token", with_boundary(b"boundary=a1", b"a1"), found(("2", ENVELOPE)), "a boundary that is a token"),
         ("boundary_next_line", with_boundary(b'\r\n boundary="=_a1"'), found(("2", ENVELOPE)), "a boundary in the second line of its field"),
+        ("printable_end", TOP + multipart(TEXT, printable + b"="), found(("2", RECEIPT)), "quoted-printable whose last line goes on"),
         ("binary", TOP + multipart(TEXT, BINARY + ENVELOPE), found(("2", ENVELOPE)), "null bytes where the encoding is binary"),
         ("careless_name", TOP + multipart(in_base64(RECEIPT, b"application/pdf; name=a b")), found(("1", RECEIPT)), "a name in two words"),
         ("short_base64", TOP + multipart(b"\r\niVZMWg0K\r\n"), [], "a short word of base64 in a text"),
@@ -145,6 +146,8 @@ def _fields() -> Iterator[Row]:
         ("empty", b"", "without a word"),
     ):
         yield f"encoding_{name}", TOP + multipart(envelope.replace(b" base64", encoding)), f"a Content-Transfer-Encoding {comment}"
+    disputed = envelope.replace(b"base64", b"base64 (so it is)").replace(b"iVZMWg0K", b"iVZM!Wg0K")
+    yield "encoding_comment_junk", TOP + multipart(disputed), "a Content-Transfer-Encoding with a comment, and base64 that only some can read"
     unknown = (TOP + b"Content-Transfer-Encoding: 7-bit\r\n" + multipart(TEXT, envelope), "an encoding of a multipart that is not known")
     yield "unknown_encoding_multipart", *unknown
 

@@ -275,7 +275,7 @@ def _undecodable(body: bytes, encoding: str) -> list[str]:
         text = re.sub(rb"[ \t\r\n]", b"", body)
         return [] if len(text) % 4 == 0 and re.fullmatch(rb"[0-9A-Za-z+/]*={0,2}", text) else ["base64"]
     if encoding == "quoted-printable":
-        text = re.sub(rb"=([0-9A-Fa-f]{2}|[ \t]*\r?\n)", b"", body)
+        text = re.sub(rb"=([0-9A-Fa-f]{2}|[ \t]*\r?\n|\Z)", b"", body)
         return ["quoted-printable"] if b"=" in text or b"\n" in text else []
     return []
 
