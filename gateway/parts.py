@@ -397,8 +397,7 @@ class _Walk:
             self._flaw(flaw, path)
         part = Part(path=path, media_type=body.media_type, names=header.names, charset=header.charset, kind=kind, declared=said, content=content)
         self.taken.parts.append(part)
-        if kind is None:
-            self._suspect(part)
+        self._suspect(part)
 
     def _suspect(self, part: Part) -> None:
         """Look into what mail programs may take something out of."""
@@ -414,6 +413,9 @@ class _Walk:
             self._flaw("winmail.dat (TNEF): what is in it cannot be checked", part.path)
         if multipart and not written_out(content.encoding):
             self._flaw("a multipart that is itself encoded", part.path)
+        if part.kind is not None:
+            return
+        if multipart and not written_out(content.encoding):
             self._look(content.raw(), part.path)
         if part.media_type.startswith("message/"):  # one that we do not know: others may take it for a message
             self._look_hard(content, part.path)

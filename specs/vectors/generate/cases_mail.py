@@ -197,6 +197,8 @@ def _bodies() -> Iterator[Row]:
         yield name, TOP + multipart(part, envelope), comment
     preamble = (TOP + multipart(TEXT, envelope)).replace(b"\r\n\r\n--", b"\r\n\r\n\0\r\n--", 1)
     yield "null_preamble", preamble, "a null byte before the first delimiter"
+    yield "multipart_object", TOP + multipart(in_base64(ENVELOPE, b'multipart/mixed; boundary="=_b2"')), "an envelope that is said to be a multipart"
+    yield "tnef_object", TOP + multipart(in_base64(ENVELOPE, b"application/ms-tnef")), "an envelope that is said to be TNEF"
     inner = multipart(envelope, boundary=b"=_b2").partition(b"\r\n\r\n")[2]
     parts = in_base64(inner, b'multipart/mixed; boundary="=_b2"')
     yield "encoded_multipart", TOP + multipart(TEXT, parts), "a multipart inside that is encoded"

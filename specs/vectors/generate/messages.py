@@ -248,16 +248,16 @@ def _leaf(head: Head, body: bytes, path: str, taken: Taken) -> None:
         taken.hidden = True
     declared = head.kind.startswith("application/vnd.valiza.") or any(name.endswith(ENDINGS) for name in names)
     taken.flaws += _undecodable(body, head.encoding) if declared or BEGINS.match(content) else []
+    tnef = head.kind in TNEF or "winmail.dat" in names
+    if tnef or head.kind in PIECES:
+        taken.flaws.append(head.kind)
+    if head.kind.startswith("message/") and (FIELDS_OF_PARTS.search(body) or FIELDS_OF_PARTS.search(content)):
+        taken.flaws.append("fields of parts")
     if BEGINS.match(content):
         taken.objects.append((path, content))
         return
     taken.misdeclared |= declared
-    tnef = head.kind in TNEF or "winmail.dat" in names
-    if tnef or head.kind in PIECES:
-        taken.flaws.append(head.kind)
     if head.kind.startswith("message/"):
-        if FIELDS_OF_PARTS.search(body) or FIELDS_OF_PARTS.search(content):
-            taken.flaws.append("fields of parts")
         _careful(body, taken, flaw=True)
         _careful(content, taken, flaw=True)
     elif tnef or head.kind.startswith(("text/", "multipart/")) or head.kind in OPAQUE or head.encoding not in WRITTEN:
