@@ -243,7 +243,11 @@ class _Gateway:
         self._log.say("starting", address=str(self._options.address), workers=self._options.workers, mode=str(self._rules.mode))
         self._open_monitor()
         await self._workers.start(self._setup(self._text, self._rules))
-        made = _listening(self._options.address, self._options.mode, self._options.group)
+        try:
+            made = _listening(self._options.address, self._options.mode, self._options.group)
+        except BaseException:
+            await self._workers.stop()
+            raise
         start = asyncio.start_server if self._options.address.path is None else asyncio.start_unix_server
         at = self._options.address if self._options.address.path is not None else Address(None, *made.getsockname()[:2])
         server = await start(self._milter.accept, sock=made)

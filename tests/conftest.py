@@ -73,7 +73,7 @@ def light_heap() -> None:
 
 
 @pytest.fixture(autouse=True)
-def registers_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def registers_are_closed() -> Iterator[None]:
     """Close the registers that a test made: from Python 3.13 on SQLite warns of those that are left open."""
     opened: list[SqliteStore] = []
     make = SqliteStore.__init__
@@ -83,7 +83,8 @@ def registers_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         if threading.current_thread() is threading.main_thread():  # SQLite's connections are closed where they were made
             opened.append(store)
 
-    monkeypatch.setattr(SqliteStore, "__init__", made)
-    yield
+    with pytest.MonkeyPatch.context() as patch:  # of its own: a test may undo what it patched itself
+        patch.setattr(SqliteStore, "__init__", made)
+        yield
     for store in opened:
         store.close()

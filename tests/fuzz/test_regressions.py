@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from valiza.keys import labels
+from valiza.keys import chain, labels
+from valiza.keys.roster import read_roster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,14 @@ from fuzz import seeds, targets, world  # noqa: E402 - the path had to be there
 def _files_of_targets() -> Iterator[None]:
     yield
     targets.clean_up()
+
+
+@pytest.fixture(autouse=True)
+def _believed_is_forgotten() -> Iterator[None]:
+    """What held while every signature was believed is remembered by this process, and holds for no other test."""
+    yield
+    chain.forget()
+    read_roster.cache_clear()
 
 
 @pytest.mark.parametrize("name", sorted(targets.TARGETS))
