@@ -25,7 +25,7 @@ from unittest.mock import patch
 import click
 import pytest
 from tests.support import signers
-from tests.support.postgresql import OWNER
+from tests.support.postgresql import OWNER, running
 
 from valiza.cli.exporting import ENTRY, STATE
 from valiza.cli.following import STANDINGS
@@ -875,6 +875,13 @@ def test_every_story_is_played() -> None:
     assert set(_stories()) == set(STORIES)
 
 
+@pytest.fixture
+def new_cluster() -> Iterator[Cluster]:
+    """A server with no database and no role of anybody's."""
+    with running() as found:
+        yield found
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STORIES)
 def test_story_happens_as_it_is_told(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
@@ -891,8 +898,8 @@ def test_story_happens_as_it_is_told(name: str, tmp_path: Path, request: pytest.
     script = "".join(f"{typed.command}\ns=$?; printf '{_MARK}%d{_MARK}' $s; (exit $s)\n" for typed in story)
     kept = {key: value for key, value in os.environ.items() if not key.startswith("VALIZA_")}
     environment = kept | {"PATH": f"{programs}:{kept['PATH']}", "LC_ALL": "C.UTF-8", "HOME": str(home)}
-    if name.endswith(("-administrator", "-gateway")):  # who has a server at hand, as its programs find it
-        server: Cluster = request.getfixturevalue("cluster")
+    if name.endswith(("-administrator", "-gateway")):  # who has a server at hand, as its programs find it; each story a new one
+        server: Cluster = request.getfixturevalue("new_cluster")
         environment |= {"PATH": f"{environment['PATH']}:{server.binaries}", "PGHOST": str(server.folder), "PGUSER": OWNER}
     if name.endswith("-gateway"):
         mail: Postfix = request.getfixturevalue("postfix")
