@@ -14,7 +14,7 @@ from valiza.gateway.content import IN_MEMORY, Content
 from valiza.gateway.media import SNIFFED_BYTES, Kind, declared, sniff
 from valiza.gateway.mime import Header, read_header
 from valiza.gateway.source import File, Source, open_source
-from valiza.gateway.transfer import decoder, known, loosely, overlapping, smuggled, written_out
+from valiza.gateway.transfer import decoder, known, loosely, overlapping, scattered, smuggled, written_out
 from valiza.keys.errors import Refused
 
 if TYPE_CHECKING:
@@ -366,6 +366,8 @@ class _Walk:
         """Look for what might be parts for somebody else, in either encoding."""
         self._look(content.blocks(), path, careful=True)
         self._look(_printable(content.blocks()), path)
+        if scattered(content.blocks()):
+            self._hidden("base64", path)
 
     def _no_null(self, start: int, end: int, path: str) -> None:
         """Some mail programs leave null bytes out, and see a delimiter or an object where others see none."""
@@ -375,8 +377,11 @@ class _Walk:
     def _look(self, blocks: Iterator[bytes], path: str, *, careful: bool = False) -> None:
         form = smuggled(blocks, careful=careful)
         if form:
-            self.taken.carries = True
-            self._flaw(f"something of Valiza that is no part of its own, as {form}", path)
+            self._hidden(form, path)
+
+    def _hidden(self, form: str, path: str) -> None:
+        self.taken.carries = True
+        self._flaw(f"something of Valiza that is no part of its own, as {form}", path)
 
     def _leaf(self, body: _Body, start: int, end: int) -> None:
         header, path = body.header, body.path

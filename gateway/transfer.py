@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
+import string
 from typing import TYPE_CHECKING, Final, Protocol
 
 from valiza.gateway.media import SNIFFED_BYTES, sniff
@@ -11,7 +12,7 @@ from valiza.gateway.media import SNIFFED_BYTES, sniff
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Decoder", "decoder", "known", "loosely", "overlapping", "smuggled", "written_out"]
+__all__ = ["Decoder", "decoder", "known", "loosely", "overlapping", "scattered", "smuggled", "written_out"]
 
 _BLANKS: Final = b" \t\r\n"
 _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
@@ -166,6 +167,9 @@ _ESCAPED: Final = re.compile(rb"=(.)", re.DOTALL)
 _BEGINNING: Final = rb"(?:iVZM(?:Wg|RQ)|k[67][A-Za-z0-9+/]{2}YWxpemEv|k9k[A-Za-z0-9+/]dmFsaXphL)"
 _LINES_OF_BASE64: Final = re.compile(rb"^(?=[A-Za-z0-9+/]{32})" + _BEGINNING, re.MULTILINE)
 _ANY_BASE64: Final = re.compile(rb"(?<![A-Za-z0-9+/])" + _BEGINNING)
+# The whole magic here, since any six letters stand somewhere in a large message.
+_SCATTERED: Final = re.compile(rb"iVZM(?:Wg0KGg|RQ0KGg)|k[67][A-Za-z0-9+/]{2}YWxpemEv|k9k[A-Za-z0-9+/]dmFsaXphL")
+_NOT_BASE64: Final = bytes(set(range(256)) - set(string.ascii_letters.encode() + string.digits.encode() + b"+/"))
 _RAW: Final = re.compile(rb"\x89VL[ZE]\r\n\x1a\n|\x93(?:[\xa0-\xbf]|\xd9.|\xda..)valiza/(?:v1|rehearsal)/[a-z]", re.DOTALL)
 _OVERLAP: Final = 8192
 _MOST_TRIES: Final = 1000  # of encoded files in one text: nobody writes so many, and they would take their time
@@ -218,6 +222,11 @@ def smuggled(blocks: Iterable[bytes], *, careful: bool = False) -> str:
         if _RAW.search(text) is not None:
             return "binary"
     return ""
+
+
+def scattered(blocks: Iterable[bytes]) -> bool:
+    """Whether something of Valiza begins anywhere in it, read as base64 whose every other character is passed over, as many mail programs do."""
+    return any(_SCATTERED.search(text) is not None for text in overlapping(block.translate(None, _NOT_BASE64) for block in blocks))
 
 
 def overlapping(blocks: Iterable[bytes]) -> Iterator[bytes]:

@@ -242,6 +242,9 @@ def _elsewhere() -> Iterator[Row]:
     ):
         yield name, TOP + multipart(part), comment
     flawed = TOP.replace(b"1.0", b"2.0") + multipart(TEXT + b"See: " + lines[:16])
+    junk = b"".join(lines[at : at + 1] + b"!" for at in range(64))
+    inner = b'Content-Type: multipart/mixed; boundary="=_b2"\r\nContent-Transfer-Encoding: base64 (x)\r\n\r\n' + junk + b"\r\n"
+    yield "flaw_scattered_base64", TOP + multipart(TEXT, inner), "base64 with other characters in it, in a multipart of a disputed encoding"
     yield "flaw_short_base64", flawed, "a short word of base64 in a message with a flaw"
 
 

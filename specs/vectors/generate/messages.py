@@ -22,6 +22,7 @@ BEGINS = re.compile(rb"\x89VL[ZE]|[\x90-\x9f](?:[\xa0-\xbf]|\xd9.|\xda..)valiza/
 BYTES = re.compile(rb"\x89VL[ZE]\r\n\x1a\n|[\x90-\x9f](?:[\xa0-\xbf]|\xd9.|\xda..)valiza/(?:v1|rehearsal)/", re.DOTALL)
 LINES = re.compile(rb"(?m)^[A-Za-z0-9+/]{32,}")
 ANY = re.compile(rb"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{8,}")
+BEGINNING = re.compile(rb"iVZM|k[67]..YWxpemEv|k9k.dmFsaXphL")
 LINE = re.compile(rb"[^\n]*\n|[^\n]+\Z")
 UU = re.compile(rb"(?m)^begin \d+ .*\n(.+)$")
 YENC = re.compile(rb"(?m)^=ybegin .*\n(?:=ypart .*\n)?(.+)$")
@@ -304,3 +305,7 @@ def _careful(text: bytes, taken: Taken, *, flaw: bool = False) -> None:
     """Look for base64 of any length, and in what it is as quoted-printable."""
     _elsewhere(text, taken, ANY, flaw=flaw)
     _elsewhere(binascii.a2b_qp(text), taken, flaw=flaw)
+    letters = re.sub(rb"[^A-Za-z0-9+/]", b"", text)
+    if any(BYTES.match(_letters(letters[found.start() : found.start() + 64])) for found in BEGINNING.finditer(letters)):
+        taken.hidden = True
+        taken.flaws += ["elsewhere"] if flaw else []
